@@ -1,0 +1,167 @@
+"""Names into things: the only place that turns a section's `type` into an adapter and checks its keys."""
+
+import dataclasses
+import importlib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import Any
+
+from personastream.config import Config, Section, nearest
+from personastream.errors import ConfigError
+from personastream.limits import Limits
+from personastream.ports import Provider, Recipe, Sink, Source, Transform
+
+FOLDERS = {
+    "source": "sources",
+    "transform": "transforms",
+    "recipe": "recipes",
+    "provider": "providers",
+    "sink": "sinks",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All adapters of a run, built; nothing has been opened or sent."""
+
+    source: Source
+    transforms: list[Transform]
+    recipe: Recipe
+    provider: Provider
+    sink: Sink
+    limits: Limits
+
+
+def build(config: Config) -> Parts:
+    """Build every adapter that a configuration names. Raises `ConfigError`."""
+    return Parts(
+        source=_adapter(config, config.source),
+        transforms=[_adapter(config, section) for section in config.transforms],
+        recipe=_adapter(config, config.recipe),
+        provider=_adapter(config, config.provider),
+        sink=_adapter(config, config.sink),
+        limits=_construct(config, config.limits, Limits),
+    )
+
+
+def identity(config: Config, parts: Parts) -> dict[str, Any]:
+    """What must stay the same in all sittings of a run, by key: settings that shape the output, and the template."""
+    kept: dict[str, Any] = {}
+    for section, part in (
+        (config.source, parts.source),
+        *zip(config.transforms, parts.transforms, strict=True),
+        (config.recipe, parts.recipe),
+        (config.provider, parts.provider),
+    ):
+        kept[f"{section.name}.type"] = section.type
+        for field in dataclasses.fields(typing.cast(Any, part)):
+            if field.init and field.metadata.get("identity") and not field.metadata.get("path"):
+                kept[f"{section.name}.{field.name}"] = getattr(part, field.name)
+    fingerprint = getattr(parts.recipe, "fingerprint", None)
+    if fingerprint is not None:
+        kept["recipe.template"] = fingerprint
+    return kept
+
+
+def effective(section: Section, part: object) -> dict[str, Any]:
+    """A section's settings with all defaults, for showing."""
+    fields = [field for field in dataclasses.fields(typing.cast(Any, part)) if field.init]
+    shown = {field.name: getattr(part, field.name) for field in fields}
+    return {"type": section.type, **shown} if section.type else shown
+
+
+def adapter_class(kind: str, name: str, where: str) -> type[Any]:
+    """The dataclass behind a `type`: `near_dedup` is `NearDedup` in its folder, `pkg.mod:Thing` somebody else's."""
+    if ":" in name:
+        module_name, _, class_name = name.partition(":")
+    else:
+        folder = FOLDERS[kind]
+        class_name = "".join(word.capitalize() for word in name.split("_"))
+        module_name = f"personastream.{folder}.{name}"
+        if not name.isidentifier() or name.startswith("_"):
+            raise ConfigError(f"{where} type = {name!r} is not a name", hint=nearest(name, known(kind)))
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except ModuleNotFoundError as error:
+        if error.name and not module_name.startswith(error.name):
+            raise ConfigError(f"{where} type = {name!r} needs the package {error.name!r}, which is missing") from error
+        raise ConfigError(f"{where} type = {name!r} is unknown", hint=nearest(name, known(kind))) from error
+    except AttributeError as error:
+        raise ConfigError(f"{where} type = {name!r} is unknown", hint=nearest(name, known(kind))) from error
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+        raise ConfigError(f"{where} type = {name!r} is not a dataclass")
+    return found
+
+
+def known(kind: str) -> list[str]:
+    """The built-in types of a kind: the modules of its folder that hold the dataclass named after them."""
+    folder = Path(__file__).parent / FOLDERS[kind]
+    names = [path.stem for path in sorted(folder.glob("[a-z]*.py"))]
+    return [name for name in names if _holds_adapter(folder / f"{name}.py", name)]
+
+
+def _holds_adapter(path: Path, name: str) -> bool:
+    class_name = "".join(word.capitalize() for word in name.split("_"))
+    return f"\nclass {class_name}:" in path.read_text(encoding="utf-8")
+
+
+def _adapter(config: Config, section: Section) -> Any:
+    kind = section.name.partition("[")[0]
+    return _construct(config, section, adapter_class(kind, section.type, f"[{section.name}]"))
+
+
+def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+    for key in section.values:
+        if key not in fields:
+            raise ConfigError(f"{config.path}: unknown key `{key}` in [{section.name}]", hint=nearest(key, fields))
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for name, field in fields.items():
+        where = f"{config.path}: [{section.name}] {name}"
+        if name in section.values:
+            values[name] = _checked(where, section.values[name], hints[name], field.metadata)
+            if field.metadata.get("path"):
+                values[name] = _absolute(config.directory, values[name], name)
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise ConfigError(f"{where} is missing", hint=str(field.metadata.get("doc", "")))
+    return cls(**values)
+
+
+def _checked(where: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any:
+    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not any(_fits(value, one) for one in allowed):
+        names = " or ".join(getattr(one, "__name__", str(one)) for one in allowed if one is not types.NoneType)
+        raise ConfigError(f"{where} = {value!r} must be {names}", hint=str(metadata.get("doc", "")))
+    minimum, maximum, choices = (metadata.get(key) for key in ("minimum", "maximum", "choices"))
+    if minimum is not None and value < minimum:
+        raise ConfigError(f"{where} = {value!r} is below the minimum, {minimum:g}", hint=str(metadata["doc"]))
+    if maximum is not None and value > maximum:
+        raise ConfigError(f"{where} = {value!r} is above the maximum, {maximum:g}", hint=str(metadata["doc"]))
+    if choices and value not in choices:
+        raise ConfigError(f"{where} = {value!r} is unknown", hint=nearest(str(value), choices))
+    return value
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if typing.get_origin(kind) is list:
+        (item,) = typing.get_args(kind)
+        return isinstance(value, list) and all(_fits(one, item) for one in value)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind is float:
+        return isinstance(value, float) and value == value
+    return isinstance(value, kind)
+
+
+def _absolute(directory: Path, value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        return [str(directory / one) for one in value]
+    if name == "template" and not value.endswith(".toml"):
+        return value
+    return str(directory / value) if value else value

@@ -1,0 +1,74 @@
+"""The command line: one module a verb, loaded when it is called, so that `--help` is quick."""
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from personastream import __version__
+from personastream.errors import ExitCode, RunError
+
+VERBS = {
+    "run": "Run a configuration, or continue it with --resume.",
+    "check": "Show what a configuration would do; sends nothing.",
+    "status": "Show what is settled, in flight and spent in a run.",
+    "verify": "Read a run's output back and prove it whole.",
+    "simulate": "Serve an LLM simulator on this machine.",
+    "demo": "Run the main job on built-in personas and the simulator.",
+}
+
+
+class Verbs(click.Group):
+    """Commands whose modules are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order in which one meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"personastream.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="personastream")
+def personastream() -> None:
+    """Stream personas through an LLM, with every row accounted for.
+
+    \b
+    Start here:
+      personastream demo                       the whole thing, no server needed
+      personastream check configs/math.toml    what a run would do and cost
+      personastream run configs/math.toml      do it; add --resume to continue
+    """
+
+
+def main() -> NoReturn:
+    """Entry point of the `personastream` command. Exit codes are those of `ExitCode`."""
+    try:
+        code = personastream.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.Abort:
+        code = ExitCode.WORK_LEFT
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        code = ExitCode.USAGE
+    except RunError as error:
+        click.echo(f"personastream: {error}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:  # the reader of our output went away: that is not our failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.DONE
+    sys.exit(int(code or 0))

@@ -1,0 +1,87 @@
+"""`personastream check`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+import orjson
+
+from personastream.build import Parts, build, effective
+from personastream.config import Config, load
+from personastream.launch import estimate as estimates
+from personastream.launch.estimate import Estimate, estimate
+from personastream.observe.rates import duration
+from personastream.records import Shard
+
+
+@click.command("check")
+@click.argument("config", type=click.Path(dir_okay=False))
+@click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help="As for `run`.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(config: str, settings: tuple[str, ...], as_json: bool) -> int:
+    """Show what CONFIG would do: its settings with all defaults, the graph, the shards, the first prompt, and an
+    estimate of requests, tokens, cost and time. Sends nothing and writes nothing.
+    """
+    loaded = load(config, settings)
+    parts = build(loaded)
+    shards = parts.source.shards()
+    guess = estimate(parts, shards)
+    sections = _sections(loaded, parts)
+    if as_json:
+        document = {"config": sections, "shards": [asdict(shard) for shard in shards], "estimate": asdict(guess)}
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        return 0
+    for name, values in sections.items():
+        click.echo(f"[{name}]")
+        for key, value in values.items():
+            click.echo(f"{key} = {_toml(value)}")
+        click.echo()
+    for line in (*_graph(parts, shards), *_estimate_lines(parts, guess)):
+        click.echo(line)
+    return 0
+
+
+def _sections(config: Config, parts: Parts) -> dict[str, dict[str, Any]]:
+    pairs = [
+        (config.source, parts.source),
+        *zip(config.transforms, parts.transforms, strict=True),
+        (config.recipe, parts.recipe),
+        (config.provider, parts.provider),
+        (config.sink, parts.sink),
+        (config.limits, parts.limits),
+    ]
+    return {section.name: effective(section, part) for section, part in pairs}
+
+
+def _graph(parts: Parts, shards: Sequence[Shard]) -> list[str]:
+    size = sum(shard.size_bytes for shard in shards)
+    chain = ["source", *(type(transform).__name__ for transform in parts.transforms)]
+    return [
+        f"shards    {len(shards):>12,}  {size:,} bytes",
+        f"graph     {' → '.join(chain)} → {type(parts.recipe).__name__} × {parts.provider.in_flight_max:,} in flight "
+        f"→ {parts.sink.path}",
+        "",
+    ]
+
+
+def _estimate_lines(parts: Parts, guess: Estimate) -> list[str]:
+    cost = "set [provider] input_price and output_price" if guess.cost is None else f"{guess.cost:,.2f}"
+    return [
+        "first prompt:",
+        *(f"  | {line}" for line in guess.first_prompt.splitlines()),
+        "",
+        f"rows      {guess.rows:>12,}  about, of which {guess.kept_share:.0%} kept (by the first rows)",
+        f"requests  {guess.requests:>12,}",
+        f"tokens    {guess.input_tokens:>12,}  in, {guess.output_tokens:,} out (at most {guess.output_tokens_most:,})",
+        f"cost      {cost:>12}",
+        f"time      {duration(guess.seconds):>12}  by in_flight_max and limits",
+        f"assumed: {estimates.BYTES_PER_TOKEN:g} bytes a token, replies of {estimates.OUTPUT_SHARE:.0%} of max_tokens "
+        f"at {estimates.TOKENS_PER_S:g} tokens/s",
+    ]
+
+
+def _toml(value: object) -> str:
+    if value is None:
+        return "# not set"
+    return orjson.dumps(value).decode()

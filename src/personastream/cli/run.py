@@ -1,0 +1,59 @@
+"""`personastream run`."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from personastream.build import build
+from personastream.cli.words import summary_lines
+from personastream.config import load
+from personastream.launch.inline import Progress, run_config
+from personastream.observe.progress import Display, Style
+
+
+@click.command("run")
+@click.argument("config", type=click.Path(dir_okay=False))
+@click.option("--resume", is_flag=True, help="Continue the run that the [sink] path holds; start one if there is none.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="Change a setting, such as provider.in_flight_max=64. May be repeated.",
+)
+@click.option(
+    "--max-rows", type=click.IntRange(min=1), help="Ask for at most N rows now, then stop (exit 75 if rows are left)."
+)
+@click.option(
+    "--progress",
+    "style",
+    type=click.Choice(["auto", "rich", "plain", "json", "none"]),
+    default="auto",
+    show_default=True,
+    help="How to show progress on stderr; auto: a panel on a terminal, plain lines elsewhere.",
+)
+def command(config: str, resume: bool, settings: tuple[str, ...], max_rows: int | None, style: Style) -> int:
+    """Run CONFIG: read its shards, drop duplicates, ask the model once per row, commit every outcome.
+
+    \b
+    A run may be killed at any moment and continued with --resume: every row ends exactly once, delivered,
+    dropped or dead. SIGTERM or Ctrl-C drains (rows in flight finish); a second one stops at once.
+
+    \b
+    Exit codes: 0 done, 75 stopped with work left (run again with --resume), 65 bad input, 69 the model
+    service is down, 73 the run exists or cannot be created, 74 damaged output, 77 key or quota refused,
+    78 wrong configuration.
+    """
+    loaded = load(config, settings)
+    again = ["personastream", "run", config, "--resume", *(word for one in settings for word in ("--set", one))]
+    progress: Progress = Display(style, Path(build(loaded).sink.path))
+    outcome = run_config(loaded, resume=resume, progress=progress, rows_max=max_rows, command=shlex.join(again))
+    if style != "none":
+        for line in summary_lines(outcome):
+            click.echo(line, err=True)
+        if not outcome.summary.finished:
+            click.echo(f"Work is left. To continue: {shlex.join(again)}", err=True)
+    sys.stderr.flush()
+    return outcome.exit_code

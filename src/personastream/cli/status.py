@@ -1,0 +1,88 @@
+"""`personastream status`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from personastream.cli.words import counts_lines, usage_line
+from personastream.core.outcomes import Counts, Usage
+from personastream.errors import BadInput
+from personastream.launch.manifest import Manifest, read_manifest
+from personastream.observe.live_file import read_live
+from personastream.observe.rates import duration
+from personastream.ports import ShardState
+from personastream.sinks.frames import Frames
+
+
+@click.command("status")
+@click.argument("run", type=click.Path(file_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(run: str, as_json: bool) -> int:
+    """Show what is settled, in flight and spent in the run directory RUN. Changes nothing; safe at any time.
+
+    \b
+    Rows are counted from the output itself. In flight and rates are those of a process working now, if any.
+    """
+    directory = Path(run)
+    manifest = read_manifest(directory)
+    if manifest is None:
+        raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
+    sink = Frames(path=run)
+    sink.attach(manifest.run_id, [shard.stem for shard in manifest.shards])
+    states = sink.recover(repair=False)
+    document = _document(directory, manifest, states)
+    if as_json:
+        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+    else:
+        for line in _lines(document, states):
+            click.echo(line)
+    return 0
+
+
+def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> dict[str, Any]:
+    counts = sum((state.counts for state in states), Counts())
+    usage = sum((state.usage for state in states), Usage())
+    live = read_live(directory)
+    finished = all(state.rows is not None for state in states)
+    return {
+        "run": str(directory),
+        "run_id": manifest.run_id,
+        "created": manifest.created,
+        "state": "finished" if finished else live["state"] if live else "stopped",
+        "rows": {
+            "settled": counts.settled,
+            "delivered": counts.delivered,
+            "dropped": dict(counts.dropped),
+            "dead": dict(counts.dead),
+        },
+        "usage": {
+            "requests": usage.requests,
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+        },
+        "shards": {
+            "total": len(states),
+            "finished": sum(state.rows is not None for state in states),
+            "started": sum(state.rows is None and bool(state.settled) for state in states),
+        },
+        "live": live,
+    }
+
+
+def _lines(document: dict[str, Any], states: list[ShardState]) -> list[str]:
+    shards = document["shards"]
+    lines = [
+        f"run       {document['run']}  ({document['state']}, started {document['created']})",
+        f"shards    {shards['finished']:>12,}  of {shards['total']:,} finished, {shards['started']:,} under way",
+        *counts_lines(sum((state.counts for state in states), Counts())),
+        usage_line(sum((state.usage for state in states), Usage())),
+    ]
+    live = document["live"]
+    if live and document["state"] != "finished":
+        lines.append(
+            f"now       {live['in_flight']:>12,}  in flight, {live['rows_per_s']:,.0f} rows/s, "
+            f"{live['tokens_per_s']:,.0f} tokens/s, ETA {duration(live['eta_s'])} (process {live['pid']})"
+        )
+    return lines

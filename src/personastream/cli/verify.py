@@ -1,0 +1,54 @@
+"""`personastream verify`."""
+
+import sys
+from pathlib import Path
+
+import click
+import orjson
+
+from personastream.cli.words import counts_lines, usage_line
+from personastream.errors import BadInput, ExitCode
+from personastream.launch.manifest import read_manifest
+from personastream.sinks.disk import OsDisk
+from personastream.sinks.verify import Report, Verifier
+
+
+@click.command("verify")
+@click.argument("run", type=click.Path(file_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(run: str, as_json: bool) -> int:
+    """Read everything in the run directory RUN back and prove it whole. Changes nothing.
+
+    \b
+    Checks every checksum and hash, that no row has two outcomes, that each record stands where its commit says,
+    and that finished shards obey read = delivered + dropped + dead. Exit code 0 if all holds, else 74.
+    """
+    directory = Path(run)
+    manifest = read_manifest(directory)
+    if manifest is None:
+        raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
+    verifier = Verifier(OsDisk(run), manifest.run_id)
+    with click.progressbar(manifest.shards, label="verify", file=sys.stderr, hidden=not sys.stderr.isatty()) as shards:
+        for shard in shards:
+            verifier.shard(shard.stem)
+    report = verifier.finish()
+    if as_json:
+        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print(report, len(manifest.shards))
+    return ExitCode.IO_ERROR if report.problems else ExitCode.DONE
+
+
+def _print(report: Report, shards: int) -> None:
+    click.echo(
+        f"read      {report.bytes:>12,}  bytes: {report.parts:,} parts, {report.commits:,} commits, "
+        f"{report.lines:,} lines"
+    )
+    click.echo(f"shards    {report.shards_finished:>12,}  of {shards:,} finished")
+    for line in (*counts_lines(report.counts), usage_line(report.usage)):
+        click.echo(line)
+    for note in report.notes:
+        click.echo(f"note      {note.path}: {note.what}")
+    for problem in report.problems:
+        click.echo(f"PROBLEM   {problem.path}: {problem.what}")
+    click.echo("damaged: restore the files named above" if report.problems else "all is well")

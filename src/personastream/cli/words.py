@@ -1,0 +1,42 @@
+"""Sentences that several verbs print."""
+
+from collections.abc import Mapping
+
+from personastream.core.outcomes import Counts, Usage
+from personastream.launch.inline import Outcome
+from personastream.observe.rates import duration
+
+
+def counts_lines(counts: Counts) -> list[str]:
+    """The conservation law in figures, with reasons."""
+    lines = [
+        f"rows      {counts.settled:>12,}  = {counts.delivered:,} delivered "
+        f"+ {counts.dropped_total:,} dropped + {counts.dead_total:,} dead"
+    ]
+    lines += _reasons("dropped", counts.dropped)
+    lines += _reasons("dead", counts.dead)
+    return lines
+
+
+def usage_line(usage: Usage) -> str:
+    """Requests and tokens."""
+    return (
+        f"spent     {usage.requests:>12,}  requests, {usage.input_tokens:,} input and "
+        f"{usage.output_tokens:,} output tokens"
+    )
+
+
+def summary_lines(outcome: Outcome) -> list[str]:
+    """The last words of a run."""
+    summary = outcome.summary
+    rate = summary.spent.requests / outcome.seconds if outcome.seconds > 0 else 0.0
+    return [
+        *counts_lines(summary.counts),
+        usage_line(summary.usage),
+        f"this time {summary.spent.requests:>12,}  requests in {duration(outcome.seconds)} ({rate:,.1f} a second)",
+        f"output    {outcome.directory}/data/  dead letters in {outcome.directory}/dead/",
+    ]
+
+
+def _reasons(end: str, reasons: Mapping[str, int]) -> list[str]:
+    return [f"  {end:<8}{number:>12,}  {reason}" for reason, number in sorted(reasons.items()) if number]

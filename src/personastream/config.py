@@ -1,0 +1,130 @@
+"""The configuration file: TOML into sections, with `--set` on top. Says nothing yet of what a section's keys mean."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from personastream.errors import ConfigError
+
+CONFIG_BYTES_MAX = 1 << 20
+DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames", "limits": ""}
+REQUIRED = ("source", "recipe", "provider", "sink")
+LISTS = ("transform", "provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table of the file. `name` is how messages name it, such as `source` or `transform[1]`."""
+
+    name: str
+    type: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A configuration; relative paths in it are taken from `directory`."""
+
+    path: Path
+    source: Section
+    transforms: Sequence[Section]
+    recipe: Section
+    provider: Section
+    sink: Section
+    limits: Section
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the configuration file."""
+        return self.path.parent
+
+
+def load(path: str, settings: Iterable[str] = ()) -> Config:
+    """Read a file; apply settings such as `provider.model=x` or `transform.1.distance_max=2`. Raises `ConfigError`."""
+    file = Path(path)
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(CONFIG_BYTES_MAX + 1)
+        if len(content) > CONFIG_BYTES_MAX:
+            raise ConfigError(f"{path} is larger than {CONFIG_BYTES_MAX} bytes")
+        document = tomllib.loads(content.decode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    for setting in settings:
+        _set(document, setting)
+    return _sections(file.absolute(), document)
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """A hint that names the valid word closest to `word`, or all of them."""
+    words = sorted(valid)
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f"Did you mean `{close[0]}`?" if close else f"Valid here: {', '.join(words)}."
+
+
+def _sections(path: Path, document: dict[str, Any]) -> Config:
+    valid = {*DEFAULT_TYPES, "transform"}
+    for name in document:
+        if name not in valid:
+            raise ConfigError(f"{path}: unknown section [{name}]", hint=nearest(name, valid))
+    for name in REQUIRED:
+        if name not in document:
+            raise ConfigError(f"{path}: section [{name}] is missing")
+    transforms = document.get("transform", [])
+    if not isinstance(transforms, list):
+        raise ConfigError(f"{path}: write [[transform]], in double brackets: there may be several")
+    providers = document["provider"]
+    if isinstance(providers, list):
+        if len(providers) != 1:
+            raise ConfigError(f"{path}: exactly one [[provider]] is supported")
+        providers = providers[0]
+    return Config(
+        path=path,
+        transforms=[_section(path, f"transform[{place}]", table, "") for place, table in enumerate(transforms)],
+        provider=_section(path, "provider", providers, DEFAULT_TYPES["provider"]),
+        **{
+            name: _section(path, name, document.get(name, {}), DEFAULT_TYPES[name])
+            for name in ("source", "recipe", "sink", "limits")
+        },
+    )
+
+
+def _section(path: Path, name: str, table: object, default_type: str) -> Section:
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: [{name}] must be a table")
+    kind = table.get("type", default_type)
+    if not isinstance(kind, str) or (not kind and name != "limits"):
+        raise ConfigError(f'{path}: [{name}] needs a `type`, such as type = "dedup"')
+    return Section(name, kind, {key: value for key, value in table.items() if key != "type"})
+
+
+def _set(document: dict[str, Any], setting: str) -> None:
+    """Apply `section.key=value`; the value is read as TOML, or as text if it is none."""
+    place, equals, text = setting.partition("=")
+    *tables, key = place.strip().split(".")
+    if not equals or not tables:
+        raise ConfigError(f"--set {setting}: write section.key=value, such as --set provider.in_flight_max=64")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    table: Any = document
+    for name in tables:
+        if isinstance(table, list):
+            if not name.isdigit() or int(name) >= len(table):
+                raise ConfigError(f"--set {setting}: there is no {name} among {len(table)} entries; count from 0")
+            table = table[int(name)]
+        else:
+            table = table.setdefault(name, {})
+        if not isinstance(table, dict | list):
+            raise ConfigError(f"--set {setting}: {name} is not a section")
+    if isinstance(table, list):
+        if len(table) != 1:
+            raise ConfigError(f"--set {setting}: say which one, such as {tables[0]}.0.{key}")
+        table = table[0]
+    table[key] = value

@@ -1,0 +1,64 @@
+"""Sets of row numbers as sorted, disjoint, half-open ranges: small where rows settle nearly in order."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import itemgetter
+
+Range = tuple[int, int]
+Ranges = Sequence[Range]
+
+
+class Overlap(ValueError):
+    """Two sets that must be disjoint share the row `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"row {number} is in both sets")
+        self.number = number
+
+
+def from_numbers(numbers: Iterable[int]) -> list[Range]:
+    """The ranges that hold `numbers`, given in any order. Raises `Overlap` for a number given twice."""
+    ranges: list[Range] = []
+    start = stop = -1
+    for number in sorted(numbers):
+        if number == stop:
+            stop += 1
+        elif number == stop - 1 and start >= 0:
+            raise Overlap(number)
+        else:
+            if start >= 0:
+                ranges.append((start, stop))
+            start, stop = number, number + 1
+    if start >= 0:
+        ranges.append((start, stop))
+    return ranges
+
+
+def union_all(sets: Iterable[Ranges]) -> list[Range]:
+    """All sets together. Raises `Overlap` if two share a row: no row may settle twice."""
+    merged: list[Range] = []
+    for start, stop in sorted(chain.from_iterable(sets)):
+        if merged and start < merged[-1][1]:
+            raise Overlap(start)
+        if merged and start == merged[-1][1]:
+            merged[-1] = (merged[-1][0], stop)
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+def count(ranges: Ranges) -> int:
+    """How many rows the set holds."""
+    return sum(stop - start for start, stop in ranges)
+
+
+def contains(ranges: Ranges, number: int) -> bool:
+    """Whether the set holds `number`."""
+    place = bisect_right(ranges, number, key=itemgetter(0)) - 1
+    return place >= 0 and number < ranges[place][1]
+
+
+def watermark(ranges: Ranges) -> int:
+    """The first row number, from 0, that the set does not hold."""
+    return ranges[0][1] if ranges and ranges[0][0] == 0 else 0

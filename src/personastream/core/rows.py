@@ -1,0 +1,134 @@
+"""From lines to persona texts, and to dead rows that say what is wrong with them.
+
+The law: every line gives exactly one of the two. A sound line costs one JSON parse and a few comparisons; the rest
+of this module is for the others.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import orjson
+
+from personastream.core.lines import HEAD_BYTES, Line, LongLine
+from personastream.records import DeadRow
+
+DEPTH_MAX = 64
+"""Deepest nesting accepted. orjson itself reads 1,024 levels but writes 254; rows of this kind need one or two."""
+
+EXCERPT_CHARACTERS_MAX = 2_000
+KEYS_COMPARED_MAX = 100
+KEY_CHARACTERS_MAX = 64
+
+_loads: Callable[[Any], Any] = orjson.loads  # of a LongLine: the same error as of bad JSON
+_STRING = re.compile(rb'"[^"]*+"?')
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {byte: 1 if byte in b"[{" else -1 for byte in b"[]{}"}
+_KINDS = {str: "text", bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
+
+
+class Fault(NamedTuple):
+    """Why a line is no row: a short label for counting and a sentence for people."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """Takes the text in `field` out of JSON lines. A text of more than `text_bytes_max` UTF-8 bytes is dead."""
+
+    field: str
+    text_bytes_max: int
+
+    def read(self, lines: Sequence[Line], start: int) -> tuple[Sequence[int], list[str], list[DeadRow]]:
+        """(numbers, texts, dead rows) of the rows numbered from `start`."""
+        texts: list[str] = []
+        dead: list[DeadRow] = []
+        field, length_max = self.field, self.text_bytes_max
+        line: Any  # what parses is bytes
+        for line in lines:
+            try:
+                row = _loads(line)
+                text = row[field]
+                # A row with one key, which holds text, is not deep; a text is never longer than its line.
+                if text.strip() and len(line) <= length_max and (len(row) == 1 or _openings(line) <= DEPTH_MAX):
+                    texts.append(text)
+                    continue
+            except (ValueError, KeyError, TypeError, AttributeError):
+                pass
+            judged = self.judge(line)
+            if isinstance(judged, Fault):
+                dead.append(DeadRow(start + len(texts) + len(dead), *judged, _excerpt(line)))
+            else:
+                texts.append(judged)
+        return _numbers(start, start + len(lines), dead), texts, dead
+
+    def judge(self, line: Line) -> str | Fault:
+        """The text in a line, or what is wrong with it. The slow way, which names the first fault there is."""
+        if isinstance(line, LongLine):
+            return Fault("line_too_long", f"{line.length_bytes} bytes, from raw byte {line.offset}")
+        if not line.strip():
+            return Fault("blank_line", "nothing but white space")
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            return Fault("invalid_utf8", f"byte {error.start} of the line: {error.reason}")
+        if is_deeper(line, DEPTH_MAX):
+            return Fault("too_deep", f"nested more than {DEPTH_MAX} levels deep")
+        try:
+            row = _loads(line)
+        except ValueError as error:
+            return Fault("invalid_json", str(error))
+        if not isinstance(row, dict):
+            return Fault("not_an_object", f"{_kind(row)}, not an object")
+        return self._judge_text(row)
+
+    def _judge_text(self, row: Mapping[str, object]) -> str | Fault:
+        if self.field not in row:
+            return Fault("missing_field", f"no field {self.field!r}{_nearest_key(self.field, row)}")
+        text = row[self.field]
+        if not isinstance(text, str):
+            return Fault("not_text", f"field {self.field!r} holds {_kind(text)}, not text")
+        if not text.strip():
+            return Fault("empty_text", f"field {self.field!r} holds nothing but white space")
+        if (size_bytes := len(text.encode())) > self.text_bytes_max:
+            return Fault("text_too_long", f"{size_bytes} bytes; at most {self.text_bytes_max} are allowed")
+        return text
+
+
+def is_deeper(line: bytes, depth_max: int) -> bool:
+    """Whether brackets outside strings nest more than `depth_max` levels, in linear time, whatever the bytes are."""
+    if _openings(line) <= depth_max:
+        return False
+    unescaped = line.replace(rb"\\", b"").replace(rb"\"", b"")
+    brackets = _STRING.sub(b"", unescaped).translate(None, _NOT_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > depth_max
+
+
+def _openings(line: bytes) -> int:
+    return line.count(b"{") + line.count(b"[")
+
+
+def _numbers(start: int, stop: int, dead: Iterable[DeadRow]) -> Sequence[int]:
+    gone = {row.number for row in dead}
+    return [number for number in range(start, stop) if number not in gone] if gone else range(start, stop)
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "null")
+
+
+def _nearest_key(field: str, row: Mapping[str, object]) -> str:
+    """How to go on the sentence that a field is missing. Only so many keys are looked at: the row may be hostile."""
+    keys = [key for key, _ in zip(row, range(KEYS_COMPARED_MAX), strict=False) if len(key) <= KEY_CHARACTERS_MAX]
+    nearest = get_close_matches(field, keys, n=1, cutoff=0.0)
+    return f"; the nearest is {nearest[0]!r}" if nearest else ""
+
+
+def _excerpt(line: Line) -> str:
+    head = line.head if isinstance(line, LongLine) else line[:HEAD_BYTES]
+    return head.decode("utf-8", errors="replace")[:EXCERPT_CHARACTERS_MAX]

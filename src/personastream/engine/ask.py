@@ -1,0 +1,85 @@
+"""Ask: one request, limited, tried again as the retry policy says, counted. The only retry layer there is."""
+
+import random
+from dataclasses import dataclass, field
+
+import anyio
+
+from personastream.core.retry import Endpoint, Trial, after_failure
+from personastream.engine.statistics import Statistics
+from personastream.engine.stop import Stop
+from personastream.errors import AttemptError
+from personastream.ports import Limit, Provider
+from personastream.records import Completion, Request
+
+
+class Abandoned(Exception):
+    """The run drains while this request waits for its next attempt: the row is left for the next sitting."""
+
+
+@dataclass(slots=True)
+class Asker:
+    """The callable that recipes know as `ask`."""
+
+    provider: Provider
+    limit: Limit | None
+    endpoint: Endpoint
+    statistics: Statistics
+    stop: Stop
+    chance: random.Random = field(default_factory=random.Random)
+
+    async def __call__(self, request: Request) -> Completion:
+        """Raises `RowError` for the row's own fault, `RunError` to stop the run, `Abandoned` on a drain."""
+        trial = Trial()
+        while True:
+            if self.endpoint.blocked_until_s:
+                await self._wait_until_open()
+            reserved = await self.limit.acquire(request) if self.limit is not None else 0.0
+            try:
+                completion = await self._attempt(request)
+            except AttemptError as error:
+                if self.limit is not None:
+                    self.limit.settle(reserved, 0)
+                trial = await self._after(error, trial)
+            else:
+                if self.limit is not None:
+                    self.limit.settle(reserved, completion.input_tokens + completion.output_tokens)
+                return completion
+
+    async def _attempt(self, request: Request) -> Completion:
+        statistics = self.statistics
+        statistics.requests += 1
+        statistics.in_flight += 1
+        started_s = anyio.current_time()
+        try:
+            completion = await self.provider.complete(request)
+        finally:
+            statistics.in_flight -= 1
+        now_s = anyio.current_time()
+        statistics.answered += 1
+        statistics.latency_s_sum += now_s - started_s
+        statistics.input_tokens += completion.input_tokens
+        statistics.output_tokens += completion.output_tokens
+        self.endpoint.succeeded(now_s)
+        return completion
+
+    async def _after(self, error: AttemptError, trial: Trial) -> Trial:
+        statistics = self.statistics
+        statistics.faults[type(error).__name__] += 1
+        statistics.last_fault = error.message
+        wait = after_failure(error, trial, self.endpoint, anyio.current_time(), self.chance.random())
+        statistics.retries += 1
+        await self._sleep(wait.seconds)
+        return wait.trial
+
+    async def _wait_until_open(self) -> None:
+        while (blocked_s := self.endpoint.blocked_s(anyio.current_time())) > 0:
+            await self._sleep(blocked_s + self.endpoint.policy.backoff_s * self.chance.random())
+
+    async def _sleep(self, seconds: float) -> None:
+        self.statistics.waiting += 1
+        try:
+            if seconds and not await self.stop.sleep(seconds):
+                raise Abandoned
+        finally:
+            self.statistics.waiting -= 1

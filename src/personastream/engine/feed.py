@@ -1,0 +1,165 @@
+"""Feed: reads batches in a thread, thins them in source order, hands out rows one by one as workers ask for them.
+
+Nothing is read ahead of the workers but one batch or two. All dedup state belongs to the reading thread, and every
+decision is a function of the rows before it, so a resume that replays them comes to the same decisions.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import anyio
+
+from personastream.core.ledger import Ledger
+from personastream.engine.settle import Settle
+from personastream.engine.statistics import Statistics
+from personastream.engine.stop import Stop
+from personastream.errors import RunError
+from personastream.ports import Checkpoints, Offload, Source, StatefulTransform, Transform
+from personastream.records import Batch, Position, Row, Shard
+
+CHECKPOINT_ROWS_MIN = 250_000
+CHECKPOINT_SHARE = 0.05
+"""A checkpoint is due after this many rows, or this share of the rows read so far if that is more: what a resume has
+to replay, and what checkpoints cost, both stay a small share of the run."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """The reading thread's part: batches from the first position needed, transformed, without what is settled."""
+
+    source: Source
+    transforms: Sequence[Transform]
+    shards: Sequence[Shard]
+    recovered: Sequence[Ledger]
+    finished: frozenset[int]
+    checkpoints: Checkpoints
+    settled_to: Callable[[], Position]
+    stop: Stop
+    rows_read: int = 0
+    _rows_at_checkpoint: int = 0
+
+    def batches(self) -> Iterator[Batch]:
+        """Batches with unsettled rows, and the last one of each unfinished shard."""
+        unfinished = [shard.index for shard in self.shards if shard.index not in self.finished]
+        if not unfinished:
+            return
+        stateful = [transform for transform in self.transforms if isinstance(transform, StatefulTransform)]
+        start = self.checkpoints.load(self.settled_to(), stateful) if stateful else None
+        for shard in self.shards[: unfinished[-1] + 1]:
+            if start is None:
+                if shard.index in self.finished:
+                    continue
+                first = self.recovered[shard.index].watermark
+            elif shard.index < start.shard:
+                continue
+            else:
+                first = start.row if shard.index == start.shard else 0
+            for batch in self.source.read(shard, first):
+                thinned = self._thin(batch)
+                if stateful:
+                    self._checkpoint(thinned, stateful)
+                if thinned.last or thinned.numbers or thinned.dropped or thinned.dead:
+                    yield thinned
+                if self.stop.draining:
+                    return
+
+    def _thin(self, batch: Batch) -> Batch:
+        self.rows_read += batch.stop - batch.start
+        for transform in self.transforms:
+            batch = transform(batch)
+        ledger = self.recovered[batch.shard.index]
+        if batch.start >= ledger.stop:
+            return batch
+        kept = [(n, text) for n, text in zip(batch.numbers, batch.texts, strict=True) if n not in ledger]
+        dropped = {reason: ledger.unsettled(numbers) for reason, numbers in batch.dropped.items()}
+        return replace(
+            batch,
+            numbers=[number for number, _ in kept],
+            texts=[text for _, text in kept],
+            dropped={reason: numbers for reason, numbers in dropped.items() if numbers},
+            dead=[row for row in batch.dead if row.number not in ledger],
+        )
+
+    def _checkpoint(self, batch: Batch, stateful: Sequence[StatefulTransform]) -> None:
+        due = max(CHECKPOINT_ROWS_MIN, int(self.rows_read * CHECKPOINT_SHARE))
+        if self.rows_read - self._rows_at_checkpoint >= due:
+            self._rows_at_checkpoint = self.rows_read
+            self.checkpoints.save(Position(batch.shard.index, batch.stop), self.settled_to(), stateful)
+
+
+class Feed:
+    """The event loop's part: rows wait here until a worker takes them."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        settle: Settle,
+        statistics: Statistics,
+        stop: Stop,
+        offload: Offload,
+        rows_max: int | None = None,
+    ) -> None:
+        self._batches = reading.batches()
+        self._settle = settle
+        self._statistics = statistics
+        self._stop = stop
+        self._offload = offload
+        self._rows_left = rows_max
+        self._rows: deque[Row] = deque()
+        self._ended = False
+        self._filled = anyio.Event()
+        self._wanted = anyio.Event()
+        self._low_rows = 0
+
+    async def next(self) -> Row | None:
+        """The next row, once there is one and room for its outcome; None when no more are to be started."""
+        while True:
+            if self._settle.full:
+                await self._settle.wait_room()
+            if self._stop.draining or self._rows_left == 0:
+                return None
+            if self._rows:
+                row = self._rows.popleft()
+                if len(self._rows) <= self._low_rows:
+                    self._wanted.set()
+                self._statistics.handed_out += 1
+                if self._rows_left is not None:
+                    self._rows_left -= 1
+                return row
+            if self._ended:
+                return None
+            await self._filled.wait()
+
+    async def fill(self) -> None:
+        """Keep rows waiting until the source ends or the run drains. A source's error drains the run."""
+        try:
+            while not self._stop.draining and (batch := await self._offload(self._read)) is not None:
+                await self._take(batch)
+        except RunError as error:
+            self._stop.fail(error)
+        finally:
+            self._ended = True
+            self.wake()
+
+    def _read(self) -> Batch | None:
+        return next(self._batches, None)
+
+    async def _take(self, batch: Batch) -> None:
+        shard = batch.shard.index
+        self._rows.extend(map(Row, [shard] * len(batch.numbers), batch.numbers, batch.texts))
+        self._settle.thinned(batch)
+        self._low_rows = len(batch.numbers) // 2
+        self.wake()
+        while len(self._rows) > self._low_rows and not self._stop.draining:
+            self._wanted = anyio.Event()
+            await self._wanted.wait()
+        if self._settle.full:
+            await self._settle.wait_room()
+
+    def wake(self) -> None:
+        """Let everyone who waits here look again: there are rows, or the run drains."""
+        self._filled.set()
+        self._filled = anyio.Event()
+        if self._stop.draining:
+            self._wanted.set()

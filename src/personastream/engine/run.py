@@ -1,0 +1,105 @@
+"""Run: ties feed, workers and settle together, and brings them to an orderly end whatever happens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from personastream.core.ledger import Ledger
+from personastream.core.outcomes import Counts, Usage
+from personastream.core.retry import Endpoint, RetryPolicy
+from personastream.engine.ask import Asker
+from personastream.engine.feed import Feed, Reading
+from personastream.engine.settle import GroupCommit, Settle
+from personastream.engine.statistics import Statistics
+from personastream.engine.stop import Stop
+from personastream.engine.work import work
+from personastream.errors import RunError
+from personastream.ports import Checkpoints, Limit, Offload, Provider, Recipe, Sink, Source, Transform
+from personastream.records import Shard
+
+
+@dataclass(slots=True)
+class Graph:
+    """A run, ready to go: every part built, nothing started. Times are seconds."""
+
+    source: Source
+    shards: Sequence[Shard]
+    transforms: Sequence[Transform]
+    recipe: Recipe
+    provider: Provider
+    limit: Limit | None
+    sink: Sink
+    checkpoints: Checkpoints
+    group: GroupCommit
+    workers: int
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    drain_s_max: float = 120.0
+    dead_share_max: float = 0.5
+    rows_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a sitting ended. `counts` and `usage` cover the whole run, `spent` this sitting."""
+
+    finished: bool
+    counts: Counts
+    usage: Usage
+    spent: Usage
+
+
+async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload) -> Summary:
+    """Carry the run as far as it goes; whatever is complete at the end is committed. Raises `RunError`."""
+    states = await offload(graph.sink.recover)
+    statistics.committed = sum((state.counts for state in states), Counts())
+    statistics.committed_usage = sum((state.usage for state in states), Usage())
+    settle = Settle(graph.sink, graph.shards, states, graph.group, graph.dead_share_max, statistics, stop, offload)
+    reading = Reading(
+        source=graph.source,
+        transforms=graph.transforms,
+        shards=graph.shards,
+        recovered=[Ledger(state.settled) for state in states],
+        finished=frozenset(shard.index for shard in graph.shards if states[shard.index].rows is not None),
+        checkpoints=graph.checkpoints,
+        settled_to=lambda: settle.settled_to,
+        stop=stop,
+    )
+    feed = Feed(reading, settle, statistics, stop, offload, graph.rows_max)
+    try:
+        async with anyio.create_task_group() as committing:
+            committing.start_soon(settle.run)
+            await _work(graph, feed, settle, statistics, stop)
+            settle.close()
+    except* RunError as group:
+        stop.fail(_first(group))
+    if stop.failure is not None:
+        raise stop.failure
+    return Summary(settle.finished, statistics.committed, statistics.committed_usage, statistics.usage)
+
+
+async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics, stop: Stop) -> None:
+    """Until the rows end, or a drain is done, or its time is up, or an abort cuts it short."""
+    endpoint = Endpoint(graph.retry, last_success_s=anyio.current_time())
+    ask = Asker(graph.provider, graph.limit, endpoint, statistics, stop)
+    async with anyio.create_task_group() as around:
+        around.start_soon(feed.fill)
+        around.start_soon(_stop_in_time, feed, stop, graph.drain_s_max, around.cancel_scope)
+        async with anyio.create_task_group() as workers:
+            for _ in range(graph.workers):
+                workers.start_soon(work, feed, graph.recipe, ask, settle, graph.shards, stop)
+        around.cancel_scope.cancel()
+
+
+async def _stop_in_time(feed: Feed, stop: Stop, drain_s_max: float, scope: anyio.CancelScope) -> None:
+    await stop.wait_drain()
+    feed.wake()
+    with anyio.move_on_after(drain_s_max):
+        await stop.wait_abort()
+    stop.abort()
+    scope.cancel()
+
+
+def _first(group: BaseExceptionGroup[RunError]) -> RunError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,40 @@
+"""The engine's counters: written by the part that knows, read by whoever shows them."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from personastream.core.outcomes import Counts, Usage
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts of this sitting, besides `committed`, which covers the whole run.
+
+    `in_flight` is requests on the wire now, `waiting` rows between two attempts; `faults` counts failed attempts by
+    error class; `rows_estimated` is the likely length of the whole input; `latency_s_sum` adds up the answered
+    requests' seconds. `paused` says why nothing moves, if so.
+    """
+
+    committed: Counts = field(default_factory=Counts)
+    committed_usage: Usage = field(default_factory=Usage)
+    handed_out: int = 0
+    in_flight: int = 0
+    waiting: int = 0
+    requests: int = 0
+    answered: int = 0
+    retries: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    latency_s_sum: float = 0.0
+    uncommitted: int = 0
+    commits: int = 0
+    shards_finished: int = 0
+    rows_estimated: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    last_fault: str = ""
+    paused: str = ""
+
+    @property
+    def usage(self) -> Usage:
+        """What this sitting has spent so far, committed or not."""
+        return Usage(self.requests, self.input_tokens, self.output_tokens)

@@ -1,0 +1,50 @@
+"""Work: N identical tasks, each carrying one row at a time through the recipe to its end."""
+
+from collections.abc import Sequence
+
+import orjson
+
+from personastream.engine.ask import Abandoned
+from personastream.engine.feed import Feed
+from personastream.engine.settle import Settle
+from personastream.engine.stop import Stop
+from personastream.errors import RowError, RunError
+from personastream.ports import Ask, Recipe
+from personastream.records import DeadRow, Row, Shard
+
+RESPONSE_BYTES_KEPT_MAX = 1 << 20
+
+
+async def work(feed: Feed, recipe: Recipe, ask: Ask, settle: Settle, shards: Sequence[Shard], stop: Stop) -> None:
+    """Take rows until there are none. A `RunError` drains the run; the row is left unsettled, to be asked again."""
+    while (row := await feed.next()) is not None:
+        try:
+            records = await recipe(row, ask)
+            lines = encode(shards[row.shard].stem, row.number, records)
+        except RowError as error:
+            settle.dead(row.shard, _dead(row, error))
+        except RunError as error:
+            stop.fail(error)
+        except Abandoned:
+            return
+        else:
+            settle.delivered(row, lines)
+
+
+def encode(stem: str, number: int, records: Sequence[dict[str, object]]) -> list[bytes]:
+    """Records as JSON lines with their ids: `<stem>:<row>`, then `#k` for the k-th of several.
+
+    Raises `RowError` for what JSON cannot hold.
+    """
+    identity = f"{stem}:{number}"
+    try:
+        if len(records) == 1:
+            return [orjson.dumps({"id": identity, **records[0]})]
+        return [orjson.dumps({"id": f"{identity}#{k}", **record}) for k, record in enumerate(records)]
+    except orjson.JSONEncodeError as error:
+        raise RowError(f"a record cannot be written as JSON: {error}", reason="unwritable_record") from error
+
+
+def _dead(row: Row, error: RowError) -> DeadRow:
+    response = error.response[:RESPONSE_BYTES_KEPT_MAX].decode("utf-8", "replace")
+    return DeadRow(row.number, error.reason, error.message, row.text, response)

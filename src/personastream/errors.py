@@ -1,0 +1,153 @@
+"""Everything that can go wrong, split by what happens next.
+
+* `RowError`: this row ends in the dead letters; the run goes on.
+* `AttemptError`: one request on the wire failed; the retry policy decides what follows.
+* `RunError`: the run stops. Its `exit_code` is the process's exit code, its `hint` says what to do next.
+
+Anything else that is raised is a bug and ends the process with exit code 1.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Process exit codes, a contract for scripts (after BSD sysexits.h)."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 64
+    BAD_DATA = 65
+    UNAVAILABLE = 69
+    CANNOT_CREATE = 73
+    IO_ERROR = 74
+    WORK_LEFT = 75
+    NO_PERMISSION = 77
+    CONFIG = 78
+
+
+class PersonaStreamError(Exception):
+    """Base of all errors raised on purpose. `hint` tells the reader what to do next."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class RunError(PersonaStreamError):
+    """The run cannot go on."""
+
+    exit_code = ExitCode.BUG
+
+
+class ConfigError(RunError):
+    """The configuration is wrong; nothing has run."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class BadInput(RunError):
+    """A shard is missing, damaged or not what it claims to be."""
+
+    exit_code = ExitCode.BAD_DATA
+
+
+class TooManyDead(BadInput):
+    """More rows are dying than `[limits] dead_share_max` allows."""
+
+
+class CannotCreate(RunError):
+    """The output cannot be created, or the run exists and `--resume` was not given."""
+
+    exit_code = ExitCode.CANNOT_CREATE
+
+
+class RunExists(CannotCreate):
+    """The run directory holds a run and `--resume` was not given."""
+
+
+class RunBusy(CannotCreate):
+    """Another process owns the run directory."""
+
+
+class ManifestMismatch(ConfigError):
+    """The run was started with other settings, another template or other shards."""
+
+
+class CorruptOutput(RunError):
+    """What is on disk contradicts itself: damage, not a crash."""
+
+    exit_code = ExitCode.IO_ERROR
+
+
+class StorageFailed(RunError):
+    """The disk refused a write or a sync; what it holds now is unknown until the next start."""
+
+    exit_code = ExitCode.IO_ERROR
+
+
+class DiskFull(PersonaStreamError):
+    """No space left. The log was cut back to its last commit; the same commit may be tried again."""
+
+
+class ProviderDown(RunError):
+    """The model service has answered nothing useful for longer than `[limits] outage_s_max`."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class ProviderRejected(RunError):
+    """The model service refuses the key, the model or the quota: asking again cannot help."""
+
+    exit_code = ExitCode.NO_PERMISSION
+
+
+class AttemptError(PersonaStreamError):
+    """One attempt failed. Subclasses say whose fault it was, thus what happens next."""
+
+
+class Throttled(AttemptError):
+    """The endpoint asks for a pause (429, 503, 529). The row waits; no attempt is counted."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(AttemptError):
+    """No usable answer (refused or cut connection, timeout, 5xx, broken body). The row is tried again."""
+
+
+class StaleConnection(Unavailable):
+    """The server closed an idle connection as we used it. Tried again at once, not counted."""
+
+
+class Refused(AttemptError):
+    """The endpoint refuses this very request (400, 413, 422). The row is dead.
+
+    `reason` is a short label for counting; `body` is the start of the endpoint's answer.
+    """
+
+    def __init__(self, message: str, *, reason: str, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.body = body
+
+
+class Unauthorized(AttemptError):
+    """The key, the model name or the quota is refused (401, 402, 403, 404). The run stops."""
+
+
+class RowError(PersonaStreamError):
+    """The row ends in the dead letters.
+
+    `reason` is a short label for counting, such as `invalid_json`; `response` is the last answer, if any.
+    """
+
+    def __init__(self, message: str, *, reason: str, response: bytes = b"") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.response = response

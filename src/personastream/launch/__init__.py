@@ -1,0 +1,1 @@
+"""Starting runs: the run directory and its manifest, one process, its signals."""

@@ -1,0 +1,107 @@
+"""What a run would take, from a look at the first rows; nothing is sent."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from personastream.build import Parts
+from personastream.core.ledger import LengthEstimate
+from personastream.ports import Recipe
+from personastream.records import Completion, Request, Row, Shard
+
+SAMPLE_BATCHES = 4
+PROMPTS = 200
+BYTES_PER_TOKEN = 4.0
+OUTPUT_SHARE = 0.5
+"""Of `max_tokens`, for want of knowledge: replies vary most of all."""
+TOKENS_PER_S = 40.0
+"""A usual speed of one reply on today's servers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Rough figures, in rows, requests, tokens, seconds and the currency of the prices; see the module's constants."""
+
+    rows: int
+    kept_share: float
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    output_tokens_most: int
+    seconds: float
+    cost: float | None
+    first_prompt: str
+
+
+class _Captured(Exception):
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self.request = request
+
+
+def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
+    """Read the first batches, thin them, build their prompts, and extrapolate to all shards."""
+    length = LengthEstimate(sum(shard.size_bytes for shard in shards))
+    rows = kept = read_bytes = 0
+    requests: list[Request] = []
+    for batch in itertools.islice(parts.source.read(shards[0], 0), SAMPLE_BATCHES) if shards else ():
+        thinned = batch
+        for transform in parts.transforms:
+            thinned = transform(thinned)
+        rows, kept = batch.stop, kept + len(thinned.numbers)
+        read_bytes = shards[0].size_bytes if batch.last else batch.bytes_read
+        for number, text in zip(thinned.numbers, thinned.texts, strict=True):
+            if len(requests) < PROMPTS:
+                requests.append(first_request(parts.recipe, Row(0, number, text)))
+    total_rows = length.rows(rows, read_bytes)
+    kept_share = kept / rows if rows else 0.0
+    asked = round(total_rows * kept_share * getattr(parts.recipe, "samples", 1))
+    prompt_tokens = _mean([(len(one.system) + len(one.user)) / BYTES_PER_TOKEN for one in requests])
+    tokens_most = _mean([float(str(one.parameters.get("max_tokens", 1024))) for one in requests])
+    output_tokens = round(asked * tokens_most * OUTPUT_SHARE)
+    return Estimate(
+        rows=total_rows,
+        kept_share=kept_share,
+        requests=asked,
+        input_tokens=round(asked * prompt_tokens),
+        output_tokens=output_tokens,
+        output_tokens_most=round(asked * tokens_most),
+        seconds=_seconds(parts, asked, round(asked * prompt_tokens) + output_tokens, tokens_most * OUTPUT_SHARE),
+        cost=_cost(parts, asked * prompt_tokens, output_tokens),
+        first_prompt=requests[0].user if requests else "",
+    )
+
+
+def first_request(recipe: Recipe, row: Row) -> Request:
+    """The first request that a recipe would make for a row."""
+
+    async def ask(request: Request) -> Completion:
+        raise _Captured(request)
+
+    try:
+        recipe(row, ask).send(None)
+    except _Captured as captured:
+        return captured.request
+    raise TypeError(f"{type(recipe).__name__} waits for something before it asks")
+
+
+def _seconds(parts: Parts, requests: int, tokens: int, output_tokens_each: float) -> float:
+    provider = parts.provider
+    bounds = [requests * output_tokens_each / TOKENS_PER_S / provider.in_flight_max]
+    if provider.requests_per_minute:
+        bounds.append(60 * requests / provider.requests_per_minute)
+    if provider.tokens_per_minute:
+        bounds.append(60 * tokens / provider.tokens_per_minute)
+    return max(bounds)
+
+
+def _cost(parts: Parts, input_tokens: float, output_tokens: float) -> float | None:
+    input_price = getattr(parts.provider, "input_price", 0.0)
+    output_price = getattr(parts.provider, "output_price", 0.0)
+    if not input_price and not output_price:
+        return None
+    return float(input_tokens * input_price + output_tokens * output_price) / 1e6
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

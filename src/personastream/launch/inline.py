@@ -1,0 +1,144 @@
+"""One run in this process: from a configuration to an exit code."""
+
+import dataclasses
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+import xxhash
+
+from personastream.build import Parts, build, identity
+from personastream.config import Config
+from personastream.core.retry import RetryPolicy
+from personastream.engine.run import Graph, Summary, run
+from personastream.engine.settle import GroupCommit
+from personastream.engine.statistics import Statistics
+from personastream.engine.stop import Stop
+from personastream.errors import ExitCode
+from personastream.launch.manifest import Manifest
+from personastream.launch.run_directory import begin_or_continue, owned
+from personastream.ports import Provider
+from personastream.providers.limit import ProviderLimit
+from personastream.records import Shard
+from personastream.sinks.checkpoints import CheckpointFiles
+
+
+class Progress(Protocol):
+    """Shows a run while it goes on."""
+
+    async def show(self, statistics: Statistics, shards: Sequence[Shard], stop: Stop) -> None:
+        """Until cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a sitting ended, for the last words on the screen."""
+
+    directory: Path
+    summary: Summary
+    seconds: float
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 if the run is finished, 75 if work is left."""
+        return ExitCode.DONE if self.summary.finished else ExitCode.WORK_LEFT
+
+
+def run_config(
+    config: Config, *, resume: bool, progress: Progress, rows_max: int | None = None, command: str = ""
+) -> Outcome:
+    """Run a configuration to its end or to a stop. Raises `RunError`."""
+    parts = build(config)
+    directory = Path(parts.sink.path)
+    with owned(directory):
+        state = directory / "state"
+        if getattr(parts.source, "index_dir", "") is None:
+            source = dataclasses.replace(parts.source, index_dir=str(state))  # type: ignore[type-var]
+            parts = dataclasses.replace(parts, source=source)
+        shards = parts.source.shards()
+        manifest = begin_or_continue(
+            directory, config.path, identity(config, parts), shards, resume=resume, command=command
+        )
+        parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
+        return anyio.run(
+            partial(_run, parts, shards, manifest, state, progress, rows_max),
+            backend_options={"use_uvloop": True},
+        )
+
+
+async def _run(
+    parts: Parts,
+    shards: Sequence[Shard],
+    manifest: Manifest,
+    state: Path,
+    progress: Progress,
+    rows_max: int | None,
+) -> Outcome:
+    started_s = anyio.current_time()
+    stop, statistics = Stop(), Statistics()
+    async with anyio.create_task_group() as around:
+        around.start_soon(_obey_signals, stop)
+        around.start_soon(progress.show, statistics, shards, stop)
+        async with _closing(parts.provider):
+            graph = _graph(parts, shards, manifest, state, rows_max)
+            failure = None
+            try:
+                summary = await run(graph, stop, statistics, anyio.to_thread.run_sync)
+            except Exception as error:  # passed on below: leaving the group with it would wrap it
+                failure = error
+        around.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return Outcome(state.parent, summary, anyio.current_time() - started_s)
+
+
+def _graph(parts: Parts, shards: Sequence[Shard], manifest: Manifest, state: Path, rows_max: int | None) -> Graph:
+    provider, sink, limits = parts.provider, parts.sink, parts.limits
+    limited = provider.requests_per_minute or provider.tokens_per_minute
+    fingerprint = xxhash.xxh3_128_digest(manifest.run_id.encode())
+    return Graph(
+        source=parts.source,
+        shards=shards,
+        transforms=parts.transforms,
+        recipe=parts.recipe,
+        provider=provider,
+        limit=ProviderLimit(provider.requests_per_minute, provider.tokens_per_minute) if limited else None,
+        sink=sink,
+        checkpoints=CheckpointFiles(str(state), fingerprint),
+        group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
+        workers=provider.in_flight_max,
+        retry=RetryPolicy(
+            attempts_max=limits.attempts_max,
+            backoff_s=limits.backoff_s,
+            backoff_s_max=limits.backoff_s_max,
+            outage_s_max=limits.outage_s_max,
+        ),
+        drain_s_max=limits.drain_s_max,
+        dead_share_max=limits.dead_share_max,
+        rows_max=rows_max,
+    )
+
+
+async def _obey_signals(stop: Stop) -> None:
+    """The first SIGTERM or SIGINT drains, the second aborts."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            if stop.draining:
+                stop.abort()
+            else:
+                stop.drain()
+
+
+@asynccontextmanager
+async def _closing(provider: Provider) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await provider.aclose()

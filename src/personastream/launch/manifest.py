@@ -1,0 +1,104 @@
+"""`run.json`: what a run is made of, written once, compared at every later start."""
+
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from personastream import __version__
+from personastream.errors import CannotCreate, CorruptOutput, ManifestMismatch
+from personastream.records import Shard
+
+FORMAT = 1
+NAME = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A run's identity: settings that shape the output, and the input shards. Immutable."""
+
+    run_id: str
+    created: str
+    version: str
+    config: str
+    identity: Mapping[str, Any]
+    shards: Sequence[Shard]
+
+
+def new_manifest(config: Path, identity: Mapping[str, Any], shards: Sequence[Shard]) -> Manifest:
+    """A manifest for a run that starts now."""
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return Manifest(uuid.uuid4().hex, created, __version__, str(config), identity, shards)
+
+
+def read_manifest(directory: Path) -> Manifest | None:
+    """The manifest of the run in `directory`, or None if there is no run. Raises `CorruptOutput`."""
+    path = directory / NAME
+    try:
+        document = orjson.loads(path.read_bytes())
+        if document["format"] != FORMAT:
+            raise CorruptOutput(f"{path} has format {document['format']}; this version reads {FORMAT}")
+        shards = [Shard(**shard) for shard in document["shards"]]
+        fields = {key: document[key] for key in ("run_id", "created", "version", "config", "identity")}
+        return Manifest(**fields, shards=shards)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise CannotCreate(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptOutput(
+            f"{path} is damaged: {error}", hint="Restore it from a copy; without it the run cannot be continued."
+        ) from error
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write it durably: whole, or not at all. Raises `CannotCreate`."""
+    document = {"format": FORMAT, **asdict(manifest)}
+    path = directory / NAME
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise CannotCreate(f"cannot write {path}: {error.strerror}") from error
+
+
+def check_unchanged(kept: Manifest, identity: Mapping[str, Any], shards: Sequence[Shard], directory: Path) -> None:
+    """Raise `ManifestMismatch`, naming each difference, unless the run can go on with these settings and shards."""
+    now = orjson.loads(orjson.dumps(identity))
+    changes = [
+        f"{key}: was {_show(kept.identity.get(key))}, is now {_show(now.get(key))}"
+        for key in sorted({*kept.identity, *now})
+        if kept.identity.get(key) != now.get(key)
+    ]
+    before = {shard.stem: shard for shard in kept.shards}
+    after = {shard.stem: shard for shard in shards}
+    changes += [f"shard {stem}: is gone" for stem in before if stem not in after]
+    changes += [f"shard {stem}: is new" for stem in after if stem not in before]
+    for stem in before:
+        if stem in after and before[stem].fingerprint != after[stem].fingerprint:
+            changes.append(f"shard {stem}: its content has changed ({after[stem].path})")
+    if not changes and [shard.stem for shard in kept.shards] != [shard.stem for shard in shards]:
+        changes.append("shards: their order has changed")
+    if changes:
+        raise ManifestMismatch(
+            f"the run in {directory} was started with something else:\n  " + "\n  ".join(changes),
+            hint="Restore what was, or give the new settings a run of their own: another [sink] path.",
+        )
+
+
+def _show(value: object) -> str:
+    return "not set" if value is None else repr(value)

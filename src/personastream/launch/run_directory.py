@@ -1,0 +1,66 @@
+"""The run directory: created or continued, and owned by one process at a time."""
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from personastream.errors import CannotCreate, CorruptOutput, RunBusy, RunExists
+from personastream.launch.manifest import Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
+from personastream.records import Shard
+
+
+@contextmanager
+def owned(directory: Path) -> Iterator[None]:
+    """Hold the run's lock. The kernel frees it when the process ends, however it ends. Raises `RunBusy`."""
+    state = directory / "state"
+    try:
+        state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    except OSError as error:
+        raise CannotCreate(
+            f"cannot create the run directory {directory}: {error.strerror}",
+            hint="Choose another [sink] path, or mend its permissions.",
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "unknown"
+            raise RunBusy(
+                f"another process works on the run in {directory}: {owner}", hint="Wait for it, or stop it first."
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def begin_or_continue(
+    directory: Path, config: Path, identity: Mapping[str, Any], shards: Sequence[Shard], *, resume: bool, command: str
+) -> Manifest:
+    """The run's manifest: written now for a new run, checked for an existing one. Call it while owning the directory.
+
+    Raises `RunExists` if there is a run and `resume` is false (`command` is what to type instead),
+    `ManifestMismatch` if it was started with something else.
+    """
+    kept = read_manifest(directory)
+    if kept is None:
+        if any((directory / "data").glob("*.jsonl.zst*")):
+            raise CorruptOutput(
+                f"{directory} holds output but no run.json", hint="Restore run.json, or choose another [sink] path."
+            )
+        kept = new_manifest(config, identity, shards)
+        write_manifest(directory, kept)
+        return kept
+    if not resume:
+        raise RunExists(
+            f"{directory} already holds a run",
+            hint=f"To continue it: {command}\n  To start another: set a different [sink] path.",
+        )
+    check_unchanged(kept, identity, shards, directory)
+    return kept

@@ -1,0 +1,61 @@
+"""The live panel on a terminal."""
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from personastream.observe.rates import duration
+from personastream.observe.snapshot import Snapshot
+
+
+def panel(seen: Snapshot) -> RenderableType:
+    """Everything worth watching, in a box."""
+    rows = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        rows.add_column(style="dim", justify="right")
+        rows.add_column(justify="right")
+    dropped, dead = sum(seen.dropped.values()), sum(seen.dead.values())
+    rows.add_row(
+        "delivered", f"{seen.delivered:,}", "rows/s", f"{seen.rows_per_s:,.1f}", "in flight", f"{seen.in_flight:,}"
+    )
+    rows.add_row("dropped", f"{dropped:,}", "tokens/s", f"{seen.tokens_per_s:,.0f}", "waiting", f"{seen.waiting:,}")
+    rows.add_row(
+        "dead",
+        Text(f"{dead:,}", style="red" if dead else ""),
+        "latency",
+        f"{seen.latency_s:.2f} s",
+        "retries",
+        Text(f"{seen.retries:,}", style="yellow" if seen.retries else ""),
+    )
+    parts: list[RenderableType] = [_bar(seen), Text(), rows]
+    if seen.state != "running":
+        parts.append(Text(_state_words(seen.state), style="bold yellow"))
+    elif seen.last_fault and seen.waiting:
+        parts.append(Text(f"last fault: {_printable(seen.last_fault)[:150]}", style="dim"))
+    return Panel(Group(*parts), title="personastream", title_align="left", border_style="cyan", width=84)
+
+
+def _bar(seen: Snapshot) -> Table:
+    line = Table.grid(padding=(0, 1))
+    estimated = f"≈{seen.rows_estimated:,}" if seen.rows_estimated else "?"
+    line.add_row(
+        ProgressBar(total=1.0, completed=seen.share_done, width=30),
+        f"{seen.share_done:4.0%}",
+        f"{seen.settled:,} / {estimated} rows",
+        Text(f"{seen.shards_finished}/{seen.shards} shards", style="dim"),
+        f"ETA {duration(seen.eta_s)}",
+    )
+    return line
+
+
+def _state_words(state: str) -> str:
+    if state == "draining":
+        return "draining: rows in flight finish; a second Ctrl-C gives them up"
+    return _printable(state)
+
+
+def _printable(text: str) -> str:
+    """Text from outside must not move the cursor or forge lines."""
+    return "".join(character if character.isprintable() else "·" for character in text)

@@ -1,0 +1,89 @@
+"""The displays: `rich` on a terminal, `plain` or `json` lines elsewhere, `none`. All write to stderr."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import orjson
+
+from personastream.engine.statistics import Statistics
+from personastream.engine.stop import Stop
+from personastream.observe.live_file import write_live
+from personastream.observe.rates import RateMeter, duration
+from personastream.observe.snapshot import Camera, Snapshot
+from personastream.records import Shard
+
+Style = Literal["auto", "rich", "plain", "json", "none"]
+LIVE_FILE_S = 2.0
+LINES_S = 10.0
+PANEL_S = 0.25
+
+
+@dataclass(slots=True)
+class Display:
+    """Shows a run in one style and keeps `state/live.json` for others to read."""
+
+    style: Style
+    directory: Path
+
+    async def show(self, statistics: Statistics, shards: Sequence[Shard], stop: Stop) -> None:
+        """Until cancelled."""
+        camera = Camera(statistics, shards, stop, RateMeter(), anyio.current_time())
+        style = self.style
+        if style == "auto":
+            style = "rich" if sys.stderr.isatty() else "plain"
+        async with anyio.create_task_group() as displays:
+            displays.start_soon(_every, LIVE_FILE_S, camera, lambda seen: write_live(self.directory, seen))
+            if style == "plain":
+                displays.start_soon(_every, LINES_S, camera, lambda seen: _print(plain_line(seen)))
+            elif style == "json":
+                displays.start_soon(_every, LINES_S, camera, lambda seen: _print(json_line(seen)))
+            elif style == "rich":
+                displays.start_soon(_panel, camera)
+
+
+def plain_line(seen: Snapshot) -> str:
+    """One line for people, for logs."""
+    total = f" of about {seen.rows_estimated:,}" if seen.rows_estimated else ""
+    parts = [
+        f"{seen.settled:,}{total} rows settled",
+        f"{seen.delivered:,} delivered, {sum(seen.dropped.values()):,} dropped, {sum(seen.dead.values()):,} dead",
+        f"{seen.rows_per_s:,.0f} rows/s",
+        f"{seen.in_flight:,} in flight",
+        f"{seen.tokens_per_s:,.0f} tokens/s",
+        f"{seen.retries:,} retries",
+        f"ETA {duration(seen.eta_s)}",
+    ]
+    return f"{duration(seen.elapsed_s)}  " + " · ".join(parts) + ("" if seen.state == "running" else f" · {seen.state}")
+
+
+def json_line(seen: Snapshot) -> str:
+    """The same figures for programs."""
+    return orjson.dumps(seen.as_dict()).decode()
+
+
+async def _every(interval_s: float, camera: Camera, show: Callable[[Snapshot], None]) -> None:
+    while True:
+        await anyio.sleep(interval_s)
+        show(camera.snapshot(anyio.current_time()))
+
+
+async def _panel(camera: Camera) -> None:
+    # imported here: rich takes a while and is of no use to a log file
+    from rich.console import Console
+    from rich.live import Live
+
+    from personastream.observe.panel import panel
+
+    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(panel(camera.snapshot(anyio.current_time())), refresh=True)
+            await anyio.sleep(PANEL_S)
+
+
+def _print(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,95 @@
+"""One look at a run's counters, ready to be shown: the same figures for every kind of display."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from personastream.engine.statistics import Statistics
+from personastream.engine.stop import Stop
+from personastream.observe.rates import RateMeter
+from personastream.records import Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Counts cover the whole run where rows are meant, this sitting for requests, tokens and retries.
+
+    `rows_estimated` is 0 while nothing has been read; `eta_s` is None while unknown; rates are per second.
+    """
+
+    state: str
+    elapsed_s: float
+    delivered: int
+    dropped: dict[str, int]
+    dead: dict[str, int]
+    uncommitted: int
+    rows_estimated: int
+    shards_finished: int
+    shards: int
+    in_flight: int
+    waiting: int
+    requests: int
+    retries: int
+    input_tokens: int
+    output_tokens: int
+    rows_per_s: float
+    requests_per_s: float
+    tokens_per_s: float
+    latency_s: float
+    eta_s: float | None
+    last_fault: str
+
+    @property
+    def settled(self) -> int:
+        """Committed rows, however they ended."""
+        return self.delivered + sum(self.dropped.values()) + sum(self.dead.values())
+
+    @property
+    def share_done(self) -> float:
+        """Settled share of the input, 0 to 1."""
+        return min(1.0, self.settled / self.rows_estimated) if self.rows_estimated else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as plain data."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Camera:
+    """Takes snapshots of one run."""
+
+    statistics: Statistics
+    shards: Sequence[Shard]
+    stop: Stop
+    meter: RateMeter
+    started_s: float
+
+    def snapshot(self, now_s: float) -> Snapshot:
+        """What there is to see at `now_s`, on the clock of `started_s`."""
+        seen, counts = self.statistics, self.statistics.committed
+        done = min(1.0, counts.settled / seen.rows_estimated) if seen.rows_estimated else 0.0
+        rates = self.meter.update(now_s, seen, done)
+        state = f"paused: {seen.paused}" if seen.paused else "draining" if self.stop.draining else "running"
+        return Snapshot(
+            state=state,
+            elapsed_s=now_s - self.started_s,
+            delivered=counts.delivered,
+            dropped=dict(counts.dropped),
+            dead=dict(counts.dead),
+            uncommitted=seen.uncommitted,
+            rows_estimated=seen.rows_estimated,
+            shards_finished=seen.shards_finished,
+            shards=len(self.shards),
+            in_flight=seen.in_flight,
+            waiting=seen.waiting,
+            requests=seen.requests,
+            retries=seen.retries,
+            input_tokens=seen.input_tokens,
+            output_tokens=seen.output_tokens,
+            rows_per_s=rates.rows,
+            requests_per_s=rates.requests,
+            tokens_per_s=rates.tokens,
+            latency_s=seen.latency_s_sum / seen.answered if seen.answered else 0.0,
+            eta_s=rates.eta_s,
+            last_fault=seen.last_fault,
+        )

@@ -1,0 +1,113 @@
+"""The data that flows: shards, batches and rows in; requests and completions; settled rows out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One input file. `index` is its place in source order; `stem` is unique in a run and starts each record id."""
+
+    index: int
+    stem: str
+    path: str
+    size_bytes: int
+    fingerprint: str
+
+
+class Position(NamedTuple):
+    """A point in source order: all rows of earlier shards, and rows 0 to `row - 1` of shard `shard`, lie before it."""
+
+    shard: int
+    row: int
+
+
+class Row(NamedTuple):
+    """One row to ask for: shard index, row number from 0, persona text."""
+
+    shard: int
+    number: int
+    text: str
+
+
+class DeadRow(NamedTuple):
+    """A row that ends in the dead letters: its number, why, a sentence for people, what was read, last response."""
+
+    number: int
+    reason: str
+    detail: str
+    text: str
+    response: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive rows `start` to `stop - 1` of one shard, as columns.
+
+    `numbers` and `texts` are the rows still alive, in order. `dropped` maps a reason to the numbers of rows a
+    transform removed; `dead` holds rows that could not be read. Every row of the range is in exactly one of the
+    three. `last` marks the end of the shard; `bytes_read` is how much of the file lies behind, for estimates.
+    """
+
+    shard: Shard
+    start: int
+    stop: int
+    numbers: Sequence[int]
+    texts: Sequence[str]
+    dropped: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    dead: Sequence[DeadRow] = ()
+    last: bool = False
+    bytes_read: int = 0
+
+    def keep(self, mask: Sequence[bool], reason: str) -> "Batch":
+        """Keep the live rows whose `mask` entry is true; the others are dropped for `reason`.
+
+        This is the only way to lose a row. `mask` has one entry per live row.
+        """
+        if len(mask) != len(self.numbers):
+            raise ValueError(f"mask has {len(mask)} entries for {len(self.numbers)} rows")
+        if all(mask):
+            return self
+        numbers, texts, gone = [], [], list(self.dropped.get(reason, ()))
+        for number, text, kept in zip(self.numbers, self.texts, mask, strict=True):
+            if kept:
+                numbers.append(number)
+                texts.append(text)
+            else:
+                gone.append(number)
+        return replace(self, numbers=numbers, texts=texts, dropped={**self.dropped, reason: gone})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a model: a system text (may be empty), a user text, and sampling parameters.
+
+    `parameters` go into the request body as they are (`temperature`, `max_tokens`, `seed`, `stop` …).
+    """
+
+    system: str
+    user: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model answered. Token counts are the endpoint's own, 0 where it gave none; `body` is the raw reply."""
+
+    text: str
+    finish_reason: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    body: bytes
+
+
+class Delivered(NamedTuple):
+    """A row that ended well: its records as encoded JSON lines without the line feed, and the tokens they cost."""
+
+    shard: int
+    number: int
+    lines: Sequence[bytes]
+    input_tokens: int
+    output_tokens: int

@@ -1,0 +1,146 @@
+"""The text of a reply, a function of the seed and of what was asked. Pure, but for reading the shipped templates."""
+
+import tomllib
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from statistics import fmean
+from typing import NamedTuple
+
+from personastream.simulator.draws import FOR_REPLY, FOR_SENTENCES, QUANTILES, draw, following, lognormal
+from personastream.simulator.phrases import BANKS, PLAIN, STYLES
+
+BYTES_PER_TOKEN = 4
+"""A common rule of thumb for English text."""
+
+PERSONA_CHARS_MAX = 200
+_LENGTH_SIGMA = 0.35
+_LEADS, _CLOSINGS, _SENTENCES = 512, 512, 2048  # powers of two, so that a number's bits choose evenly
+_PROMPTS_REMEMBERED = 64
+_PERSONA_STARTS, _PERSONA_ENDS = "<persona>\n", "\n</persona>"
+
+
+class Reply(NamedTuple):
+    """A reply's text, why it ends (`stop` or `length`) and its length in tokens."""
+
+    text: str
+    finish_reason: str
+    tokens: int
+
+
+class Prompt(NamedTuple):
+    """A prompt taken apart: the persona and the instructions around it."""
+
+    persona: str
+    instructions: str
+
+
+def shipped_openings() -> tuple[str, ...]:
+    """The reply openings of the templates in `personastream/templates`, in order of their file names."""
+    folder = files("personastream") / "templates"
+    texts = [entry.read_text("utf-8") for entry in sorted(folder.iterdir(), key=str) if entry.name.endswith(".toml")]
+    openings = (tomllib.loads(text).get("reply", {}).get("opening", "") for text in texts)
+    return tuple(dict.fromkeys(opening for opening in openings if opening))
+
+
+def take_apart(system: str, user: str) -> Prompt:
+    """Find the persona: what stands between the lines `<persona>` and `</persona>`, else the end of the message."""
+    start, end = user.find(_PERSONA_STARTS), user.rfind(_PERSONA_ENDS)
+    if start < 0 or end < start:
+        return Prompt(user[-PERSONA_CHARS_MAX:].strip(), f"{user}\n{system}")
+    inside = start + len(_PERSONA_STARTS)
+    return Prompt(user[inside:end], f"{user[:start]}\n{user[end:]}\n{system}")
+
+
+def token_count(text: str) -> int:
+    """Tokens of a text by the rule of thumb, rounded up."""
+    size_bytes = len(text) if text.isascii() else len(text.encode())
+    return -(-size_bytes // BYTES_PER_TOKEN)
+
+
+def cut_to(text: str, tokens_max: int) -> str:
+    """The longest beginning of `text` that has at most `tokens_max` tokens."""
+    if token_count(text) <= tokens_max:
+        return text
+    return text.encode()[: tokens_max * BYTES_PER_TOKEN].decode(errors="ignore")
+
+
+class Writer:
+    """Writes replies that start with the opening the instructions name, mention the persona and vary in length.
+
+    Lengths are lognormal around `tokens_mean`, but no reply is shorter than its first and last sentence.
+    """
+
+    def __init__(self, seed: int, tokens_mean: int, openings: tuple[str, ...]) -> None:
+        self._seed = seed
+        self._bytes_wanted = lognormal(tokens_mean * BYTES_PER_TOKEN, _LENGTH_SIGMA)
+        self._openings = openings
+        self._stocks: dict[str, _Stock] = {}
+        self._stock = lru_cache(maxsize=_PROMPTS_REMEMBERED)(self._find_stock)
+
+    def write(self, key: int, prompt: Prompt, tokens_max: int | None) -> Reply:
+        """The reply for a request with the 64-bit hash `key`, cut at `tokens_max` tokens."""
+        number = draw(key, FOR_REPLY, self._seed)
+        text = self._stock(prompt.instructions).compose(prompt.persona, number, self._bytes_wanted[number % QUANTILES])
+        tokens = token_count(text)
+        if tokens_max is None or tokens <= tokens_max:
+            return Reply(text, "stop", tokens)
+        return Reply(cut_to(text, tokens_max), "length", tokens_max)
+
+    def _find_stock(self, instructions: str) -> "_Stock":
+        found = [(place, opening) for opening in self._openings if (place := instructions.find(opening)) >= 0]
+        opening = min(found)[1] if found else ""
+        return self._stocks.get(opening) or self._stocks.setdefault(opening, _Stock(opening, self._seed))
+
+
+class _Stock:
+    """Ready sentences for one opening: a reply takes a lead, every n-th of the sentences from somewhere, a closing."""
+
+    def __init__(self, opening: str, seed: int) -> None:
+        style = STYLES.get(opening, PLAIN)
+        words = _Words(draw(0, FOR_SENTENCES, seed))
+        start = f"{opening} " if opening else ""
+        leads = [words.fill(style.lead).partition("{persona}") for _ in range(_LEADS)]
+        closings = [words.fill(style.close) for _ in range(_CLOSINGS)]
+        self._leads = [(start + before, after) for before, _, after in leads]
+        self._closings = [text if text.startswith("\n") else f" {text}" for text in closings]
+        self._sentences = [words.fill(style.body) for _ in range(_SENTENCES)]
+        self._sentence_bytes = fmean(map(len, self._sentences)) + 1
+
+    def compose(self, persona: str, number: int, bytes_wanted: float) -> str:
+        """A text about `persona` of some `bytes_wanted` bytes, chosen by the bits of `number` from the tenth up."""
+        before, after = self._leads[(number >> 10) % _LEADS]
+        closing = self._closings[(number >> 19) % _CLOSINGS]
+        pieces = [f"{before}{_mention(persona)}{after}"]
+        sentences, first, step = self._sentences, number >> 28, (number >> 39) | 1  # odd: no sentence comes twice
+        count = round((bytes_wanted - len(pieces[0]) - len(closing)) / self._sentence_bytes)
+        pieces += [sentences[(first + place * step) % _SENTENCES] for place in range(count)]
+        return " ".join(pieces) + closing
+
+
+class _Words:
+    """Fills the slots of patterns with words, drawn one after another; the persona's slot stays."""
+
+    def __init__(self, state: int) -> None:
+        self._state = state
+
+    def fill(self, patterns: Sequence[str]) -> str:
+        text = self._pick(patterns).format_map(self)
+        return text[0].upper() + text[1:]
+
+    def _pick(self, words: Sequence[str]) -> str:
+        self._state = following(self._state)
+        return words[(self._state >> 32) % len(words)]
+
+    def __getitem__(self, slot: str) -> str:
+        return "{persona}" if slot == "persona" else self._pick(BANKS[slot])
+
+
+def _mention(persona: str) -> str:
+    """The persona as the end of a sentence: on one line, not too long, without the stop."""
+    line = " ".join(persona[: 2 * PERSONA_CHARS_MAX].split())
+    if len(line) > PERSONA_CHARS_MAX:
+        line = line[:PERSONA_CHARS_MAX].rsplit(" ", 1)[0]
+    line = line.rstrip(" .") or "someone of whom nothing is said"
+    first, space, rest = line.partition(" ")
+    return f"{first.lower()}{space}{rest}" if first in ("A", "An", "The") else line

@@ -1,0 +1,1 @@
+"""Where settled rows go: the frame log on disk, its recovery and its verification."""

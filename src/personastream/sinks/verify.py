@@ -1,0 +1,202 @@
+"""Reads a run's output back, byte by byte, and says whether it is what it claims to be.
+
+Checked: every hash and zstd checksum; that trailers chain; that the ids in each frame are the rows its trailer
+settles; that no row has two ends; that sealed summaries and seek tables agree with the commits; that finished shards
+are complete (read = delivered + dropped + dead).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import orjson
+import zstandard
+
+from personastream.core import frame_log, ranges
+from personastream.core.frame_log import Commit, LogKind, PartName, ReadAt
+from personastream.core.outcomes import Counts, Usage
+from personastream.core.ranges import Ranges
+from personastream.sinks.disk import Disk, LogFile
+from personastream.sinks.frames import KINDS
+from personastream.sinks.part import OPEN_SUFFIX, file_name
+from personastream.sinks.series import parse_file_name
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that should not be: where, and what."""
+
+    path: str
+    what: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What was read and what was wrong. `notes` are harmless: a torn tail that the next start will cut."""
+
+    parts: int = 0
+    commits: int = 0
+    lines: int = 0
+    bytes: int = 0
+    counts: Counts = field(default_factory=Counts)
+    usage: Usage = field(default_factory=Usage)
+    shards_finished: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+
+class Verifier:
+    """Verifies one run directory, shard by shard."""
+
+    def __init__(self, disk: Disk, run_id: str) -> None:
+        self.report = Report()
+        self._disk = disk
+        self._run_id = run_id
+        self._files = {kind: self._listing(kind) for kind in KINDS}
+
+    def shard(self, stem: str) -> None:
+        """Read everything of one shard."""
+        settled: list[Ranges] = []
+        counts, rows = Counts(), None
+        for kind in KINDS:
+            final = None
+            for place, (number, is_open) in enumerate(self._files[kind].pop(stem, [])):
+                name = PartName(self._run_id, stem, kind, number)
+                path = f"{kind}/{file_name(name)}{OPEN_SUFFIX if is_open else ''}"
+                if number != place or final is not None:
+                    self._problem(path, "unexpected part number: parts before it are missing, or it follows the last")
+                with closing(self._disk.open(path, writable=False)) as file:
+                    part = self._part(path, name, file, is_open)
+                settled += part.settled
+                counts += part.counts
+                final = part.shard_rows
+            if kind == "data":
+                rows = final
+        self._whole_shard(stem, settled, counts, rows)
+
+    def finish(self) -> Report:
+        """Files that belong to no shard, then the report."""
+        for kind in KINDS:
+            for stem in self._files[kind]:
+                self._problem(f"{kind}/{stem}-*", "belongs to no shard of this run")
+        return self.report
+
+    def _part(self, path: str, name: PartName, file: LogFile, is_open: bool) -> "PartTotals":
+        totals = PartTotals()
+        self.report.parts += 1
+        self.report.bytes += file.size()
+        for commit in frame_log.commits(file.read_at, name):
+            totals.add(commit)
+            for what in _frame_problems(file.read_at, commit, name):
+                self._problem(path, f"{what} (commit {commit.sequence} at byte {commit.offset})")
+        self.report.commits += totals.commits
+        self.report.lines += totals.lines
+        self.report.usage += totals.usage
+        self._end(path, name, file, is_open, totals)
+        return totals
+
+    def _end(self, path: str, name: PartName, file: LogFile, is_open: bool, totals: "PartTotals") -> None:
+        size = file.size()
+        summary = frame_log.read_seal(file.read_at, size, name)
+        if summary is None:
+            if not is_open:
+                self._problem(path, f"sealed, but damaged at byte {totals.end} or cut")
+            elif size > totals.end:
+                self._tail(path, name, file, totals.end)
+            return
+        totals.shard_rows = summary.shard_rows
+        outcomes = (summary.commits, summary.lines, summary.counts.settled, summary.counts.delivered, summary.usage)
+        if outcomes != (totals.commits, totals.lines, totals.counts.settled, totals.counts.delivered, totals.usage):
+            self._problem(
+                path, f"its summary tells of more or other commits than can be read: damage at byte {totals.end}"
+            )
+        settled = frame_log.read_settled(file.read_at, size, name)
+        if settled is None or ranges.count(settled) != totals.counts.settled:
+            self._problem(path, "its list of settled rows is damaged")
+        elif frame_log.read_pieces(file.read_at, size)[:-2] != totals.pieces:
+            self._problem(path, "its seek table does not match its frames")
+
+    def _tail(self, path: str, name: PartName, file: LogFile, end: int) -> None:
+        beyond = frame_log.commit_after(file.read_at, file.size(), end + 1, name)
+        if beyond is None:
+            self.report.notes.append(Problem(path, f"a torn tail of {file.size() - end} bytes; the next start cuts it"))
+        else:
+            self._problem(path, f"damaged at byte {end}: a valid commit follows at byte {beyond.offset}")
+
+    def _whole_shard(self, stem: str, settled: Sequence[Ranges], counts: Counts, rows: int | None) -> None:
+        self.report.counts += counts
+        try:
+            union = ranges.union_all(settled)
+        except ranges.Overlap as error:
+            self._problem(stem, f"row {error.number} has two outcomes")
+            return
+        if rows is None:
+            return
+        self.report.shards_finished += 1
+        if union != ([(0, rows)] if rows else []):
+            self._problem(stem, f"{rows} rows were read, but {ranges.count(union)} have an outcome")
+
+    def _listing(self, kind: LogKind) -> dict[str, list[tuple[int, bool]]]:
+        files: dict[str, list[tuple[int, bool]]] = {}
+        for parsed in map(parse_file_name, self._disk.names(kind)):
+            if parsed is not None:
+                files.setdefault(parsed[0], []).append(parsed[1:])
+        return files
+
+    def _problem(self, path: str, what: str) -> None:
+        self.report.problems.append(Problem(path, what))
+
+
+@dataclass(slots=True)
+class PartTotals:
+    """What the commits of one part add up to."""
+
+    commits: int = 0
+    lines: int = 0
+    end: int = 0
+    counts: Counts = field(default_factory=Counts)
+    usage: Usage = field(default_factory=Usage)
+    settled: list[Ranges] = field(default_factory=list)
+    pieces: list[tuple[int, int]] = field(default_factory=list)
+    shard_rows: int | None = None
+
+    def add(self, commit: Commit) -> None:
+        """Count one commit."""
+        self.commits += 1
+        self.lines += commit.lines
+        self.end = commit.end
+        self.counts += commit.outcomes.counts()
+        self.usage += commit.usage
+        self.settled.append(commit.outcomes.settled())
+        self.pieces.extend(commit.pieces)
+
+
+def _frame_problems(read_at: ReadAt, commit: Commit, name: PartName) -> Iterator[str]:
+    frame_bytes, raw_bytes = commit.pieces[0]
+    try:
+        raw = zstandard.ZstdDecompressor().decompress(read_at(commit.offset, frame_bytes))
+    except zstandard.ZstdError as error:
+        yield f"its frame does not decompress: {error}"
+        return
+    lines = raw.split(b"\n")
+    if len(raw) != raw_bytes or lines.pop() or len(lines) != commit.lines:
+        yield "its frame holds other lines than its trailer says"
+    wanted = (commit.outcomes.delivered,) if name.kind == "data" else tuple(commit.outcomes.dead.values())
+    expected = ranges.union_all(wanted)
+    seen: Counter[int] = Counter()
+    ids = set()
+    for line in lines:
+        try:
+            identity = orjson.loads(line)["id"]
+            stem, _, number = identity.rpartition(":")
+            row = int(number.partition("#")[0])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            yield "a line has no valid id"
+            return
+        seen[row] += 1
+        if stem != name.shard or identity in ids or not ranges.contains(expected, row):
+            yield f"the record {identity!r} does not belong here"
+        ids.add(identity)
+    if len(seen) != ranges.count(expected):
+        yield f"{ranges.count(expected)} rows are said to be here, {len(seen)} are"

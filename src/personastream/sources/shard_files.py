@@ -1,0 +1,76 @@
+"""From the paths in a configuration to shards: every file found, opened once, and refused early if it is unfit."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from personastream.errors import BadInput, ConfigError
+from personastream.records import Shard
+from personastream.sources.input_file import InputFile
+
+EXTENSIONS = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+STEM_BYTES_MAX = 200  # a stem starts the names of output parts; file names end at 255 bytes
+
+_Key = TypeVar("_Key", str, tuple[int, int])
+
+
+def find_shards(paths: Sequence[str]) -> list[Shard]:
+    """The shards that files and globs name, in that order, each glob sorted by name.
+
+    Raises `BadInput` for a file that is missing or unfit, `ConfigError` for paths that cannot go together.
+    """
+    if not paths:
+        raise ConfigError("`paths` in [source] is empty", hint='Name files or globs: paths = ["personas/*.jsonl.zst"].')
+    shards: list[Shard] = []
+    path_of_stem: dict[str, str] = {}
+    path_of_file: dict[tuple[int, int], str] = {}
+    for path in (path for pattern in paths for path in _expand(pattern)):
+        stem = _stem(path)
+        with InputFile(path) as file:
+            _check_new(path_of_file, file.identity, path, "are the same file", "Name each file once.")
+            _check_new(path_of_stem, stem, path, f"are both called {stem!r}", "Rename one: names start record ids.")
+            shards.append(Shard(len(shards), stem, path, file.size_bytes, file.fingerprint()))
+    return shards
+
+
+def extension_of(path: str) -> str:
+    """The one of `EXTENSIONS` that ends the path. Raises `ConfigError`."""
+    for extension in EXTENSIONS:
+        if path.endswith(extension):
+            return extension
+    raise ConfigError(f"{path!r}: cannot tell the format", hint=f"Names end in one of {', '.join(EXTENSIONS)}.")
+
+
+def _expand(pattern: str) -> Iterator[str]:
+    if "\0" in pattern:
+        raise ConfigError(f"{pattern!r}: a path cannot hold a NUL character", hint="Correct `paths` in [source].")
+    if not glob.has_magic(pattern) or os.path.lexists(pattern):
+        yield pattern
+        return
+    found = sorted(glob.glob(pattern, recursive=True))
+    if not found:
+        raise BadInput(f"{pattern}: no file matches", hint="Check `paths` in [source]; * does not match hidden files.")
+    yield from found
+
+
+def _stem(path: str) -> str:
+    """The file's name without its extension, if that may start the name of another file."""
+    name = os.path.basename(path)
+    if os.path.isdir(path):
+        return name  # the one who opens it says so
+    stem = name.removesuffix(extension_of(path))
+    size_bytes = len(os.fsencode(stem))
+    # isprintable: no line feeds or escapes, no direction marks, no bytes that are not UTF-8.
+    if not stem or stem[0] in "-." or not stem.isprintable() or size_bytes > STEM_BYTES_MAX:
+        raise ConfigError(
+            f"{path!r}: {stem!r} cannot start the names of output files",
+            hint=f"Rename it: 1 to {STEM_BYTES_MAX} bytes of printable text, not starting with `-` or `.`.",
+        )
+    return stem
+
+
+def _check_new(seen: dict[_Key, str], key: _Key, path: str, relation: str, hint: str) -> None:
+    if key in seen:
+        raise ConfigError(f"{seen[key]} and {path} {relation}", hint=hint)
+    seen[key] = path

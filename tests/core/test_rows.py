@@ -1,0 +1,152 @@
+"""Every line is a text or a dead row that says why."""
+
+import json
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from personastream.core.lines import Line, LongLine
+from personastream.core.rows import DEPTH_MAX, EXCERPT_CHARACTERS_MAX, RowReader, is_deeper
+from personastream.records import DeadRow
+
+READER = RowReader("persona", text_bytes_max=1_000)
+
+
+def dead(line: Line) -> DeadRow:
+    numbers, texts, (row,) = READER.read([line], 5)
+    assert (list(numbers), texts, row.number) == ([], [], 5)
+    return row
+
+
+def text(line: bytes) -> str:
+    numbers, (found,), gone = READER.read([line], 5)
+    assert (list(numbers), list(gone)) == ([5], [])
+    return found
+
+
+def nested(depth: int) -> bytes:
+    """An object of that depth beside a sound persona."""
+    return b'{"persona": "x", "a": ' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "detail"),
+    [
+        (b"", "blank_line", "white space"),
+        (b" \t\r", "blank_line", "white space"),
+        (b'{"persona": "caf\xe9"}', "invalid_utf8", "byte 16 of the line"),
+        (b"\xff\xfe{\0", "invalid_utf8", "byte 0 of the line"),
+        (b"{", "invalid_json", "line 1 column"),
+        (b'{"persona": "a"} {"persona": "b"}', "invalid_json", "column 18"),
+        (b'{"persona": "a\x00b"}', "invalid_json", "control"),
+        (b'{"persona": NaN}', "invalid_json", ""),
+        (b'{"persona": "\\ud800"}', "invalid_json", "surrogate"),
+        (b'\xef\xbb\xbf{"persona": "a"}', "invalid_json", ""),
+        (b'["persona"]', "not_an_object", "an array"),
+        (b'"persona"', "not_an_object", "text"),
+        (b"3", "not_an_object", "a number"),
+        (b"null", "not_an_object", "null"),
+        (b"{}", "missing_field", "no field 'persona'"),
+        (b'{"id": 1, "input persona": "a"}', "missing_field", "nearest is 'input persona'"),
+        (b'{"Persona": "a", "p": 1}', "missing_field", "nearest is 'Persona'"),
+        (b'{"persona": null}', "not_text", "holds null"),
+        (b'{"persona": 3.5}', "not_text", "holds a number"),
+        (b'{"persona": true}', "not_text", "holds a boolean"),
+        (b'{"persona": ["a"]}', "not_text", "holds an array"),
+        (b'{"persona": {"a": 1}}', "not_text", "holds an object"),
+        (b'{"persona": ""}', "empty_text", "white space"),
+        (b'{"persona": " \\n\xe2\x80\xa8\xc2\xa0"}', "empty_text", "white space"),
+        (b'{"persona": "' + b"x" * 1_001 + b'"}', "text_too_long", "1001 bytes; at most 1000"),
+        (b'{"persona": "' + b"\\u00e9" * 501 + b'"}', "text_too_long", "1002 bytes"),
+        (LongLine(b'{"persona": "x"}', 77, 10**9), "line_too_long", "1000000000 bytes, from raw byte 77"),
+        (nested(DEPTH_MAX + 1), "too_deep", "64"),
+        (nested(1_000), "too_deep", "64"),
+        (nested(3_000), "too_deep", "64"),
+        (b"[" * 100_000, "too_deep", "64"),
+    ],
+)
+def test_a_bad_line_is_dead_with_its_reason(line: Line, reason: str, detail: str) -> None:
+    row = dead(line)
+    assert row.reason == reason
+    assert detail in row.detail
+    assert row.text == (line.head if isinstance(line, LongLine) else line).decode(errors="replace")[:2_000]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b'{"persona": "a"}', "a"),
+        (b' {"persona": " a "} \r', " a "),
+        ('{"persona": "a\u2028b\u0085c"}'.encode(), "a\u2028b\u0085c"),
+        (b'{"persona": "a\\u0000b"}', "a\0b"),
+        (b'{"persona": "\\u0000"}', "\0"),
+        (b'{"persona": "\\ud83d\\ude00"}', "\U0001f600"),
+        (b'{"persona": "a", "persona": "b"}', "b"),
+        (b'{"persona": "[[[[{{{{", "n": 123456789012345678901234567890}', "[[[[{{{{"),
+        (b'{"persona": "' + b"x" * 1_000 + b'"}', "x" * 1_000),
+        (b'{"persona": "a", "pad": "' + b"x" * 5_000 + b'"}', "a"),
+        (nested(DEPTH_MAX), "x"),
+        (b'{"persona": "' + b"[" * 200 + b'", "b": [[1], [2]]}', "[" * 200),
+        (b'{"persona": "\\"' + b"[" * 200 + b'\\\\", "b": 1}', '"' + "[" * 200 + "\\"),
+    ],
+)
+def test_a_sound_line_keeps_its_text_unchanged(line: bytes, expected: str) -> None:
+    assert text(line) == expected
+
+
+def test_rows_between_dead_ones_keep_their_numbers() -> None:
+    lines: list[Line] = [b'{"persona": "a"}', b"", b'{"persona": "b"}', b"[]", b'{"persona": "c"}']
+    numbers, texts, gone = READER.read(lines, 100)
+    assert (list(numbers), texts) == ([100, 102, 104], ["a", "b", "c"])
+    assert [(row.number, row.reason) for row in gone] == [(101, "blank_line"), (103, "not_an_object")]
+
+
+def test_an_excerpt_is_short_whatever_the_line() -> None:
+    row = dead("{é".encode() * 9_000)
+    assert len(row.text) == EXCERPT_CHARACTERS_MAX
+    assert row.text.startswith("{é{é")
+
+
+def test_a_row_of_many_or_huge_keys_is_judged_quickly() -> None:
+    many = {f"persona_{number}": 1 for number in range(100_000)}
+    assert "nearest is 'persona_" in dead(orjson.dumps(many)).detail
+    assert dead(orjson.dumps({"p" * 1_000_000: 1})).detail == "no field 'persona'"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(alphabet='[]{}"\\ab', max_size=6),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(alphabet='[{"\\k', max_size=3), children),
+    max_leaves=12,
+)
+
+
+def depth_of(value: object) -> int:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if children is None else 1 + max(map(depth_of, children), default=0)
+
+
+@given(json_values, st.integers(0, 6))
+def test_depth_counts_brackets_outside_strings(value: object, depth_max: int) -> None:
+    assert is_deeper(json.dumps(value).encode(), depth_max) == (depth_of(value) > depth_max)
+
+
+@given(st.binary(max_size=200) | st.text(alphabet='[]{}"\\', max_size=200).map(str.encode))
+def test_any_bytes_are_judged_without_an_exception(line: bytes) -> None:
+    numbers, texts, gone = READER.read([line], 0)
+    assert len(numbers) == len(texts)
+    assert len(texts) + len(gone) == 1
+
+
+@given(st.lists(st.binary(max_size=30) | st.text().map(lambda one: orjson.dumps({"persona": one})), max_size=20))
+def test_every_line_gives_exactly_one_row(lines: list[bytes]) -> None:
+    numbers, texts, gone = READER.read(list[Line](lines), 3)
+    assert sorted([*numbers, *(row.number for row in gone)]) == list(range(3, 3 + len(lines)))
+    assert len(numbers) == len(texts)
+
+
+def test_hostile_quotes_cost_linear_time() -> None:
+    """A quadratic scan of these would take hours."""
+    for unit in (b'"', b'\\"', b'"\\', b'"["', b'["', b"\\"):
+        is_deeper(b"[" * 100 + unit * 1_000_000, DEPTH_MAX)
