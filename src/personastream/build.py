@@ -81,8 +81,8 @@ def adapter_class(kind: str, name: str, where: str) -> type[Any]:
         folder = FOLDERS[kind]
         class_name = "".join(word.capitalize() for word in name.split("_"))
         module_name = f"personastream.{folder}.{name}"
-        if not name.isidentifier() or name.startswith("_"):
-            raise ConfigError(f"{where} type = {name!r} is not a name", hint=nearest(name, known(kind)))
+    if not all(map(str.isidentifier, (*module_name.split("."), class_name))) or name.startswith("_"):
+        raise ConfigError(f"{where} type = {name!r} is not a name", hint=nearest(name, known(kind)))
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except ModuleNotFoundError as error:
@@ -104,8 +104,10 @@ def known(kind: str) -> list[str]:
 
 
 def _holds_adapter(path: Path, name: str) -> bool:
+    """Told from the text, so that listing the choices imports none of them."""
     class_name = "".join(word.capitalize() for word in name.split("_"))
-    return f"\nclass {class_name}:" in path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    return f"\nclass {class_name}:" in text and "= setting(" in text
 
 
 def _adapter(config: Config, section: Section) -> Any:
@@ -125,7 +127,9 @@ def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
         if name in section.values:
             values[name] = _checked(where, section.values[name], hints[name], field.metadata)
             if field.metadata.get("path"):
-                values[name] = _absolute(config.directory, values[name], name)
+                values[name] = _absolute(where, config.directory, values[name], name)
+            if values[name] == "" and field.default is MISSING:
+                raise ConfigError(f"{where} is empty", hint=str(field.metadata.get("doc", "")))
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ConfigError(f"{where} is missing", hint=str(field.metadata.get("doc", "")))
     return cls(**values)
@@ -159,9 +163,11 @@ def _fits(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _absolute(directory: Path, value: Any, name: str) -> Any:
+def _absolute(where: str, directory: Path, value: Any, name: str) -> Any:
     if isinstance(value, list):
-        return [str(directory / one) for one in value]
+        return [_absolute(where, directory, one, name) for one in value]
+    if "\0" in value:
+        raise ConfigError(f"{where}: a path cannot hold a NUL character")
     if name == "template" and not value.endswith(".toml"):
         return value
     return str(directory / value) if value else value

@@ -46,8 +46,8 @@ class Batch:
     """Consecutive rows `start` to `stop - 1` of one shard, as columns.
 
     `numbers` and `texts` are the rows still alive, in order. `dropped` maps a reason to the numbers of rows a
-    transform removed; `dead` holds rows that could not be read. Every row of the range is in exactly one of the
-    three. `last` marks the end of the shard; `bytes_read` is how much of the file lies behind, for estimates.
+    transform removed, in order; `dead` holds rows that could not be read. Every row of the range is in exactly one
+    of the three. `last` marks the end of the shard; `bytes_read` is how much of the file lies behind, for estimates.
     """
 
     shard: Shard
@@ -76,6 +76,7 @@ class Batch:
                 texts.append(text)
             else:
                 gone.append(number)
+        gone.sort()  # an earlier transform may have dropped later rows for the same reason
         return replace(self, numbers=numbers, texts=texts, dropped={**self.dropped, reason: gone})
 
 

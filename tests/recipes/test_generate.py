@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.errors import RowError
@@ -61,6 +61,18 @@ def test_a_record_extends_the_published_persona_hub_record() -> None:
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", created)
     assert timedelta(0) <= datetime.fromisoformat(created) - started.replace(microsecond=0) < timedelta(minutes=1)
+
+
+def test_the_time_of_creation_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 0.9, 59.5, 60.0])
+    monkeypatch.setattr("personastream.recipes.generate.time", lambda: next(clock))
+    records = run(Generate("math", samples=4), Model(completion()).ask)
+    assert [orjson.loads(orjson.dumps(record))["meta"]["created"] for record in records] == [
+        "1970-01-01T00:00:00Z",
+        "1970-01-01T00:00:00Z",
+        "1970-01-01T00:00:59Z",
+        "1970-01-01T00:01:00Z",
+    ]
 
 
 def test_one_sample_is_asked_once_with_the_templates_parameters() -> None:
@@ -141,9 +153,10 @@ def test_one_failed_sample_fails_the_row() -> None:
     assert len(model.asked) == 5
 
 
-surrogates_too = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=60)
+surrogates_too = st.lists(st.characters() | st.integers(0xD800, 0xDFFF).map(chr), max_size=30).map("".join)
 
 
+@settings(max_examples=40)
 @given(surrogates_too, surrogates_too)
 def test_any_model_text_becomes_one_json_line(text: str, name: str) -> None:
     answer = Completion("Math problem: x" + text, "stop", name, 1, 1, b"")

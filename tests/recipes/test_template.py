@@ -66,6 +66,7 @@ def test_the_request_carries_system_text_and_parameters() -> None:
         ("Hello: you", "length", "length"),
         ("", "length", "length"),
         ("Hello: you", "content_filter", "refused"),
+        ("I cannot help with that", "refusal", "refused"),
     ],
 )
 def test_a_reply_is_held_to_its_contract(text: str, finish: str, problem: str | None) -> None:

@@ -1,14 +1,17 @@
 """The command line: one module a verb, loaded when it is called, so that `--help` is quick."""
 
+import errno
 import importlib
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import click
 
 from personastream import __version__
 from personastream.errors import ExitCode, RunError
+from personastream.observe.say import say
 
 VERBS = {
     "run": "Run a configuration, or continue it with --resume.",
@@ -55,20 +58,35 @@ def personastream() -> None:
 
 def main() -> NoReturn:
     """Entry point of the `personastream` command. Exit codes are those of `ExitCode`."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - closed by whoever started us, open to the end
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    code = _call()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # told already, or nobody listens; what is left must not fail again as Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
+
+
+def _call() -> int:
     try:
-        code = personastream.main(standalone_mode=False)
-        sys.stdout.flush()
+        return int(personastream.main(standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
-        code = stop.exit_code
+        return stop.exit_code
     except click.Abort:
-        code = ExitCode.WORK_LEFT
+        return ExitCode.WORK_LEFT
     except click.ClickException as error:
-        error.show(sys.stderr)
-        code = ExitCode.USAGE
+        with suppress(OSError):
+            error.show(sys.stderr)
+        return ExitCode.USAGE
     except RunError as error:
-        click.echo(f"personastream: {error}", err=True)
-        code = error.exit_code
-    except BrokenPipeError:  # the reader of our output went away: that is not our failure
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.DONE
-    sys.exit(int(code or 0))
+        say(f"personastream: {error}")
+        return error.exit_code
+    except SystemExit:  # how click ends when the reader of our output went away: that is not our failure
+        return ExitCode.DONE
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        say(f"personastream: cannot write the output: {error.strerror}")
+        return ExitCode.IO_ERROR

@@ -1,16 +1,16 @@
 """`personastream run`."""
 
 import shlex
-import sys
 from pathlib import Path
 
 import click
 
 from personastream.build import build
-from personastream.cli.words import summary_lines
+from personastream.cli.words import program, summary_lines
 from personastream.config import load
 from personastream.launch.inline import Progress, run_config
 from personastream.observe.progress import Display, Style
+from personastream.observe.say import say
 
 
 @click.command("run")
@@ -47,13 +47,12 @@ def command(config: str, resume: bool, settings: tuple[str, ...], max_rows: int 
     78 wrong configuration.
     """
     loaded = load(config, settings)
-    again = ["personastream", "run", config, "--resume", *(word for one in settings for word in ("--set", one))]
+    again = [program(), "run", config, "--resume", *(word for one in settings for word in ("--set", one))]
     progress: Progress = Display(style, Path(build(loaded).sink.path))
     outcome = run_config(loaded, resume=resume, progress=progress, rows_max=max_rows, command=shlex.join(again))
     if style != "none":
         for line in summary_lines(outcome):
-            click.echo(line, err=True)
+            say(line)
         if not outcome.summary.finished:
-            click.echo(f"Work is left. To continue: {shlex.join(again)}", err=True)
-    sys.stderr.flush()
+            say(f"Work is left. To continue: {shlex.join(again)}")
     return outcome.exit_code

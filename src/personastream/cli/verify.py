@@ -1,6 +1,7 @@
 """`personastream verify`."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -32,10 +33,11 @@ def command(run: str, as_json: bool) -> int:
         for shard in shards:
             verifier.shard(shard.stem)
     report = verifier.finish()
-    if as_json:
-        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-    else:
-        _print(report, len(manifest.shards))
+    with suppress(BrokenPipeError):  # whoever reads only the first lines may still want the exit code
+        if as_json:
+            click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
+        else:
+            _print(report, len(manifest.shards))
     return ExitCode.IO_ERROR if report.problems else ExitCode.DONE
 
 

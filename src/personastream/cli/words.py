@@ -1,10 +1,17 @@
 """Sentences that several verbs print."""
 
+import shutil
+import sys
 from collections.abc import Mapping
 
 from personastream.core.outcomes import Counts, Usage
 from personastream.launch.inline import Outcome
 from personastream.observe.rates import duration
+
+
+def program() -> str:
+    """How to call this program from the shell as it is now."""
+    return "personastream" if shutil.which("personastream") else sys.argv[0]
 
 
 def counts_lines(counts: Counts) -> list[str]:

@@ -36,6 +36,8 @@ BLOCK_BYTES = 4096
 FRAME_BYTES_MAX = 1 << 30
 TRAILER_BYTES_MAX = 1 << 26
 """Larger lengths are garbage, not to be read into memory: a commit holds some MiB of rows."""
+RAW_BYTES_MAX = (1 << 32) - 1
+"""A seek table has 32 bits for it."""
 FORMAT_VERSION = 1
 NO_TRAILER = bytes(16)
 
@@ -89,7 +91,10 @@ def encode_commit(
     usage: Usage,
     compressor: zstandard.ZstdCompressor,
 ) -> tuple[bytes, bytes, tuple[tuple[int, int], ...]]:
-    """(all bytes of the commit, the trailer's hash, the commit's pieces). `lines` carry no line feeds."""
+    """(all bytes of the commit, the trailer's hash, the commit's pieces). `lines` carry no line feeds.
+
+    Raises `ValueError` for a commit too large to be read back: it must never be written.
+    """
     raw = b"".join((b"\n".join(lines), b"\n")) if lines else b""
     frame = compressor.compress(raw)
     payload = {
@@ -106,6 +111,8 @@ def encode_commit(
         "usage": _usage(usage),
     }
     trailer, digest = _envelope(TRAILER_MAGIC, payload)
+    if len(frame) > FRAME_BYTES_MAX or len(raw) > RAW_BYTES_MAX or len(trailer) > TRAILER_BYTES_MAX:
+        raise ValueError(f"a commit of {len(raw)} bytes in {len(lines)} lines is too large")
     padding = _padding(len(frame) + len(trailer))
     pieces = ((len(frame), len(raw)), (len(trailer), 0), (len(padding), 0))
     return frame + trailer + padding, digest, pieces if padding else pieces[:2]

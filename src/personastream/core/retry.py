@@ -43,6 +43,7 @@ class Endpoint:
 
     policy: RetryPolicy
     last_success_s: float
+    failing_since_s: float | None = None
     blocked_until_s: float = 0.0
     throttles_in_a_row: int = 0
     budget: float = field(init=False)
@@ -53,6 +54,7 @@ class Endpoint:
     def succeeded(self, now_s: float) -> None:
         """A request was answered: the endpoint lives, and a share of a retry is earned."""
         self.last_success_s = now_s
+        self.failing_since_s = None
         self.throttles_in_a_row = 0
         self.budget = min(self.policy.retries_saved_max, self.budget + self.policy.retry_share)
 
@@ -62,11 +64,15 @@ class Endpoint:
 
 
 class Trial(NamedTuple):
-    """What one request has been through: its own faults, stale connections, and when the first fault was."""
+    """What one request has been through: all faults, its own ones, stale connections, when the last fault was.
+
+    A fault is its own if others were served since the one before.
+    """
 
     faults: int = 0
+    own_faults: int = 0
     stale: int = 0
-    first_fault_s: float = 0.0
+    last_fault_s: float = 0.0
 
 
 class Wait(NamedTuple):
@@ -97,11 +103,12 @@ def after_failure(error: AttemptError, trial: Trial, endpoint: Endpoint, now_s: 
 
 def _own_fault(error: AttemptError, trial: Trial, endpoint: Endpoint, now_s: float, chance: float) -> Wait:
     policy = endpoint.policy
-    first_fault_s = trial.first_fault_s if trial.faults else now_s
     faults = trial.faults + 1
-    if faults >= policy.attempts_max and endpoint.last_success_s >= first_fault_s:
+    served_others = not trial.faults or endpoint.last_success_s >= trial.last_fault_s
+    own_faults = trial.own_faults + served_others
+    if own_faults >= policy.attempts_max:
         raise RowError(
-            f"{faults} attempts failed while other rows were answered; the last one: {error.message}",
+            f"{own_faults} attempts failed while other rows were answered; the last one: {error.message}",
             reason="retries_exhausted",
         ) from error
     _check_outage(error, endpoint, now_s)
@@ -110,7 +117,7 @@ def _own_fault(error: AttemptError, trial: Trial, endpoint: Endpoint, now_s: flo
         endpoint.budget -= 1.0
     else:  # too many retries for the successes seen: an outage, not a row's bad luck
         cap_s = policy.backoff_s_max
-    return Wait(cap_s * chance, Trial(faults, trial.stale, first_fault_s))
+    return Wait(cap_s * chance, Trial(faults, own_faults, trial.stale, now_s))
 
 
 def _block(error: Throttled, endpoint: Endpoint, now_s: float, chance: float) -> float:
@@ -126,7 +133,9 @@ def _block(error: Throttled, endpoint: Endpoint, now_s: float, chance: float) ->
 
 
 def _check_outage(error: AttemptError, endpoint: Endpoint, now_s: float) -> None:
-    silent_s = now_s - endpoint.last_success_s
+    if endpoint.failing_since_s is None:  # from here on, not from the last success: there may have been nothing to ask
+        endpoint.failing_since_s = now_s
+    silent_s = now_s - endpoint.failing_since_s
     if silent_s > endpoint.policy.outage_s_max:
         raise ProviderDown(
             f"no request has succeeded for {silent_s:.0f} s; the last failure: {error.message}",

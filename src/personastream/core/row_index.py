@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import xxhash
 
 SPACING_BYTES = 1 << 20
-"""Raw bytes between two points: a seek lands at most about this far before its target."""
+"""Least distance of two points in raw bytes; a seek lands at most about twice as far before its target."""
 
 _HEADER = struct.Struct("<8sII")  # magic and version, number of row points, number of frame points
 _MAGIC = b"PSROWS01"

@@ -21,7 +21,7 @@ BLOCK_OPEN, BLOCK_CLOSE = "<persona>", "</persona>"
 MAX_TOKENS_DEFAULT = 1024
 MARKUP_CHARS_MAX = 16  # how much markup may surround an opening
 
-_PROBLEM_BY_FINISH = {"length": "length", "content_filter": "refused"}
+_PROBLEM_BY_FINISH = {"length": "length", "content_filter": "refused", "refusal": "refused"}
 _BOUNDS: Mapping[str, tuple[type, float, float]] = {
     "temperature": (float, 0, 2),
     "top_p": (float, 0, 1),

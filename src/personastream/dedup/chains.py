@@ -17,6 +17,7 @@ Signatures = NDArray[np.uint64]
 Rows = NDArray[np.intp]
 
 CHAIN_ROWS_MAX = 255  # what a uint8 can count
+_STEP_CHAIN_ROWS_MAX = 32  # rows of one step find each other pair by pair: keep that from growing quadratically
 
 
 class Block(NamedTuple):
@@ -56,13 +57,13 @@ class Chains:
         self._older = Column(np.int32)
 
     def room(self, signatures: Signatures) -> int:
-        """How many rows can be linked, in order, before one meets a chain that those before it have filled up.
+        """How many rows can be linked, in order, before a chain takes more than 32 of them or comes to be full.
 
-        Chains that are full already do not count, so the answer is at least 1 where there is a row.
+        Chains that are full already take none. The answer is at least 1 where there is a row.
         """
         order, keys, rank = _group(self._keys(signatures))
-        length = self._lengths[keys].astype(np.intp)
-        cut_off = order[(length < self._chain_rows_max) & (length + rank >= self._chain_rows_max)]
+        space = self._chain_rows_max - self._lengths[keys].astype(np.intp)
+        cut_off = order[(space > 0) & (rank >= np.minimum(space, _STEP_CHAIN_ROWS_MAX))]
         return int(cut_off.min(initial=len(signatures)))
 
     def link(self, signatures: Signatures) -> tuple[Mark, int]:

@@ -1,7 +1,6 @@
 """The word hashes of kept rows: what a verdict is based on."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from personastream.dedup.columns import Column
 from personastream.dedup.hashes import WordRows

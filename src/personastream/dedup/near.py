@@ -8,14 +8,16 @@ Every kept row within `distance_max` is found, by the general pigeonhole princip
 ICDE 2018): split the 64 bits into three blocks and allow each `flips` bits of difference, with the sum of `flips + 1`
 equal to `distance_max + 1`. Were every block further apart than that, the whole would be further than
 `distance_max`; so some block is within its flips, and looking up its value and all flipped values finds the pair.
-The look-ups per row for distances 0 to 6 are 1, 2, 3, 25, 46, 66 and 298; random candidates are few, as a
-block value is shared by one row in 2 or 4 million.
+For distances 0 to 6 that takes 1, 2, 3, 25, 46, 67 and 298 look-ups a row. Few other rows turn up: random signatures
+share a block with one row in 2 or 4 million, those of real personas 2 to 8 times as often.
 
 Texts made from few templates may crowd one block value. A chain takes 255 rows; links given up beyond that are
 counted in `given_up`. A row left out of one chain is still found through the two others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate
 from typing import BinaryIO, Protocol
 
 import numpy as np
@@ -27,8 +29,9 @@ from personastream.dedup.evidence import Evidence, jaccard
 from personastream.dedup.hashes import WordRows
 from personastream.dedup.snapshot import SnapshotDamaged, read_snapshot, write_snapshot
 
-_BLOCKS = ((0, 22), (22, 21), (43, 21))  # shift and width, bits
+_BLOCK_BITS = (22, 21, 21)
 _STEP_ROWS = 2048
+_WORD_SETS_MAX = 1024  # rows of one crowd are compared with the same few hundred rows: the chains of three blocks
 
 
 class NearIndex(Protocol):
@@ -57,10 +60,19 @@ class BlockIndex:
     `given_up` counts links left out because their chain was full.
     """
 
-    def __init__(self, distance_max: int, similarity_min: float, chain_rows_max: int = CHAIN_ROWS_MAX) -> None:
+    def __init__(
+        self,
+        distance_max: int,
+        similarity_min: float,
+        *,
+        chain_rows_max: int = CHAIN_ROWS_MAX,
+        block_bits: Sequence[int] = _BLOCK_BITS,
+    ) -> None:
         self._distance_max = distance_max
         self._similarity_min = similarity_min
         self._chain_rows_max = chain_rows_max
+        self._blocks = plan_blocks(distance_max, block_bits)
+        self._label = f"near {distance_max} {float(similarity_min)} {chain_rows_max} {tuple(block_bits)}"
         self._clear()
 
     def __len__(self) -> int:
@@ -87,14 +99,10 @@ class BlockIndex:
         self._clear()
         _, self.given_up = self._append(signatures, WordRows(hashes, counts.astype(np.int64)))
 
-    @property
-    def _label(self) -> str:
-        return f"near distance {self._distance_max} similarity {self._similarity_min} chain {self._chain_rows_max}"
-
     def _clear(self) -> None:
         self._signatures = Column(np.uint64)
         self._evidence = Evidence()
-        self._chains = [Chains(block, self._chain_rows_max) for block in plan_blocks(self._distance_max)]
+        self._chains = [Chains(block, self._chain_rows_max) for block in self._blocks]
         self.given_up = 0
 
     def _insert_step(self, signatures: Signatures, words: WordRows) -> NDArray[np.bool_]:
@@ -126,13 +134,11 @@ class BlockIndex:
     def _judge(self, first: int) -> NDArray[np.bool_]:
         """Which rows from `first` on are kept."""
         kept = np.ones(len(self) - first, np.bool_)
-        judged, words = -1, set[int]()
+        words_of = lru_cache(_WORD_SETS_MAX)(self._evidence.words_of)
         for row, candidate in self._candidates(first):
-            if not kept[row - first] or (candidate >= first and not kept[candidate - first]):
-                continue
-            if row != judged:
-                judged, words = row, self._evidence.words_of(row)
-            kept[row - first] = jaccard(words, self._evidence.words_of(candidate)) < self._similarity_min
+            if kept[row - first] and (candidate < first or kept[candidate - first]):
+                similarity = jaccard(words_of(row), words_of(candidate))
+                kept[row - first] = similarity < self._similarity_min
         return kept
 
     def _candidates(self, first: int) -> Iterator[tuple[int, int]]:
@@ -144,8 +150,13 @@ class BlockIndex:
         return zip((pairs >> 32).tolist(), (pairs & 0xFFFF_FFFF).tolist(), strict=True)
 
 
-def plan_blocks(distance_max: int) -> list[Block]:
-    """The blocks to look up, and with how many flips, to find every pair within `distance_max` bits (0 to 6)."""
-    each, more = divmod(distance_max + 1, len(_BLOCKS))
-    flips = [each + (place < more) - 1 for place in range(len(_BLOCKS))]
-    return [Block(shift, width, count) for (shift, width), count in zip(_BLOCKS, flips, strict=True) if count >= 0]
+def plan_blocks(distance_max: int, block_bits: Sequence[int] = _BLOCK_BITS) -> list[Block]:
+    """The blocks to look up, and with how many flips, to find every pair within `distance_max` bits.
+
+    Flips are spread as evenly as they go; a block that would get less than none is not needed.
+    """
+    each, more = divmod(distance_max + 1, len(block_bits))
+    starts = accumulate(block_bits, initial=0)
+    flips = (each + (place < more) - 1 for place in range(len(block_bits)))
+    blocks = map(Block, starts, block_bits, flips)
+    return [block for block in blocks if block.flips >= 0]

@@ -11,8 +11,8 @@ from personastream.dedup.hashes import WordRows
 _LOW_BIT_OF_EACH_BYTE = np.uint64(0x0101_0101_0101_0101)
 _SEGMENT_FEATURES = 254  # what a counter of one byte can hold, rounded down to whole (word, pair) couples
 
-# A pair of words hashes to mix(a * GOLDEN + b): an odd multiplier makes the order count. GOLDEN is 2^64 divided by the golden ratio; the
-# mix is the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014; constants by Stafford, variant 13).
+# A pair (a, b) hashes to mix(a * GOLDEN + b): with the odd multiplier, 2^64 over the golden ratio, the order counts.
+# The mix is the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014; constants by Stafford, variant 13).
 _GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
 _MIX_1 = np.uint64(0xBF58_476D_1CE4_E5B9)
 _MIX_2 = np.uint64(0x94D0_49BB_1331_11EB)
@@ -45,7 +45,7 @@ def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def _count_bits(features, sizes):
+def _count_bits(features: NDArray[np.uint64], sizes: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.int64]:
     """How many features of each row have each bit: an array (lane, row, byte) for bit 8 * byte + lane.
 
     One addition counts eight bits at once, in eight counters of a byte; a longer row is counted in segments.
@@ -54,9 +54,9 @@ def _count_bits(features, sizes):
     first = np.cumsum(segments) - segments
     place = np.arange(int(segments.sum())) - np.repeat(first, segments)
     starts = np.repeat(np.cumsum(sizes) - sizes, segments) + place * _SEGMENT_FEATURES
-    lanes = np.stack([
-        np.add.reduceat((features >> np.uint64(lane)) & _LOW_BIT_OF_EACH_BYTE, starts) for lane in range(8)
-    ])
+    lanes = np.stack(
+        [np.add.reduceat((features >> np.uint64(lane)) & _LOW_BIT_OF_EACH_BYTE, starts) for lane in range(8)]
+    )
     counters = lanes.astype("<u8", copy=False).view(np.uint8).reshape(8, -1, 8)
     if len(starts) == len(sizes):
         return counters

@@ -32,9 +32,7 @@ class Asker:
         """Raises `RowError` for the row's own fault, `RunError` to stop the run, `Abandoned` on a drain."""
         trial = Trial()
         while True:
-            if self.endpoint.blocked_until_s:
-                await self._wait_until_open()
-            reserved = await self.limit.acquire(request) if self.limit is not None else 0.0
+            reserved = await self._turn(request)
             try:
                 completion = await self._attempt(request)
             except AttemptError as error:
@@ -45,6 +43,21 @@ class Asker:
                 if self.limit is not None:
                     self.limit.settle(reserved, completion.input_tokens + completion.output_tokens)
                 return completion
+
+    async def _turn(self, request: Request) -> float:
+        """Wait until the endpoint may be asked and the limits let this request pass; returns the tokens reserved."""
+        while True:
+            if self.endpoint.blocked_until_s:
+                await self._wait_until_open()
+            if self.limit is None:
+                return 0.0
+            with self.stop.not_past_drain() as waiting:
+                reserved = await self.limit.acquire(request)
+            if waiting.cancelled_caught:
+                raise Abandoned
+            if not self.endpoint.blocked_s(anyio.current_time()):
+                return reserved
+            self.limit.settle(reserved, 0)  # the endpoint asked for a pause meanwhile
 
     async def _attempt(self, request: Request) -> Completion:
         statistics = self.statistics

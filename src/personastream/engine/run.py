@@ -67,10 +67,13 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
     )
     feed = Feed(reading, settle, statistics, stop, offload, graph.rows_max)
     try:
-        async with anyio.create_task_group() as committing:
-            committing.start_soon(settle.run)
-            await _work(graph, feed, settle, statistics, stop)
-            settle.close()
+        async with anyio.create_task_group() as around:
+            around.start_soon(_abort_in_time, stop, graph.drain_s_max)
+            async with anyio.create_task_group() as committing:
+                committing.start_soon(settle.run)
+                await _work(graph, feed, settle, statistics, stop)
+                settle.close()
+            around.cancel_scope.cancel()
     except* RunError as group:
         stop.fail(_first(group))
     if stop.failure is not None:
@@ -79,25 +82,31 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
 
 
 async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics, stop: Stop) -> None:
-    """Until the rows end, or a drain is done, or its time is up, or an abort cuts it short."""
+    """Until the rows end, or a drain is done, or an abort cuts it short."""
     endpoint = Endpoint(graph.retry, last_success_s=anyio.current_time())
     ask = Asker(graph.provider, graph.limit, endpoint, statistics, stop)
     async with anyio.create_task_group() as around:
         around.start_soon(feed.fill)
-        around.start_soon(_stop_in_time, feed, stop, graph.drain_s_max, around.cancel_scope)
+        around.start_soon(_end_early, feed, stop, around.cancel_scope)
         async with anyio.create_task_group() as workers:
             for _ in range(graph.workers):
                 workers.start_soon(work, feed, graph.recipe, ask, settle, graph.shards, stop)
         around.cancel_scope.cancel()
 
 
-async def _stop_in_time(feed: Feed, stop: Stop, drain_s_max: float, scope: anyio.CancelScope) -> None:
+async def _end_early(feed: Feed, stop: Stop, scope: anyio.CancelScope) -> None:
     await stop.wait_drain()
     feed.wake()
+    await stop.wait_abort()
+    scope.cancel()
+
+
+async def _abort_in_time(stop: Stop, drain_s_max: float) -> None:
+    """A drain that lasts too long becomes an abort, even if it is only the last commit that a full disk holds up."""
+    await stop.wait_drain()
     with anyio.move_on_after(drain_s_max):
         await stop.wait_abort()
     stop.abort()
-    scope.cancel()
 
 
 def _first(group: BaseExceptionGroup[RunError]) -> RunError:

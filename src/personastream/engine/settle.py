@@ -72,7 +72,6 @@ class Settle:
         self._pending: dict[int, Pending] = {}
         self._pending_bytes = 0
         self._pending_drops = 0
-        self._uncommitted = 0
         self._usage_committed = Usage()
         self._wake = anyio.Event()
         self._room = anyio.Event()
@@ -89,7 +88,7 @@ class Settle:
     @property
     def full(self) -> bool:
         """Whether as many rows wait for a commit as may be asked again after a crash."""
-        return self._uncommitted >= self._group.rows_max or self._pending_drops >= DROPS_MAX
+        return self._statistics.uncommitted >= self._group.rows_max or self._pending_drops >= DROPS_MAX
 
     async def wait_room(self) -> None:
         """Return once the group is no longer full."""
@@ -105,7 +104,7 @@ class Settle:
 
     def dead(self, shard: int, row: DeadRow) -> None:
         """The row cannot be delivered; it becomes a dead letter."""
-        pending = self._of(shard)
+        pending, row = self._of(shard), _encodable(row)
         line = self._dead_letter(shard, row)
         pending.dead.setdefault(row.reason, []).append(row.number)
         pending.dead_lines.append(line)
@@ -168,12 +167,12 @@ class Settle:
     async def _commit_all(self) -> None:
         pending, self._pending = self._pending, {}
         self._pending_bytes = self._pending_drops = 0
-        done = self._uncommitted
+        done = self._statistics.uncommitted
         for shard in sorted(pending):
             for chunk in self._chunks(shard, pending[shard]):
                 await self._until_written(lambda chunk=chunk: self._sink.commit(chunk))  # type: ignore[misc]
                 self._committed(chunk)
-        self._uncommitted -= done
+        self._statistics.uncommitted -= done
         for shard in sorted(self._read_to_end):
             rows = self._rows[shard]
             if rows is not None and self._ledgers[shard].covers(rows):
@@ -181,7 +180,6 @@ class Settle:
                 self._finished[shard] = True
                 self._read_to_end.discard(shard)
         self._advance()
-        self._statistics.uncommitted = self._uncommitted
         self._room.set()
         self._room = anyio.Event()
 
@@ -195,7 +193,7 @@ class Settle:
         ]
         chunks = []
         for kind, lines, outcomes in logs:
-            if outcomes != Outcomes():
+            if outcomes.settled():
                 spent = self._statistics.usage
                 chunks.append(Chunk(shard, kind, lines, outcomes, spent - self._usage_committed))
                 self._usage_committed = spent
@@ -246,12 +244,17 @@ class Settle:
 
     def _asked(self, size_bytes: int) -> None:
         self._tried += 1
-        self._uncommitted += 1
+        self._statistics.uncommitted += 1
         self._pending_bytes += size_bytes
-        if self._pending_bytes >= self._group.bytes_max or self._uncommitted * 2 >= self._group.rows_max:
+        if self._pending_bytes >= self._group.bytes_max or self._statistics.uncommitted * 2 >= self._group.rows_max:
             self._wake.set()
 
     def _dead_letter(self, shard: int, row: DeadRow) -> bytes:
         letter = {"id": f"{self._shards[shard].stem}:{row.number}", **row._asdict()}
         del letter["number"]
         return orjson.dumps(letter)
+
+
+def _encodable(row: DeadRow) -> DeadRow:
+    """The row as UTF-8 can hold it: half surrogates, which somebody else's adapter may let pass, become `?`."""
+    return DeadRow(row.number, *(text.encode("utf-8", "replace").decode() for text in row[1:]))

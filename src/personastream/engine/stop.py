@@ -1,5 +1,8 @@
 """The two ways to stop: drain (rows in flight finish) and abort (they are given up and asked again later)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import anyio
 
 from personastream.errors import RunError
@@ -12,6 +15,7 @@ class Stop:
         self.failure: RunError | None = None
         self._draining = anyio.Event()
         self._aborting = anyio.Event()
+        self._waits: set[anyio.CancelScope] = set()
 
     @property
     def draining(self) -> bool:
@@ -26,6 +30,8 @@ class Stop:
     def drain(self) -> None:
         """Start no further row; let those in flight finish."""
         self._draining.set()
+        for scope in self._waits:
+            scope.cancel()
 
     def fail(self, error: RunError) -> None:
         """Drain because the run cannot go on; the first error is the one reported."""
@@ -34,7 +40,7 @@ class Stop:
 
     def abort(self) -> None:
         """Give up the rows in flight; commit what is complete."""
-        self._draining.set()
+        self.drain()
         self._aborting.set()
 
     async def wait_drain(self) -> None:
@@ -45,9 +51,20 @@ class Stop:
         """Return once an abort is asked for."""
         await self._aborting.wait()
 
+    @contextmanager
+    def not_past_drain(self) -> Iterator[anyio.CancelScope]:
+        """Cut short what waits inside as soon as a drain is asked for; the scope's `cancelled_caught` tells."""
+        with anyio.CancelScope() as scope:
+            if self.draining:
+                scope.cancel()
+            self._waits.add(scope)
+            try:
+                yield scope
+            finally:
+                self._waits.discard(scope)
+
     async def sleep(self, seconds: float) -> bool:
         """Sleep, but not past a drain. Returns whether the whole time has passed."""
-        with anyio.move_on_after(seconds):
-            await self._draining.wait()
-            return False
-        return True
+        with self.not_past_drain() as scope:
+            await anyio.sleep(seconds)
+        return not scope.cancelled_caught

@@ -1,6 +1,7 @@
 """One run in this process: from a configuration to an exit code."""
 
 import dataclasses
+import resource
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,13 +21,16 @@ from personastream.engine.run import Graph, Summary, run
 from personastream.engine.settle import GroupCommit
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
-from personastream.errors import ExitCode
+from personastream.errors import ConfigError, ExitCode
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.ports import Provider
 from personastream.providers.limit import ProviderLimit
 from personastream.records import Shard
 from personastream.sinks.checkpoints import CheckpointFiles
+
+FILES_BESIDES = 256
+"""Open files besides connections: shards, parts, libraries."""
 
 
 class Progress(Protocol):
@@ -55,6 +59,7 @@ def run_config(
 ) -> Outcome:
     """Run a configuration to its end or to a stop. Raises `RunError`."""
     parts = build(config)
+    _raise_file_limit(parts.provider.in_flight_max)
     directory = Path(parts.sink.path)
     with owned(directory):
         state = directory / "state"
@@ -70,6 +75,20 @@ def run_config(
             partial(_run, parts, shards, manifest, state, progress, rows_max),
             backend_options={"use_uvloop": True},
         )
+
+
+def _raise_file_limit(in_flight_max: int) -> None:
+    """One connection for each request in flight. Raises `ConfigError` if the system allows fewer."""
+    wanted = in_flight_max + FILES_BESIDES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise ConfigError(
+            f"[provider] in_flight_max = {in_flight_max} needs {wanted} open files; the system allows {hard}",
+            hint="Raise the limit (ulimit -Hn, or LimitNOFILE in a service), or lower in_flight_max.",
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _run(

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from personastream.observe.rates import duration
-from personastream.observe.snapshot import Snapshot
+from personastream.observe.snapshot import Snapshot, printable
 
 
 def panel(seen: Snapshot) -> RenderableType:
@@ -33,7 +33,7 @@ def panel(seen: Snapshot) -> RenderableType:
     if seen.state != "running":
         parts.append(Text(_state_words(seen.state), style="bold yellow"))
     elif seen.last_fault and seen.waiting:
-        parts.append(Text(f"last fault: {_printable(seen.last_fault)[:150]}", style="dim"))
+        parts.append(Text(f"last fault: {printable(seen.last_fault)[:150]}", style="dim"))
     return Panel(Group(*parts), title="personastream", title_align="left", border_style="cyan", width=84)
 
 
@@ -43,7 +43,7 @@ def _bar(seen: Snapshot) -> Table:
     line.add_row(
         ProgressBar(total=1.0, completed=seen.share_done, width=30),
         f"{seen.share_done:4.0%}",
-        f"{seen.settled:,} / {estimated} rows",
+        f"{seen.settled + seen.uncommitted:,} / {estimated} rows",
         Text(f"{seen.shards_finished}/{seen.shards} shards", style="dim"),
         f"ETA {duration(seen.eta_s)}",
     )
@@ -53,9 +53,4 @@ def _bar(seen: Snapshot) -> Table:
 def _state_words(state: str) -> str:
     if state == "draining":
         return "draining: rows in flight finish; a second Ctrl-C gives them up"
-    return _printable(state)
-
-
-def _printable(text: str) -> str:
-    """Text from outside must not move the cursor or forge lines."""
-    return "".join(character if character.isprintable() else "·" for character in text)
+    return printable(state)

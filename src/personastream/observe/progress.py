@@ -13,7 +13,8 @@ from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.observe.live_file import write_live
 from personastream.observe.rates import RateMeter, duration
-from personastream.observe.snapshot import Camera, Snapshot
+from personastream.observe.say import say
+from personastream.observe.snapshot import Camera, Snapshot, printable
 from personastream.records import Shard
 
 Style = Literal["auto", "rich", "plain", "json", "none"]
@@ -38,9 +39,9 @@ class Display:
         async with anyio.create_task_group() as displays:
             displays.start_soon(_every, LIVE_FILE_S, camera, lambda seen: write_live(self.directory, seen))
             if style == "plain":
-                displays.start_soon(_every, LINES_S, camera, lambda seen: _print(plain_line(seen)))
+                displays.start_soon(_every, LINES_S, camera, lambda seen: say(plain_line(seen)))
             elif style == "json":
-                displays.start_soon(_every, LINES_S, camera, lambda seen: _print(json_line(seen)))
+                displays.start_soon(_every, LINES_S, camera, lambda seen: say(json_line(seen)))
             elif style == "rich":
                 displays.start_soon(_panel, camera)
 
@@ -57,7 +58,11 @@ def plain_line(seen: Snapshot) -> str:
         f"{seen.retries:,} retries",
         f"ETA {duration(seen.eta_s)}",
     ]
-    return f"{duration(seen.elapsed_s)}  " + " · ".join(parts) + ("" if seen.state == "running" else f" · {seen.state}")
+    if seen.state != "running":
+        parts.append(printable(seen.state))
+    if seen.waiting and seen.last_fault:
+        parts.append(f"{seen.waiting:,} waiting after faults, the last one: {printable(seen.last_fault)[:150]}")
+    return f"{duration(seen.elapsed_s)}  " + " · ".join(parts)
 
 
 def json_line(seen: Snapshot) -> str:
@@ -82,8 +87,3 @@ async def _panel(camera: Camera) -> None:
         while True:
             live.update(panel(camera.snapshot(anyio.current_time())), refresh=True)
             await anyio.sleep(PANEL_S)
-
-
-def _print(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

@@ -46,8 +46,8 @@ class Snapshot:
 
     @property
     def share_done(self) -> float:
-        """Settled share of the input, 0 to 1."""
-        return min(1.0, self.settled / self.rows_estimated) if self.rows_estimated else 0.0
+        """Share of the input that has met its end, committed or about to be, 0 to 1."""
+        return _share(self.settled + self.uncommitted, self.rows_estimated)
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as plain data."""
@@ -67,8 +67,7 @@ class Camera:
     def snapshot(self, now_s: float) -> Snapshot:
         """What there is to see at `now_s`, on the clock of `started_s`."""
         seen, counts = self.statistics, self.statistics.committed
-        done = min(1.0, counts.settled / seen.rows_estimated) if seen.rows_estimated else 0.0
-        rates = self.meter.update(now_s, seen, done)
+        rates = self.meter.update(now_s, seen, _share(counts.settled + seen.uncommitted, seen.rows_estimated))
         state = f"paused: {seen.paused}" if seen.paused else "draining" if self.stop.draining else "running"
         return Snapshot(
             state=state,
@@ -93,3 +92,12 @@ class Camera:
             eta_s=rates.eta_s,
             last_fault=seen.last_fault,
         )
+
+
+def _share(rows: int, rows_estimated: int) -> float:
+    return min(1.0, rows / rows_estimated) if rows_estimated else 0.0
+
+
+def printable(text: str) -> str:
+    """Text from outside, so that it can neither move the cursor nor forge lines."""
+    return "".join(character if character.isprintable() else "·" for character in text)

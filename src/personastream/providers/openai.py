@@ -10,13 +10,15 @@ from yarl import URL
 
 from personastream import __version__
 from personastream.errors import ConfigError, StaleConnection, Unavailable
-from personastream.providers.chat_replies import completion, fault
+from personastream.providers.chat_replies import completion, fault, one_line
 from personastream.records import Completion, Request
 from personastream.settings import setting
 
 CONNECT_S_MAX = 10.0
 KEEP_ALIVE_S = 4.0
 """Idle connections are closed by us before the server does: uvicorn, under most servers, closes after 5 s."""
+SECRET_CHARACTERS_MIN = 12
+"""A shorter key is a placeholder, such as EMPTY: often a plain word, which replies may hold."""
 
 
 @dataclass
@@ -57,20 +59,14 @@ class Openai:
     )
     _url: URL = field(init=False, repr=False)
     _key: str = field(init=False, repr=False, default="")
-    _key_bytes: bytes = field(init=False, repr=False, default=b"")
+    _secrets: tuple[bytes, ...] = field(init=False, repr=False, default=())
     _session: aiohttp.ClientSession | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        address = urlsplit(self.base_url)
-        if address.scheme not in ("http", "https") or not address.hostname or "@" in address.netloc:
-            raise ConfigError(
-                f'[provider] base_url = "{address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()}" '
-                "is not an http(s) address",
-                hint='It looks like base_url = "http://127.0.0.1:8000/v1"; keys go into api_key_env.',
-            )
-        self._url = URL(self.base_url.rstrip("/") + "/chat/completions")
+        self._url = chat_url(self.base_url)
         self._key = read_key(self.api_key_env, self.api_key_file)
-        self._key_bytes = self._key.encode()
+        if len(self._key) >= SECRET_CHARACTERS_MIN:  # some servers escape slashes when they quote a key
+            self._secrets = tuple({self._key.encode(), self._key.replace("/", "\\/").encode()})
 
     async def complete(self, request: Request) -> Completion:
         """One attempt. Raises `AttemptError`."""
@@ -81,20 +77,18 @@ class Openai:
         body = orjson.dumps({"model": self.model, "messages": messages, **request.parameters})
         try:
             async with session.post(self._url, data=body, allow_redirects=False) as response:
-                content = await self._read(response)
-                if self._key_bytes and self._key_bytes in content:
-                    content = content.replace(self._key_bytes, b"[key]")
+                content = self._redact(await self._read(response))
                 if response.status == 200:
                     return completion(content)
                 raise fault(response.status, response.headers, content)
-        except (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError) as error:
-            raise StaleConnection(f"{self._url.host} closed the connection without an answer") from error
         except TimeoutError as error:
             raise Unavailable(f"no complete answer from {self._url.host} within {self.timeout_s:g} s") from error
         except aiohttp.ClientConnectorError as error:
             raise Unavailable(f"cannot connect to {self._url.host}:{self._url.port}: {error.strerror}") from error
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError) as error:
+            raise StaleConnection(f"{self._url.host} closed the connection without an answer") from error
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError) as error:
-            raise Unavailable(f"broken answer from {self._url.host}: {self._redact(str(error))[:200]}") from error
+            raise Unavailable(f"broken answer from {self._url.host}: {self._words(error)}") from error
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -133,20 +127,58 @@ class Openai:
                 raise Unavailable(f"{self._url.host} sent a reply of over {self.reply_bytes_max} bytes")
         return bytes(received)
 
-    def _redact(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+    def _redact(self, content: bytes) -> bytes:
+        for secret in self._secrets:
+            content = content.replace(secret, b"[key]")
+        return content
+
+    def _words(self, error: Exception) -> str:
+        """What a library says of an answer, which it may quote."""
+        return one_line(self._redact(str(error).encode()).decode())[:200]
+
+
+def chat_url(base_url: str) -> URL:
+    """Where to send requests. Raises `ConfigError`; its message keeps user names and passwords to itself."""
+    try:
+        address = urlsplit(base_url)
+        url = URL(base_url.rstrip("/") + "/chat/completions")
+        if (
+            address.scheme in ("http", "https")
+            and url.host
+            and base_url.isprintable()
+            and not set(base_url) & set(" @?#")
+        ):
+            return url
+    except ValueError:  # a port or an IPv6 address that is none
+        pass
+    scheme, _, rest = base_url.partition("://")
+    shown = one_line(f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}")
+    raise ConfigError(
+        f'[provider] base_url = "{shown}" is not a plain http(s) address',
+        hint='It looks like base_url = "http://127.0.0.1:8000/v1"; keys go into api_key_env, not into the address.',
+    )
 
 
 def read_key(variable: str, file: str) -> str:
     """The API key from a file, or else from an environment variable; empty if there is none. Raises `ConfigError`."""
     if not file:
-        return os.environ.get(variable, "").strip()
+        return _checked_key(os.environ.get(variable, ""), f"the environment variable {variable}")
     try:
         with open(file, encoding="ascii") as opened:
             mode = os.fstat(opened.fileno()).st_mode
-            key = opened.read(4096).strip()
+            key = opened.read(4096)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"[provider] api_key_file {file} cannot be read: {error}") from error
     if mode & 0o077:
         raise ConfigError(f"[provider] api_key_file {file} can be read by others", hint=f"Run: chmod 600 {file}")
+    return _checked_key(key, file)
+
+
+def _checked_key(key: str, origin: str) -> str:
+    key = key.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            f"[provider] the key in {origin} holds a line break or another character that no key has",
+            hint="Put the key there alone, on one line.",
+        )
     return key

@@ -23,6 +23,7 @@ class Generate:
 
     template: str = setting(
         "The prompt: a shipped template's name, or the path of your own .toml file.",
+        path=True,
         identity=False,  # where it lies may change; what it says, `fingerprint`, may not
     )
     samples: int = setting("Texts to ask for per row.", default=1, minimum=1, maximum=100)

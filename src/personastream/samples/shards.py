@@ -9,8 +9,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,21 +27,19 @@ LEVEL = 19
 SHARD_THAT_CUTS_LINES = 3
 
 _ROWS = SHARDS * ROWS_PER_SHARD
-_FIRST_PLANT = 50  # so that there is something to repeat
-_LONG_WORDS = 24  # a word more or less leaves the word sets of longer texts alike: Jaccard >= 0.95
+_FIRST_PLANT = 100  # by then there is something to repeat, of every kind
+_LONG = r"^(?:\S+ ){23}"  # one word more or less leaves Jaccard >= 0.95, and often SimHash within 3 bits
+_NEEDLESS = " (?:careful|crystal|forgotten|just|local|mechanical|rainy|short|slow|stubbornly|tiny) "
 
 
 class Kind(NamedTuple):
-    """A way to repeat a text: the list of the truth it goes to, how many rows to plant, and the edit itself.
-
-    An edit that returns its text unchanged, unless that is its purpose, does not suit that text.
-    """
+    """A way to repeat texts that `suits` matches: the truth's list for it, its name, rows to plant, the edit."""
 
     part: str
     name: str
     rows: int
+    suits: str
     edit: Callable[[str], str]
-    words_min: int = 0
 
 
 class Plant(NamedTuple):
@@ -51,6 +48,38 @@ class Plant(NamedTuple):
     row: int
     repeats: int
     kind: Kind
+
+
+def _spread(text: str) -> str:
+    return f" {text.replace(' ', '  ', 3)}\t"
+
+
+def _past_first(text: str) -> str:
+    """From "A baker, born at sea, who …" to "Born at sea, a baker, who …"."""
+    person, past, rest = text.split(", ", 2)
+    return f"{past[0].upper()}{past[1:]}, {person[0].lower()}{person[1:]}, {rest}"
+
+
+def _other_ending(text: str) -> str:
+    """The same person with what somebody else does."""
+    endings = (other.partition(" who ")[2] for other in personas(100, xxh3_64_intdigest(text.encode())))
+    return f"{text.partition(' who ')[0]} who {next(filter(None, endings))}"
+
+
+KINDS = (
+    Kind("exact", "same", 50, "", str),
+    Kind("exact", "case", 40, "[a-z]", str.upper),
+    Kind("exact", "spacing", 40, " ", _spread),
+    Kind("exact", "decomposed", 10, "[áéíñóúäöü]", lambda text: unicodedata.normalize("NFD", text)),
+    Kind("near", "stop added", 30, r"\w$", lambda text: f"{text}."),
+    Kind("near", "dashes", 30, ", ", lambda text: text.replace(", ", " – ")),
+    Kind("near", "quoted", 20, "", lambda text: f"“{text}”"),
+    Kind("near", "reordered", 10, "^An? .*, .*, who ", _past_first),
+    Kind("near", "word doubled", 15, _LONG + r".*\w$", lambda text: f"{text} {text.split()[-1]}"),
+    Kind("near", "word added", 15, _LONG + r".*\w$", lambda text: f"{text} nowadays"),
+    Kind("near", "word left out", 10, f"{_LONG}.*{_NEEDLESS}", lambda text: re.sub(_NEEDLESS, " ", text, count=1)),
+    Kind("controls", "other ending", 8, "^An? .* who ", _other_ending),
+)
 
 
 def build_rows() -> tuple[list[str], list[Plant]]:
@@ -77,9 +106,9 @@ def write_shards(folder: Path) -> list[Path]:
     paths = []
     for shard in range(SHARDS):
         lines = texts[shard * ROWS_PER_SHARD : (shard + 1) * ROWS_PER_SHARD]
-        cut = _cut_anywhere if shard == SHARD_THAT_CUTS_LINES else _cut_at_line_ends
+        data = b"".join(orjson.dumps({"persona": text}) + b"\n" for text in lines)
         compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-        frames = cut(b"".join(orjson.dumps({"persona": text}) + b"\n" for text in lines))
+        frames = _cut(data, at_line_ends=shard != SHARD_THAT_CUTS_LINES)
         paths.append(folder / f"{_stem(shard)}.jsonl.zst")
         paths[-1].write_bytes(b"".join(map(compressor.compress, frames)))
     paths.append(folder / "truth.json")
@@ -94,18 +123,27 @@ def shipped_shards() -> list[Path]:
 
 def _repeat(row: int, kind: Kind, texts: list[str], taken: set[int]) -> tuple[int, str]:
     """An earlier row nobody repeats yet, and its text as `kind` repeats it."""
-    for attempt in count():
-        original = _draw(f"original {row}", attempt) % row
-        text = texts[original]
-        repeated = kind.edit(text)
-        suits = (repeated != text) or kind.edit is str
-        if original not in taken and suits and len(text.split()) >= kind.words_min:
-            return original, repeated
-    raise AssertionError
+    start = _draw("original", row) % row
+    for original in (*range(start, row), *range(start)):
+        if original not in taken and re.search(kind.suits, texts[original]):
+            return original, kind.edit(texts[original])
+    raise ValueError(f'no row before {row} suits "{kind.name}"')
+
+
+def _cut(data: bytes, *, at_line_ends: bool) -> list[bytes]:
+    """`data` in pieces of `FRAME_BYTES`, or up to the last line that ends within as many."""
+    pieces = []
+    while data:
+        end = FRAME_BYTES
+        if at_line_ends and len(data) > FRAME_BYTES:
+            end = data.rindex(b"\n", 0, FRAME_BYTES) + 1
+        pieces.append(data[:end])
+        data = data[end:]
+    return pieces
 
 
 def _draw(purpose: str, number: int) -> int:
-    return xxh3_64_intdigest(f"{purpose} {number}", SEED)
+    return xxh3_64_intdigest(f"{purpose} {number}".encode(), SEED)
 
 
 def _stem(shard: int) -> str:

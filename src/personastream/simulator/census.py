@@ -50,24 +50,22 @@ class Stats:
     connections_max: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
 
-    def arrived(self, now_s: float, *, asked_before: bool, answered_before: bool) -> None:
+    def arrived(self, now_s: float, asked_before: bool, answered_before: bool) -> None:
         """A chat request has been read; `now_s` is on the monotonic clock."""
         self.arrivals += 1
         self.repeats += asked_before
         self.repeats_of_answered += answered_before
         self.in_flight += 1
-        self.in_flight_max = max(self.in_flight_max, self.in_flight)
+        if self.in_flight > self.in_flight_max:
+            self.in_flight_max = self.in_flight
         if self.first_arrival_s is None:
             self.first_arrival_s = now_s
         self.last_arrival_s = now_s
 
-    def ended(self, outcome: str) -> None:
-        """A chat request has got its reply, or will get none."""
+    def ended(self, outcome: str, input_tokens: int = 0, output_tokens: int = 0) -> None:
+        """A chat request has got its reply, or will get none; the tokens are those of a whole completion."""
         self.in_flight -= 1
         self.outcomes[outcome] += 1
-
-    def served(self, input_tokens: int, output_tokens: int) -> None:
-        """A whole completion has been sent: the tokens it names are paid for."""
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
 

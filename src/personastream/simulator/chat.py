@@ -1,6 +1,6 @@
 """The OpenAI chat format: request bodies in, completion, error and model bodies out. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from orjson import JSONDecodeError, dumps, loads
@@ -10,9 +10,8 @@ from personastream.simulator.replies import Reply, token_count
 CREATED = 1_767_225_600
 """`created` of every reply, 2026-01-01T00:00:00Z: the same request gets the same bytes."""
 
-CHOICES_MAX = 128
+_COUNTS_MAX = {"max_completion_tokens": 2**31, "max_tokens": 2**31, "n": 128}
 _TOKENS_PER_MESSAGE = 4
-
 
 # Filling in bytes costs a fifth of encoding nested dicts, and this is done for every request.
 _COMPLETION = (
@@ -23,7 +22,7 @@ _COMPLETION = (
     b'"service_tier":"default","system_fingerprint":"%b"}'
 )
 _CHOICE = (
-    b'{"index":%d,"message":{"role":"assistant","content":%b,"refusal":%b,"annotations":[]},'
+    b'{"index":%d,"message":{"role":"assistant","content":%b,"refusal":null,"annotations":[]},'
     b'"logprobs":null,"finish_reason":"%b"}'
 )
 
@@ -62,28 +61,24 @@ def parse_request(body: bytes) -> ChatRequest:
     if asked.get("stream"):
         raise InvalidRequest("Streaming is not simulated: leave 'stream' out.", "stream")
     system, user, input_tokens = _read_messages(asked.get("messages"))
-    choices = _positive(asked, "n") or 1
-    if choices > CHOICES_MAX:
-        raise InvalidRequest(f"'n' may be at most {CHOICES_MAX}.", "n")
+    counts = {name: _count(name, value) for name in _COUNTS_MAX if (value := asked.get(name)) is not None}
     return ChatRequest(
         model=model,
         system=system,
         user=user,
         input_tokens=input_tokens,
-        tokens_max=_positive(asked, "max_completion_tokens") or _positive(asked, "max_tokens"),
-        choices=choices,
+        tokens_max=counts.get("max_completion_tokens") or counts.get("max_tokens"),
+        choices=counts.get("n", 1),
     )
 
 
 def completion_body(
-    asked: ChatRequest, replies: Sequence[Reply], *, key: int, fingerprint: bytes, refusal: str | None = None
+    asked: ChatRequest, replies: Sequence[Reply], output_tokens: int, *, key: int, fingerprint: bytes
 ) -> bytes:
-    """A `chat.completion` with one choice per reply; a refusal takes the place of the text."""
+    """A `chat.completion` with one choice per reply; `key` makes its id."""
     choices = [
-        _CHOICE % (index, dumps(reply.text if refusal is None else None), dumps(refusal), reply.finish_reason.encode())
-        for index, reply in enumerate(replies)
+        _CHOICE % (index, dumps(reply.text), reply.finish_reason.encode()) for index, reply in enumerate(replies)
     ]
-    output_tokens = sum([reply.tokens for reply in replies])
     return _COMPLETION % (
         key,
         CREATED,
@@ -135,10 +130,7 @@ def _text(content: Any, place: int) -> str:
     raise InvalidRequest("Content is a text, a list of parts, or null.", f"messages[{place}].content")
 
 
-def _positive(asked: Mapping[str, Any], name: str) -> int | None:
-    value = asked.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InvalidRequest(f"'{name}' must be a positive integer.", name)
-    return value
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _COUNTS_MAX[name]:
+        return value
+    raise InvalidRequest(f"'{name}' must be an integer from 1 to {_COUNTS_MAX[name]}.", name)

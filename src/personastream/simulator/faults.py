@@ -27,7 +27,7 @@ FAULTS: Mapping[str, Fault] = {
     "cut": Fault("half of the body is sent, then the connection is closed"),
     "hang": Fault("no answer ever, until the client gives up"),
     "malformed": Fault("status 200 with JSON that ends half-way"),
-    "refuse": Fault("status 200 without text, finish_reason content_filter"),
+    "refuse": Fault("status 200, null text, finish_reason content_filter"),
     "empty": Fault("status 200 with blank text, finish_reason stop"),
     "badrequest": Fault("status 400 at once; the next try may pass", at_once=True),
     POISON: Fault("status 400 at once, for this very body on every try", at_once=True),

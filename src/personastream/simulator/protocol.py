@@ -60,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._ready: deque[HttpRequest] = deque()
         self._answering: HttpRequest | None = None
         self._may_write = True
+        self._reading_paused = False
         self._begin_message()
 
     # What asyncio calls.
@@ -83,9 +84,9 @@ class Connection(asyncio.Protocol):
         except HttpParserError:
             self._refuse(HTTPStatus.BAD_REQUEST)
         if len(self._ready) > PIPELINED_MAX:
+            self._reading_paused = True
             self._transport.pause_reading()
-        if self._answering is None and self._ready:
-            self._loop.call_soon(self._advance)
+        self._advance()
 
     def pause_writing(self) -> None:
         self._may_write = False
@@ -95,10 +96,7 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_reading()
-        if self.on_lost is not None:
-            self.on_lost()
-            self.on_lost = None
+        self._forget_client()
         self._application.closed(self)
 
     # What httptools calls, inside `feed_data`.
@@ -107,10 +105,9 @@ class Connection(asyncio.Protocol):
         self._target += piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if name == b"authorization":
+        if len(name) == 13 and name.lower() == b"authorization":
             self._authorization = value
-        elif name == b"expect":
+        elif len(name) == 6 and name.lower() == b"expect":
             self._expects_continue = True
 
     def on_headers_complete(self) -> None:
@@ -151,7 +148,8 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self) -> None:
-        """Close at once and forget what is unsent."""
+        """Close at once and forget what is unsent; a waiting request is lost now, not later."""
+        self._forget_client()
         self._transport.abort()
 
     # Inside.
@@ -172,6 +170,12 @@ class Connection(asyncio.Protocol):
         self._parser = None
         self._ready.append(HttpRequest(flaw=status))
 
+    def _forget_client(self) -> None:
+        self._stop_reading()
+        if self.on_lost is not None:
+            self.on_lost()
+            self.on_lost = None
+
     def _stop_reading(self) -> None:
         self._parser = None
         self._ready.clear()
@@ -187,7 +191,8 @@ class Connection(asyncio.Protocol):
             self._hang_up(lingering=answered is not None and answered.flaw > 0)
         elif self._ready:
             self._loop.call_soon(self._advance)
-        elif not self._transport.is_reading():
+        elif self._reading_paused:
+            self._reading_paused = False
             self._transport.resume_reading()
 
     def _hang_up(self, *, lingering: bool) -> None:

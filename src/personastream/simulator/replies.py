@@ -16,14 +16,14 @@ BYTES_PER_TOKEN = 4
 PERSONA_CHARS_MAX = 200
 _LENGTH_SIGMA = 0.35
 _LEADS, _CLOSINGS, _SENTENCES = 512, 512, 2048  # powers of two, so that a number's bits choose evenly
-_PROMPTS_REMEMBERED = 64
+_PROMPTS_REMEMBERED, _STOCKS_KEPT = 64, 16
 _PERSONA_STARTS, _PERSONA_ENDS = "<persona>\n", "\n</persona>"
 
 
 class Reply(NamedTuple):
-    """A reply's text, why it ends (`stop` or `length`) and its length in tokens."""
+    """A reply's text, why it ends (`stop`, `length` or `content_filter`) and its length in tokens."""
 
-    text: str
+    text: str | None
     finish_reason: str
     tokens: int
 
@@ -68,14 +68,13 @@ def cut_to(text: str, tokens_max: int) -> str:
 class Writer:
     """Writes replies that start with the opening the instructions name, mention the persona and vary in length.
 
-    Lengths are lognormal around `tokens_mean`, but no reply is shorter than its first and last sentence.
+    Lengths are lognormal around `tokens_mean`, but no reply has less than a lead, a sentence and a closing.
     """
 
     def __init__(self, seed: int, tokens_mean: int, openings: tuple[str, ...]) -> None:
         self._seed = seed
         self._bytes_wanted = lognormal(tokens_mean * BYTES_PER_TOKEN, _LENGTH_SIGMA)
         self._openings = openings
-        self._stocks: dict[str, _Stock] = {}
         self._stock = lru_cache(maxsize=_PROMPTS_REMEMBERED)(self._find_stock)
 
     def write(self, key: int, prompt: Prompt, tokens_max: int | None) -> Reply:
@@ -89,8 +88,7 @@ class Writer:
 
     def _find_stock(self, instructions: str) -> "_Stock":
         found = [(place, opening) for opening in self._openings if (place := instructions.find(opening)) >= 0]
-        opening = min(found)[1] if found else ""
-        return self._stocks.get(opening) or self._stocks.setdefault(opening, _Stock(opening, self._seed))
+        return _stock(min(found)[1] if found else "", self._seed)
 
 
 class _Stock:
@@ -113,9 +111,14 @@ class _Stock:
         closing = self._closings[(number >> 19) % _CLOSINGS]
         pieces = [f"{before}{_mention(persona)}{after}"]
         sentences, first, step = self._sentences, number >> 28, (number >> 39) | 1  # odd: no sentence comes twice
-        count = round((bytes_wanted - len(pieces[0]) - len(closing)) / self._sentence_bytes)
+        count = max(1, round((bytes_wanted - len(pieces[0]) - len(closing)) / self._sentence_bytes))
         pieces += [sentences[(first + place * step) % _SENTENCES] for place in range(count)]
         return " ".join(pieces) + closing
+
+
+@lru_cache(maxsize=_STOCKS_KEPT)
+def _stock(opening: str, seed: int) -> _Stock:
+    return _Stock(opening, seed)
 
 
 class _Words:

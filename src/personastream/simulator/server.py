@@ -23,7 +23,7 @@ from personastream.simulator.behaviour import Behaviour
 from personastream.simulator.census import Stats
 from personastream.simulator.chat import error_body, models_body
 from personastream.simulator.protocol import Connection, HttpRequest
-from personastream.simulator.service import COMPLETIONS, UNAUTHORIZED, Answer, Service
+from personastream.simulator.service import UNAUTHORIZED, Answer, Service
 
 BACKLOG = 4096
 """Connections the kernel may hold for us: a client may open thousands at once."""
@@ -89,7 +89,7 @@ class Simulator:
     def _chat(self, connection: Connection, request: HttpRequest) -> None:
         now_s = monotonic()
         answer = self._service.answer(request.body, request.authorization, now_s)
-        self._stats.arrived(now_s, asked_before=answer.asked_before > 0, answered_before=answer.answered_before)
+        self._stats.arrived(now_s, answer.asked_before > 0, answer.answered_before)
         if answer.outcome == "hang":
             connection.on_lost = partial(self._end, answer, now_s, "hang")
         elif answer.delay_s > 0:
@@ -105,17 +105,18 @@ class Simulator:
             connection.cut(answer.status, answer.body, answer.headers)
         else:
             connection.send(answer.status, answer.body, answer.headers)
-        if answer.outcome in COMPLETIONS:
+        if answer.output_tokens > 0:
             self._service.mark_answered(answer)
-            self._stats.served(answer.input_tokens, answer.output_tokens)
-        self._end(answer, arrived_s, answer.outcome)
+        self._end(answer, arrived_s, answer.outcome, answer.input_tokens, answer.output_tokens)
 
     def _abandon(self, timer: asyncio.TimerHandle, answer: Answer, arrived_s: float) -> None:
         timer.cancel()
         self._end(answer, arrived_s, "gone")
 
-    def _end(self, answer: Answer, arrived_s: float, outcome: str) -> None:
-        self._stats.ended(outcome)
+    def _end(
+        self, answer: Answer, arrived_s: float, outcome: str, input_tokens: int = 0, output_tokens: int = 0
+    ) -> None:
+        self._stats.ended(outcome, input_tokens, output_tokens)
         if self._log is not None:
             self._log.write(_log_line(answer, arrived_s, outcome))
 

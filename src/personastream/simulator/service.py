@@ -15,10 +15,6 @@ from personastream.simulator.draws import QUANTILES, draw, lognormal
 from personastream.simulator.faults import FAULTS, POISON, FaultPlan
 from personastream.simulator.replies import Prompt, Reply, Writer, shipped_openings, take_apart
 
-COMPLETIONS = frozenset({"ok", "refuse", "empty"})
-"""Outcomes that are a whole completion with usage counts: what a client pays for."""
-
-_REFUSAL = "I cannot help with this request."
 UNAUTHORIZED = error_body("The API key is missing or wrong.", "invalid_request_error", code="invalid_api_key")
 _ERRORS = {
     "500": (500, error_body("The server had an error while answering.", "server_error")),
@@ -26,7 +22,6 @@ _ERRORS = {
     "badrequest": (400, error_body("This request is refused once.", "invalid_request_error")),
     POISON: (400, error_body("This request is always refused.", "invalid_request_error", code="invalid_prompt")),
 }
-_WITHOUT_TEXT = {"refuse": [Reply("", "content_filter", 1)], "empty": [Reply("\n", "stop", 1)]}
 _MEASURES = {"requests": "requests per min (RPM)", "tokens": "tokens per min (TPM)"}
 
 
@@ -35,7 +30,8 @@ class Answer:
     """What becomes of one request: its outcome, the reply, and after how many seconds it is sent.
 
     `key` is the body's 64-bit hash; `asked_before` and `answered_before` tell whether this body is new. The
-    outcomes are `ok`, `429`, `invalid`, `unauthorized` and the names in `faults.FAULTS`.
+    outcomes are `ok`, `429`, `invalid`, `unauthorized` and the names in `faults.FAULTS`. The token counts are 0
+    unless the reply is a whole completion, for which a client pays.
     """
 
     key: int
@@ -94,42 +90,53 @@ class Service:
         prompt = take_apart(asked.system, asked.user)
         answer.persona = prompt.persona
         replies = self._replies(answer.key, asked, prompt)
-        if self._limits:
-            tokens = asked.input_tokens + sum(reply.tokens for reply in replies)
-            refusal = self._limits.admit(tokens, now_s)
-            answer.headers += self._limits.headers(now_s)
-            if refusal is not None:
-                answer.outcome, answer.status = "429", 429
-                answer.headers += retry_headers(refusal.wait_s)
-                answer.body = _too_many(asked.model, refusal)
-                return
+        if self._limits and not self._admit(answer, asked, _tokens(replies), now_s):
+            return
         attempt = draw(answer.key, answer.asked_before, self._seed)
         fault = self._faults.choose(answer.key, attempt)
+        if fault is None:
+            self._fill(answer, asked, replies)
+        else:
+            self._fill_faulty(answer, asked, replies, fault)
         if fault is None or not FAULTS[fault].at_once:
             answer.delay_s = self._delays_s[attempt % QUANTILES]
-        self._fill(answer, asked, replies, fault)
-
-    def _fill(self, answer: Answer, asked: ChatRequest, replies: Sequence[Reply], fault: str | None) -> None:
-        answer.outcome = fault or "ok"
-        if fault in _ERRORS:
-            answer.status, answer.body = _ERRORS[fault]
-            return
-        replies = _WITHOUT_TEXT.get(fault or "", replies)
-        answer.body = completion_body(
-            asked,
-            replies,
-            key=answer.key,
-            fingerprint=self._fingerprint,
-            refusal=_REFUSAL if fault == "refuse" else None,
-        )
-        if fault == "malformed":
-            answer.body = answer.body[: len(answer.body) // 2]
-        answer.input_tokens = asked.input_tokens
-        answer.output_tokens = sum(reply.tokens for reply in replies)
 
     def _replies(self, key: int, asked: ChatRequest, prompt: Prompt) -> list[Reply]:
         keys = [key] if asked.choices == 1 else [draw(key, index, self._seed) for index in range(asked.choices)]
-        return [self._writer.write(key, prompt, asked.tokens_max) for key in keys]
+        return [self._writer.write(each, prompt, asked.tokens_max) for each in keys]
+
+    def _admit(self, answer: Answer, asked: ChatRequest, output_tokens: int, now_s: float) -> bool:
+        refusal = self._limits.admit(asked.input_tokens + output_tokens, now_s)
+        answer.headers += self._limits.headers(now_s)
+        if refusal is None:
+            return True
+        answer.outcome, answer.status, answer.body = "429", 429, _too_many(asked.model, refusal)
+        answer.headers += retry_headers(refusal.wait_s)
+        return False
+
+    def _fill(self, answer: Answer, asked: ChatRequest, replies: Sequence[Reply]) -> None:
+        answer.input_tokens, answer.output_tokens = asked.input_tokens, _tokens(replies)
+        answer.body = completion_body(
+            asked, replies, answer.output_tokens, key=answer.key, fingerprint=self._fingerprint
+        )
+
+    def _fill_faulty(self, answer: Answer, asked: ChatRequest, replies: Sequence[Reply], fault: str) -> None:
+        answer.outcome = fault
+        if fault in _ERRORS:
+            answer.status, answer.body = _ERRORS[fault]
+        elif fault == "refuse":
+            self._fill(answer, asked, [Reply(None, "content_filter", 1)])
+        elif fault == "empty":
+            self._fill(answer, asked, [Reply("\n", "stop", 1)])
+        else:
+            self._fill(answer, asked, replies)
+            answer.input_tokens = answer.output_tokens = 0
+            if fault == "malformed":
+                answer.body = answer.body[: len(answer.body) // 2]
+
+
+def _tokens(replies: Sequence[Reply]) -> int:
+    return sum([reply.tokens for reply in replies])
 
 
 def _too_many(model: str, refusal: Refusal) -> bytes:

@@ -16,7 +16,7 @@ from personastream.errors import CannotCreate, DiskFull, StorageFailed
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
-_libc = ctypes.CDLL(None, use_errno=True)
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
 class LogFile(Protocol):
@@ -31,6 +31,8 @@ class LogFile(Protocol):
     def sync(self) -> None: ...
 
     def truncate(self, size: int) -> None: ...
+
+    def drop_cache(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -92,9 +94,29 @@ class OsFile:
         except OSError as error:
             _failed("truncate", self._path, error)
 
+    def drop_cache(self) -> None:
+        """Forget what is cached and synced, so that the next read shows what the disk holds (advice to the kernel).
+
+        After a failed sync some file systems keep the lost pages in the cache and call them clean.
+        """
+        with _storage_errors("read", self._path):
+            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
     def close(self) -> None:
         """Release the descriptor."""
         os.close(self._fd)
+
+
+class Snapshot:
+    """A file as long as it was when looked at: what another process appends meanwhile is not seen half written."""
+
+    def __init__(self, file: LogFile) -> None:
+        self.size = file.size()
+        self._file = file
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Up to `count` bytes from `offset`."""
+        return self._file.read_at(offset, max(0, min(count, self.size - offset)))
 
 
 class OsDisk:
@@ -116,10 +138,12 @@ class OsDisk:
 
     def names(self, directory: str) -> list[str]:
         """Names in a directory, sorted; none if it is missing."""
-        try:
-            return sorted(os.listdir(os.path.join(self._root, directory)))
-        except FileNotFoundError:
-            return []
+        path = os.path.join(self._root, directory)
+        with _storage_errors("list", path):
+            try:
+                return sorted(os.listdir(path))
+            except FileNotFoundError:
+                return []
 
     def create(self, name: str) -> OsFile:
         """A new file; an existing one is an error."""
@@ -131,17 +155,13 @@ class OsDisk:
         return OsFile(path, os.O_APPEND | os.O_RDWR if writable else os.O_RDONLY)
 
     def rename(self, old: str, new: str) -> None:
-        """Give a file another name; never replaces one."""
+        """Give a file another name in one step; never replaces one. Raises `DiskFull` or `StorageFailed`."""
         source, target = os.path.join(self._root, old), os.path.join(self._root, new)
-        arguments = (_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE)
-        if _libc.renameat2(*arguments) == 0:
-            return
-        number = ctypes.get_errno()
-        if number not in (errno.EINVAL, errno.ENOSYS):
-            _failed("rename", source, OSError(number, os.strerror(number)))
-        with _storage_errors("rename", source):  # file systems without the flag: link refuses to replace as well
-            os.link(source, target)
-            os.unlink(source)
+        with _storage_errors("rename", source):
+            if not _rename_without_replacing(source, target):
+                if os.path.lexists(target):  # the run has one writer: nothing comes between look and leap
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+                os.rename(source, target)
 
     def sync_directory(self, directory: str) -> None:
         """Make names created, renamed or removed in `directory` durable."""
@@ -154,6 +174,18 @@ class OsDisk:
                 os.close(descriptor)
         except OSError as error:
             _failed("sync", path, error)
+
+
+def _rename_without_replacing(source: str, target: str) -> bool:
+    """Whether it was done; False if this system or file system cannot promise not to replace. Raises `OSError`."""
+    if _renameat2 is None:
+        return False
+    if _renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS):
+        return False
+    raise OSError(number, os.strerror(number), source)
 
 
 @contextmanager

@@ -8,8 +8,7 @@ import zstandard
 
 from personastream.core import ranges
 from personastream.core.frame_log import LogKind
-from personastream.core.outcomes import Outcomes, Usage
-from personastream.errors import CorruptOutput
+from personastream.errors import CorruptOutput, DiskFull, StorageFailed
 from personastream.ports import Chunk, ShardState
 from personastream.settings import setting
 from personastream.sinks.disk import Disk, OsDisk
@@ -67,24 +66,16 @@ class Frames:
 
         Without `repair` nothing on disk is changed.
         """
-        for kind in KINDS:
+        try:
+            for kind in KINDS:
+                if repair:
+                    self._disk.make_directory(kind)
+                    self._disk.sync_directory(kind)
+                self._take_up(kind, repair=repair)
             if repair:
-                self._disk.make_directory(kind)
-                self._disk.sync_directory(kind)
-            files: dict[str, list[tuple[int, bool]]] = defaultdict(list)
-            for name in self._disk.names(kind):
-                parsed = parse_file_name(name)
-                if parsed is not None:
-                    files[parsed[0]].append(parsed[1:])
-            for logs in self._series:
-                logs[kind].recover(files.pop(logs[kind].shard, ()), repair=repair)
-            if files:
-                raise CorruptOutput(
-                    f"{kind}/ holds parts of unknown shards: {', '.join(sorted(files))}",
-                    hint="They belong to another run: move them away.",
-                )
-        if repair:
-            self._disk.sync_directory("")
+                self._disk.sync_directory("")
+        except DiskFull as error:
+            raise StorageFailed(error.message, hint="Make room, then run again with --resume.") from error
         return [self._state(logs) for logs in self._series]
 
     def commit(self, chunk: Chunk) -> None:
@@ -92,10 +83,21 @@ class Frames:
 
     def finish(self, shard: int, rows: int) -> None:
         logs = self._series[shard]
-        logs["dead"].finish(rows)
-        if logs["data"].part is None:  # every finished shard has a final data part, which says that it is finished
-            self.commit(Chunk(shard, "data", (), Outcomes(), Usage()))
-        logs["data"].finish(rows)
+        logs["dead"].finish(rows, self._compressor, needed=False)
+        logs["data"].finish(rows, self._compressor, needed=True)  # the last step: it says that the shard is finished
+
+    def _take_up(self, kind: LogKind, *, repair: bool) -> None:
+        files: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+        for parsed in map(parse_file_name, self._disk.names(kind)):
+            if parsed is not None:
+                files[parsed[0]].append(parsed[1:])
+        if unknown := files.keys() - {logs[kind].shard for logs in self._series}:
+            raise CorruptOutput(
+                f"{kind}/ holds parts of unknown shards: {', '.join(sorted(unknown))}",
+                hint="They belong to another run: move them away.",
+            )
+        for logs in self._series:
+            logs[kind].recover(files[logs[kind].shard], repair=repair)
 
     def _state(self, logs: dict[LogKind, Series]) -> ShardState:
         counts = logs["data"].counts + logs["dead"].counts

@@ -1,7 +1,7 @@
 """One open part of a log: append commits, seal. The only place where output bytes are written."""
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 
 import zstandard
 
@@ -9,8 +9,8 @@ from personastream.core import frame_log, ranges
 from personastream.core.frame_log import PartName, Summary
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Range, Ranges
-from personastream.errors import CorruptOutput, DiskFull
-from personastream.sinks.disk import Disk
+from personastream.errors import CorruptOutput, DiskFull, StorageFailed
+from personastream.sinks.disk import Disk, LogFile, Snapshot
 
 OPEN_SUFFIX = ".part"
 
@@ -40,29 +40,30 @@ class Part:
         self._disk.create(self._path).close()
         self._disk.sync_directory(self._directory)
 
-    def recover(self, *, repair: bool) -> None:
+    def recover(self, *, repair: bool) -> Summary | None:
         """Take up the file after a stop of any kind: make what is there durable, read its commits, cut a torn tail.
 
-        Without `repair` the file is only read. Raises `CorruptOutput` if a valid commit follows a damaged one: that
-        is no crash's doing.
+        Returns the summary if the part was sealed but not renamed yet; that is then done. Without `repair` the file
+        is only read. Raises `CorruptOutput` if a valid commit follows a damaged one: that is no crash's doing.
         """
-        with closing(self._disk.open(self._path, writable=repair)) as file:
-            if repair:  # bytes of a killed process may be in the page cache only; nothing may be built on those
+        with closing(self._disk.open(self._path) if repair else open_to_read(self._disk, self._path)) as file:
+            if repair:  # never build on what only the page cache knows: unsynced writes, or pages that a sync has lost
                 file.sync()
-            for commit in frame_log.commits(file.read_at, self.name):
+                file.drop_cache()
+            snapshot = Snapshot(file)
+            summary = frame_log.read_seal(snapshot.read_at, snapshot.size, self.name)
+            if summary is not None and frame_log.read_settled(snapshot.read_at, snapshot.size, self.name) is not None:
+                if repair:
+                    finish_rename(self._disk, self._directory, self.name)
+                return summary
+            for commit in frame_log.commits(snapshot.read_at, self.name):
                 self._count(commit.end, commit.digest, commit.lines, commit.pieces, commit.outcomes, commit.usage)
-            size = file.size()
-            if size == self.bytes:
-                return
-            beyond = frame_log.commit_after(file.read_at, size, self.bytes + 1, self.name)
-            if beyond is not None:
-                raise CorruptOutput(
-                    f"{self._path} is damaged at byte {self.bytes}: a valid commit follows at byte {beyond.offset}",
-                    hint="Nothing was changed. Restore the file from a copy, or keep it and start a new run.",
-                )
-            if repair:
-                file.truncate(self.bytes)
-                file.sync()
+            if snapshot.size > self.bytes:
+                self._check_tail(snapshot)
+                if repair:
+                    file.truncate(self.bytes)
+                    file.sync()
+            return None
 
     @property
     def settled(self) -> list[Range]:
@@ -81,25 +82,43 @@ class Part:
         data, digest, pieces = frame_log.encode_commit(
             self.name, self._commits, self._digest, lines, outcomes, usage, compressor
         )
-        self._append(data)
+        with self._open() as file:
+            file.append(data)
+            file.sync()
         self._count(self.bytes + len(data), digest, len(lines), pieces, outcomes, usage)
 
     def seal(self, shard_rows: int | None) -> Summary:
-        """End the part: summary, seek table, final name. It never changes again."""
+        """End the part: summary, seek table, final name. It never changes again. Raises like `commit`."""
         summary = Summary(self._commits, self._lines, self.counts, self.usage, shard_rows)
-        self._append(frame_log.encode_seal(self.name, summary, self.settled, self._pieces))
-        finish_rename(self._disk, self._directory, self.name)
+        with self._open() as file:
+            file.append(frame_log.encode_seal(self.name, summary, self.settled, self._pieces))
+            file.sync()
+            finish_rename(self._disk, self._directory, self.name)
         return summary
 
-    def _append(self, data: bytes) -> None:
+    @contextmanager
+    def _open(self) -> Iterator[LogFile]:
+        """The file, to be appended to; it is cut back to its last commit if the disk runs full meanwhile."""
         with closing(self._disk.open(self._path)) as file:
+            if file.size() != self.bytes:
+                raise CorruptOutput(
+                    f"{self._path} has {file.size()} bytes, not {self.bytes}: something else has written to it",
+                    hint="Let only one process use the run directory, then run again with --resume.",
+                )
             try:
-                file.append(data)
+                yield file
             except DiskFull:
                 file.truncate(self.bytes)
                 file.sync()
                 raise
-            file.sync()
+
+    def _check_tail(self, snapshot: Snapshot) -> None:
+        beyond = frame_log.commit_after(snapshot.read_at, snapshot.size, self.bytes, self.name)
+        if beyond is not None:
+            raise CorruptOutput(
+                f"{self._path}: its commits end at byte {self.bytes}, but a valid one stands at byte {beyond.offset}",
+                hint="Nothing was changed. Restore the file from a copy, or keep it and start a new run.",
+            )
 
     def _count(
         self,
@@ -130,3 +149,13 @@ def finish_rename(disk: Disk, directory: str, name: PartName) -> None:
     final = f"{directory}/{file_name(name)}"
     disk.rename(final + OPEN_SUFFIX, final)
     disk.sync_directory(directory)
+
+
+def open_to_read(disk: Disk, path: str) -> LogFile:
+    """A part, given as it was listed: the process that works on the run may have sealed and renamed it since then."""
+    try:
+        return disk.open(path, writable=False)
+    except StorageFailed:
+        if not path.endswith(OPEN_SUFFIX):
+            raise
+        return disk.open(path.removesuffix(OPEN_SUFFIX), writable=False)

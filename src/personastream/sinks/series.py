@@ -9,14 +9,14 @@ import zstandard
 
 from personastream.core import frame_log
 from personastream.core.frame_log import LogKind, PartName, Summary
-from personastream.core.outcomes import Counts, Usage
+from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Ranges
 from personastream.errors import CorruptOutput
 from personastream.ports import Chunk
 from personastream.sinks.disk import Disk
-from personastream.sinks.part import OPEN_SUFFIX, Part, file_name, finish_rename
+from personastream.sinks.part import OPEN_SUFFIX, Part, file_name, open_to_read
 
-_FILE_NAME = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})\.jsonl\.zst(?P<open>\.part)?", re.DOTALL)
+_FILE_NAME = re.compile(r"(?P<stem>.+)-(?P<part>\d{5,})\.jsonl\.zst(?P<open>\.part)?", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Series:
         for number in range(len(self.sealed)):
             name = self._name(number)
             path = f"{self.kind}/{file_name(name)}"
-            with closing(self.disk.open(path, writable=False)) as file:
+            with closing(open_to_read(self.disk, path + OPEN_SUFFIX)) as file:  # it may not be renamed yet
                 settled = frame_log.read_settled(file.read_at, file.size(), name)
             if settled is None:
                 raise _not_sealed(path)
@@ -61,11 +61,11 @@ class Series:
             yield self.part.settled
 
     def recover(self, files: Sequence[tuple[int, bool]], *, repair: bool) -> None:
-        """Take up the parts on disk, given as (number, whether open) in ascending order. Raises `CorruptOutput`.
+        """Take up the parts on disk, given as (number, whether open) in any order. Raises `CorruptOutput`.
 
         Without `repair` nothing is changed: for looking at a run that may be under way.
         """
-        for place, (number, is_open) in enumerate(files):
+        for place, (number, is_open) in enumerate(sorted(files)):
             name = self._name(number)
             path = f"{self.kind}/{file_name(name)}"
             if number != place or self.part is not None or self.shard_rows is not None:
@@ -73,33 +73,39 @@ class Series:
                     f"{path}: unexpected part; parts before it are missing, open or already final",
                     hint="Restore the missing files from a copy, or start a new run.",
                 )
-            with closing(self.disk.open(path + OPEN_SUFFIX if is_open else path, writable=repair and is_open)) as file:
-                summary = frame_log.read_seal(file.read_at, file.size(), name)
-                if summary is not None and is_open and repair:  # killed between seal and rename
-                    file.sync()
-                    finish_rename(self.disk, self.kind, name)
+            if is_open:
+                part = Part(self.disk, self.kind, name)
+                summary = part.recover(repair=repair)
+                self.part = part if summary is None else None
+            else:
+                with closing(self.disk.open(path, writable=False)) as file:
+                    summary = frame_log.read_seal(file.read_at, file.size(), name)
+                if summary is None:
+                    raise _not_sealed(path)
             if summary is not None:
                 self.sealed.append(summary)
-            elif is_open:
-                self.part = Part(self.disk, self.kind, name)
-                self.part.recover(repair=repair)
-            else:
-                raise _not_sealed(path)
 
     def commit(self, chunk: Chunk, part_bytes_max: int, compressor: zstandard.ZstdCompressor) -> None:
         """Append one commit, in a new part if the open one has reached `part_bytes_max`."""
         if self.part is not None and self.part.bytes >= part_bytes_max:
             self._seal(self.part, None)
-        if self.part is None:
-            part = Part(self.disk, self.kind, self._name(len(self.sealed)))
-            part.create()
-            self.part = part
-        self.part.commit(chunk.lines, chunk.outcomes, chunk.usage, compressor)
+        part = self.part or self._begin()
+        part.commit(chunk.lines, chunk.outcomes, chunk.usage, compressor)
 
-    def finish(self, shard_rows: int) -> None:
-        """Seal the open part as the log's last one."""
-        if self.part is not None:
-            self._seal(self.part, shard_rows)
+    def finish(self, shard_rows: int, compressor: zstandard.ZstdCompressor, *, needed: bool) -> None:
+        """Seal the open part as the log's last one, if there is one or one is `needed`. May be called again."""
+        if self.shard_rows is not None or (self.part is None and not needed):
+            return
+        part = self.part or self._begin()
+        if part.bytes == 0:  # stock readers want a frame of lines, if only an empty one, before skippable frames
+            part.commit((), Outcomes(), Usage(), compressor)
+        self._seal(part, shard_rows)
+
+    def _begin(self) -> Part:
+        part = Part(self.disk, self.kind, self._name(len(self.sealed)))
+        part.create()
+        self.part = part
+        return part
 
     def _seal(self, part: Part, shard_rows: int | None) -> None:
         summary = part.seal(shard_rows)

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 import orjson
 import zstandard
 
-from personastream.core import frame_log, ranges
-from personastream.core.frame_log import Commit, LogKind, PartName, ReadAt
+from personastream.core import frame_log, ranges, zstd_format
+from personastream.core.frame_log import Commit, LogKind, PartName, ReadAt, Summary
 from personastream.core.outcomes import Counts, Usage
 from personastream.core.ranges import Ranges
-from personastream.sinks.disk import Disk, LogFile
+from personastream.sinks.disk import Disk, LogFile, Snapshot
 from personastream.sinks.frames import KINDS
-from personastream.sinks.part import OPEN_SUFFIX, file_name
+from personastream.sinks.part import OPEN_SUFFIX, file_name, open_to_read
 from personastream.sinks.series import parse_file_name
 
 
@@ -66,11 +66,11 @@ class Verifier:
                 path = f"{kind}/{file_name(name)}{OPEN_SUFFIX if is_open else ''}"
                 if number != place or final is not None:
                     self._problem(path, "unexpected part number: parts before it are missing, or it follows the last")
-                with closing(self._disk.open(path, writable=False)) as file:
+                with closing(open_to_read(self._disk, path)) as file:
                     part = self._part(path, name, file, is_open)
                 settled += part.settled
                 counts += part.counts
-                final = part.shard_rows
+                final = None if is_open else part.shard_rows  # it may have been sealed since it was listed
             if kind == "data":
                 rows = final
         self._whole_shard(stem, settled, counts, rows)
@@ -84,45 +84,42 @@ class Verifier:
 
     def _part(self, path: str, name: PartName, file: LogFile, is_open: bool) -> "PartTotals":
         totals = PartTotals()
+        file.drop_cache()
+        snapshot = Snapshot(file)
         self.report.parts += 1
-        self.report.bytes += file.size()
-        for commit in frame_log.commits(file.read_at, name):
+        self.report.bytes += snapshot.size
+        for commit in frame_log.commits(snapshot.read_at, name):
             totals.add(commit)
-            for what in _frame_problems(file.read_at, commit, name):
+            for what in _frame_problems(snapshot.read_at, commit, name):
                 self._problem(path, f"{what} (commit {commit.sequence} at byte {commit.offset})")
         self.report.commits += totals.commits
         self.report.lines += totals.lines
         self.report.usage += totals.usage
-        self._end(path, name, file, is_open, totals)
+        self._end(path, name, snapshot, is_open, totals)
         return totals
 
-    def _end(self, path: str, name: PartName, file: LogFile, is_open: bool, totals: "PartTotals") -> None:
-        size = file.size()
-        summary = frame_log.read_seal(file.read_at, size, name)
+    def _end(self, path: str, name: PartName, file: Snapshot, is_open: bool, totals: "PartTotals") -> None:
+        summary = frame_log.read_seal(file.read_at, file.size, name)
         if summary is None:
             if not is_open:
                 self._problem(path, f"sealed, but damaged at byte {totals.end} or cut")
-            elif size > totals.end:
+            elif file.size > totals.end:
                 self._tail(path, name, file, totals.end)
             return
         totals.shard_rows = summary.shard_rows
-        outcomes = (summary.commits, summary.lines, summary.counts.settled, summary.counts.delivered, summary.usage)
-        if outcomes != (totals.commits, totals.lines, totals.counts.settled, totals.counts.delivered, totals.usage):
+        if summary != Summary(totals.commits, totals.lines, totals.counts, totals.usage, summary.shard_rows):
             self._problem(
                 path, f"its summary tells of more or other commits than can be read: damage at byte {totals.end}"
             )
-        settled = frame_log.read_settled(file.read_at, size, name)
-        if settled is None or ranges.count(settled) != totals.counts.settled:
-            self._problem(path, "its list of settled rows is damaged")
-        elif frame_log.read_pieces(file.read_at, size)[:-2] != totals.pieces:
-            self._problem(path, "its seek table does not match its frames")
+        elif not _is_seal_whole(file, name, totals):
+            self._problem(path, f"its list of settled rows or its seek table is damaged, behind byte {totals.end}")
 
-    def _tail(self, path: str, name: PartName, file: LogFile, end: int) -> None:
-        beyond = frame_log.commit_after(file.read_at, file.size(), end + 1, name)
+    def _tail(self, path: str, name: PartName, file: Snapshot, end: int) -> None:
+        beyond = frame_log.commit_after(file.read_at, file.size, end, name)
         if beyond is None:
-            self.report.notes.append(Problem(path, f"a torn tail of {file.size() - end} bytes; the next start cuts it"))
+            self.report.notes.append(Problem(path, f"a torn tail of {file.size - end} bytes; the next start cuts it"))
         else:
-            self._problem(path, f"damaged at byte {end}: a valid commit follows at byte {beyond.offset}")
+            self._problem(path, f"damaged at byte {end}: a valid commit stands at byte {beyond.offset}")
 
     def _whole_shard(self, stem: str, settled: Sequence[Ranges], counts: Counts, rows: int | None) -> None:
         self.report.counts += counts
@@ -170,6 +167,16 @@ class PartTotals:
         self.usage += commit.usage
         self.settled.append(commit.outcomes.settled())
         self.pieces.extend(commit.pieces)
+
+
+def _is_seal_whole(file: Snapshot, name: PartName, totals: PartTotals) -> bool:
+    """Whether the settled rows and the seek table of a part with a valid summary are those of its commits."""
+    settled = frame_log.read_settled(file.read_at, file.size, name)
+    pieces = frame_log.read_pieces(file.read_at, file.size)
+    if settled is None or ranges.count(settled) != totals.counts.settled or pieces[:-2] != totals.pieces:
+        return False
+    table = zstd_format.seek_table([*totals.pieces, *((compressed, 0) for compressed, _ in pieces[-2:])])
+    return file.read_at(file.size - len(table), len(table)) == table
 
 
 def _frame_problems(read_at: ReadAt, commit: Commit, name: PartName) -> Iterator[str]:

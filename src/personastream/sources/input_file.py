@@ -16,9 +16,11 @@ _EDGE_BYTES = 1 << 20
 _SAMPLE_BYTES = 64 << 10
 _SAMPLES = 16
 
+_NOT_A_FILE_HINT = "Write the data to a file first."
 _OPEN_HINTS = {
     errno.ENOENT: "Check `paths` in [source]: relative ones start at the configuration file.",
     errno.EACCES: "Make the file and the folders above it readable for this user.",
+    errno.ENXIO: _NOT_A_FILE_HINT,
     errno.ELOOP: "A symbolic link leads back to itself: name the file itself.",
 }
 _CHANGED_HINT = "Leave input files alone while a run is on; start a new run if the data has changed."
@@ -27,17 +29,18 @@ _CHANGED_HINT = "Leave input files alone while a run is on; start a new run if t
 class InputFile:
     """A regular file open for reading.
 
-    `size_bytes` is its size when opened, and must be what the caller expects if it says so. Use as a context manager.
-    Raises `BadInput` for anything else than a readable, regular, non-empty file.
+    `size_bytes` is its size when opened, and must be what the caller expects if it says so; `position` is where the
+    bytes used last end. Use as a context manager. Raises `BadInput` for anything else than a readable, regular,
+    non-empty file.
     """
 
     def __init__(self, path: str, expected_bytes: int | None = None) -> None:
-        self.path = path
+        self.path, self.position = path, 0
         try:
             # Without O_NONBLOCK, opening a FIFO would wait for a writer.
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError as error:
-            hint = _OPEN_HINTS.get(error.errno or 0, "")
+            hint = _OPEN_HINTS.get(error.errno or 0, "Check `paths` in [source].")
             raise BadInput(f"{path}: cannot be opened: {error.strerror}", hint=hint) from error
         status = os.fstat(self._fd)
         self.identity = (status.st_dev, status.st_ino)
@@ -53,8 +56,9 @@ class InputFile:
             data = os.pread(self._fd, count, offset)
         except OSError as error:
             raise self.bad(offset, f"cannot be read: {error.strerror}", "Check the disk, then resume.") from error
+        self.position = offset + len(data)
         if len(data) < count:
-            raise self.bad(offset + len(data), "ends early: it shrank while being read", _CHANGED_HINT)
+            raise self.bad(self.position, "ends early: it shrank while being read", _CHANGED_HINT)
         return data
 
     def check_unchanged(self) -> None:
@@ -98,7 +102,7 @@ def _problem(path: str, status: os.stat_result, expected_bytes: int | None) -> B
             f"{path}: is a folder, not a file", hint=f'To read the files in it, write "{path}/*.jsonl.zst".'
         )
     if not stat.S_ISREG(status.st_mode):
-        return BadInput(f"{path}: is a pipe, socket or device, not a file", hint="Write the data to a file first.")
+        return BadInput(f"{path}: is a pipe, socket or device, not a file", hint=_NOT_A_FILE_HINT)
     if status.st_size == 0:
         return BadInput(
             f"{path}: is empty (0 bytes)", hint="Was it written to the end? If so, leave it out of `paths`."

@@ -47,25 +47,36 @@ class Jsonl:
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         reader = RowReader(self.field, self.text_bytes_max)
-        for lines, last in cut_batches(self._lines(shard, start), self.batch_rows, BATCH_BYTES_MAX):
-            if start == 0 and lines and isinstance(lines[0], bytes):
-                lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
-            stop = start + len(lines)
-            numbers, texts, dead = reader.read(lines, start)
-            yield Batch(shard, start, stop, numbers, texts, dead=dead, last=last)
-            start = stop
-
-    def _lines(self, shard: Shard, start: int) -> Iterator[list[Line]]:
-        """The lines of a shard from row `start` on. What is learnt about it on the way is saved."""
-        file_of_index = RowIndexFile(self.index_dir, shard)
-        index = file_of_index.index
         with InputFile(shard.path, shard.size_bytes) as file:
-            row, offset = index.rows.at_label(start)
-            pieces = read_pieces(file, offset, index.frames)
-            for group in split_lines(pieces, offset, start - row, self.line_bytes_max):
-                row += group.skipped + len(group.lines)
-                index.rows.add(row, group.end)
-                file_of_index.save_now_and_then()
-                yield group.lines
-            file.check_unchanged()
-            file_of_index.save()
+            course = _Course(file, RowIndexFile(self.index_dir, shard), start)
+            for lines, last in cut_batches(course.lines(self.line_bytes_max), self.batch_rows, BATCH_BYTES_MAX):
+                if start == 0 and lines and isinstance(lines[0], bytes):
+                    lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+                stop = start + len(lines)
+                numbers, texts, dead = reader.read(lines, start)
+                behind_bytes = course.bytes_before(stop)
+                yield Batch(shard, start, stop, numbers, texts, dead=dead, last=last, bytes_read=behind_bytes)
+                start = stop
+
+
+class _Course:
+    """One way through a shard, from a row to the end. What is learnt about the shard goes into its row index."""
+
+    def __init__(self, file: InputFile, kept: RowIndexFile, start: int) -> None:
+        self._file, self._kept, self._start = file, kept, start
+        self._rows, self._offset = kept.index.rows.at_label(start)
+
+    def lines(self, line_bytes_max: int) -> Iterator[list[Line]]:
+        index = self._kept.index
+        pieces = read_pieces(self._file, self._offset, index.frames)
+        for skipped, lines, end in split_lines(pieces, self._offset, self._start - self._rows, line_bytes_max):
+            self._rows += skipped + len(lines)
+            index.rows.add(self._rows, end)
+            self._kept.save_now_and_then()
+            yield lines
+        self._file.check_unchanged()
+        self._kept.save()
+
+    def bytes_before(self, row: int) -> int:
+        """About how much of the file lies before a row: what has been read so far, shared out evenly."""
+        return self._file.position * row // self._rows if self._rows else 0

@@ -67,7 +67,8 @@ def _gzip_pieces(file: InputFile) -> Iterator[bytes]:
                 raise file.bad(
                     at - len(data), f"damaged gzip member from byte {start}: {error}", _DAMAGED_HINT
                 ) from error
+            data = member.unconsumed_tail
+            file.position = at - len(data)
             if piece:
                 yield piece
-            data = member.unconsumed_tail
         data = member.unused_data

@@ -136,5 +136,5 @@ def _frame_header(file: InputFile, offset: int) -> zstd_format.FrameHeader:
 
 
 def _truncated(file: InputFile, start: int) -> BadInput:
-    hint = "The file is cut short: fetch or write it again."
+    hint = "The file is cut short, or has stray bytes at its end: fetch or write it again."
     return file.bad(file.size_bytes, f"ends inside the zstd frame that starts at byte {start}", hint)

@@ -1,0 +1,71 @@
+# `make` checks the code quickly; `make demo` shows it at work; `make test` is all that CI runs.
+# Everything is installed into .venv; Debian packages only where a target says so.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SEED ?= 1
+KILLS ?= 1000
+CRASHES ?= 20000
+
+.PHONY: all lint types fast test demo bench crash sim fmt docs clean
+
+all: lint types fast
+
+lint: .venv/dev
+	$(BIN)/ruff format --check src tests bench docs
+	$(BIN)/ruff check src tests bench docs
+
+types: .venv/dev
+	$(BIN)/mypy
+
+fast: .venv/dev
+	$(BIN)/pytest -m "not slow"
+
+test: .venv/dev .venv/readers
+	@command -v zstd >/dev/null || { apt-get update -q && apt-get install -y -q zstd; }
+	$(MAKE) lint types
+	$(BIN)/pytest
+
+demo: .venv/run
+	$(BIN)/personastream demo
+
+bench: .venv/bench
+	@command -v nginx >/dev/null || { apt-get update -q && apt-get install -y -q nginx-light; }
+	$(BIN)/python -m bench.run_all
+
+crash: .venv/dev
+	$(BIN)/python -m tests.crash --kills $(KILLS) --seed $(SEED)
+
+sim: .venv/dev
+	$(BIN)/python -m tests.simulation --crashes $(CRASHES) --seed $(SEED)
+
+fmt: .venv/dev
+	$(BIN)/ruff check --fix src tests bench docs
+	$(BIN)/ruff format src tests bench docs
+
+docs: .venv/dev
+	$(BIN)/python -m docs.configuration
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis runs
+
+# One environment; each stamp says which extras it holds.
+.venv/python:
+	$(PYTHON) -m venv .venv || { apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv .venv; }
+	touch $@
+
+.venv/run: .venv/python pyproject.toml
+	$(BIN)/pip install -q -e .
+	touch $@
+
+.venv/dev: .venv/python pyproject.toml
+	$(BIN)/pip install -q -e '.[dev]'
+	touch $@ .venv/run
+
+.venv/readers: .venv/dev
+	$(BIN)/pip install -q -e '.[readers]'
+	touch $@
+
+.venv/bench: .venv/dev
+	$(BIN)/pip install -q -e '.[bench]'
+	touch $@

@@ -1,0 +1,152 @@
+"""The ceilings per minute, on a virtual clock: never above them in any minute, hardly below them in the long run."""
+
+import asyncio
+from bisect import bisect_left
+from itertools import accumulate
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from personastream.providers.limit import PerMinute, ProviderLimit
+from personastream.records import Request
+from tests.support.virtual_loop import run_virtually
+
+LIMITS = (1, 2, 3, 10, 20, 59, 60, 61, 100, 600, 10_000)
+MINUTES = 20
+Log = list[tuple[float, float]]
+
+
+async def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _greedy(limit: float, minutes: float, amount: float = 1.0) -> Log:
+    """(time, amount) of everything that gets through for one who always wants more."""
+    bucket, admitted = PerMinute(limit), list[tuple[float, float]]()
+    while (await _now()) < 60 * minutes:
+        await bucket.acquire(amount)
+        admitted.append((await _now(), amount))
+    return [(at_s, amount) for at_s, amount in admitted if at_s <= 60 * minutes]
+
+
+def most_in_a_minute(log: Log) -> float:
+    """The largest total in any 60 s, the end left out."""
+    times, sums = [at_s for at_s, _ in log], [0.0, *accumulate(amount for _, amount in log)]
+    return max(sums[bisect_left(times, at_s + 60)] - sums[place] for place, at_s in enumerate(times))
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_no_minute_sees_more_than_the_limit(limit: int) -> None:
+    assert most_in_a_minute(run_virtually(_greedy(limit, MINUTES))) <= limit
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_is_used_in_the_long_run(limit: int) -> None:
+    log = run_virtually(_greedy(limit, MINUTES))
+    assert len(log) >= 0.97 * limit * MINUTES - 1  # what is under way at the end is not counted
+
+
+@given(st.integers(1, 2000), st.floats(0.1, 5000))
+@example(10, 300.0)
+def test_amounts_above_the_limit_are_held_to_it(limit: int, amount: float) -> None:
+    minutes = max(3.0, 5 * amount / limit)
+    log = run_virtually(_greedy(limit, minutes, amount))
+    total = sum(amount for _, amount in log)
+    assert total <= limit * minutes * 1.000001
+    assert total >= 0.97 * limit * minutes - 2 * amount
+
+
+def test_nothing_passes_at_once_at_the_start() -> None:
+    log = run_virtually(_greedy(6000, 0.05))
+    assert len(log) <= 6000 / 60 * 3 + 1
+
+
+def test_who_comes_first_is_served_first_however_much_they_want() -> None:
+    async def ask(limit: ProviderLimit, text: str, served: list[str]) -> None:
+        await limit.acquire(Request("", text, {}))
+        served.append(text)
+
+    async def main() -> list[str]:
+        limit, served = ProviderLimit(0, 6000), list[str]()
+        texts = ["a" * 40_000, "b", "c" * 80_000, "d", "e"]
+        await asyncio.gather(*(ask(limit, text, served) for text in texts))
+        return [text[0] for text in served]
+
+    assert run_virtually(main()) == ["a", "b", "c", "d", "e"]
+
+
+async def _spend(limit: ProviderLimit, used: int, minutes: float) -> Log:
+    spent = list[tuple[float, float]]()
+    while (await _now()) < 60 * minutes:
+        reserved = await limit.acquire(Request("", "persona " * 50, {}))
+        spent.append((await _now(), used))
+        limit.settle(reserved, used)
+    return spent
+
+
+@pytest.mark.parametrize("used", [50, 300, 1500])
+def test_tokens_are_held_to_the_limit_whatever_the_guesses_were(used: int) -> None:
+    minutes, limit = 30, 20_000
+    spent = sum(amount for _, amount in run_virtually(_spend(ProviderLimit(0, limit), used, minutes)))
+    assert 0.97 * limit * minutes - used <= spent <= limit * minutes * 1.01 + used
+
+
+def test_what_was_used_too_much_is_owed() -> None:
+    async def main() -> float:
+        bucket = PerMinute(60)
+        await bucket.acquire(1)
+        bucket.settle(+30)
+        before_s = await _now()
+        await bucket.acquire(1)
+        return (await _now()) - before_s
+
+    assert run_virtually(main()) >= 30
+
+
+def test_what_was_spared_is_credited_but_never_saved_up() -> None:
+    async def main() -> tuple[float, float]:
+        bucket = PerMinute(60)
+        await bucket.acquire(1)
+        bucket.settle(-30)
+        start_s = await _now()
+        await bucket.acquire(1)
+        first_s = await _now()
+        await bucket.acquire(5)
+        return first_s - start_s, (await _now()) - first_s
+
+    first_s, next_s = run_virtually(main())
+    assert first_s == 0
+    assert next_s >= 5
+
+
+def test_a_failed_request_gives_its_tokens_back() -> None:
+    async def main() -> float:
+        limit = ProviderLimit(0, 60_000)
+        for _ in range(100):
+            limit.settle(await limit.acquire(Request("", "x", {})), 0)
+        return await _now()
+
+    assert run_virtually(main()) < 60 * 100 * 256 / 60_000 / 2
+
+
+def test_both_ceilings_hold_together() -> None:
+    async def main() -> Log:
+        limit = ProviderLimit(60, 1200)
+        return await _spend(limit, 300, 10)
+
+    spent = run_virtually(main())
+    assert len(spent) <= 1200 / 300 * 10 * 1.01 + 1
+
+
+def test_somebody_who_gives_up_waiting_harms_nobody() -> None:
+    async def main() -> int:
+        limit = ProviderLimit(60, 0)
+        waiting = [asyncio.create_task(limit.acquire(Request("", str(n), {}))) for n in range(20)]
+        await asyncio.sleep(2.5)
+        for task in waiting[::2]:
+            task.cancel()
+        done = await asyncio.gather(*waiting, return_exceptions=True)
+        return sum(not isinstance(each, BaseException) for each in done)
+
+    assert run_virtually(main()) >= 10

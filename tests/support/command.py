@@ -1,0 +1,74 @@
+"""The command line as a process of its own, the way people meet it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+COMMAND = (sys.executable, "-m", "personastream")
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a process ended: its exit code (negative: the signal that killed it) and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """What stdout holds, as the one JSON document that it must be."""
+        return orjson.loads(self.out)
+
+
+def personastream(
+    *arguments: str | Path, folder: Path | None = None, env: Mapping[str, str] | None = None, user: int | None = None
+) -> Finished:
+    """Run `personastream …` to its end. No test may see a traceback: an exit code of 1 is a bug."""
+    process = start(*arguments, folder=folder, env=env, user=user)
+    return finish(process)
+
+
+def start(
+    *arguments: str | Path,
+    folder: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    user: int | None = None,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    stderr: int | IO[bytes] = subprocess.PIPE,
+) -> "subprocess.Popen[bytes]":
+    """Start `personastream …` and return at once."""
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment(env), user=user, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+    )
+
+
+def finish(process: "subprocess.Popen[bytes]", timeout_s: float = TIMEOUT_S) -> Finished:
+    """Wait for the end of a process, and look for a traceback in what it wrote."""
+    try:
+        out, err = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"still running after {timeout_s:g} s: {process.args!r}\n{_text(err)}") from None
+    finished = Finished(process.returncode, _text(out), _text(err))
+    assert "Traceback" not in finished.err + finished.out, finished.err
+    assert finished.code != 1, finished.err
+    return finished
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for a process: nobody's keys, and `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    return {**kept, **(extra or {})}
+
+
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode("utf-8", "replace")

@@ -1,0 +1,148 @@
+"""Engine runs on a virtual clock: trio with a mock clock that jumps whenever every task waits. Nothing sleeps."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, BinaryIO, TypeVar
+
+import anyio
+from trio.testing import MockClock
+
+from personastream.core.retry import RetryPolicy
+from personastream.engine.run import Graph, Summary, run
+from personastream.engine.settle import GroupCommit
+from personastream.engine.statistics import Statistics
+from personastream.engine.stop import Stop
+from personastream.ports import Checkpoints, Limit, Offload, Recipe, Transform
+from personastream.records import Batch
+from personastream.testing import Echo, ListSource, MemorySink, NoCheckpoints, ScriptedProvider, inline
+
+T = TypeVar("T")
+
+
+def on_virtual_clock(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Run an async function to its end, in no time."""
+    return anyio.run(function, *arguments, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
+
+
+@dataclass
+class Bench:
+    """Everything of a run that tests want to set or see, with defaults that suit most."""
+
+    texts: Sequence[Sequence[str]] = ()
+    source: ListSource = field(default_factory=lambda: ListSource([]))
+    transforms: Sequence[Transform] = ()
+    recipe: Recipe = field(default_factory=Echo)
+    provider: ScriptedProvider = field(default_factory=ScriptedProvider)
+    limit: Limit | None = None
+    sink: MemorySink = field(default_factory=MemorySink)
+    checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
+    workers: int = 4
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    drain_s_max: float = 120.0
+    dead_share_max: float = 0.5
+    rows_max: int | None = None
+    offload: Offload = inline
+    during: Callable[["Bench"], Coroutine[Any, Any, None]] | None = None
+    statistics: Statistics = field(init=False)
+    stop: Stop = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.texts:
+            self.source = ListSource(self.texts)
+
+    def sit(self) -> Summary:
+        """One sitting on a virtual clock, to its end; call again to resume. Raises what the run raises."""
+        return on_virtual_clock(self.sit_async)
+
+    async def sit_async(self) -> Summary:
+        """One sitting on the running event loop. `during` goes on beside it until it ends."""
+        self.stop, self.statistics = Stop(), Statistics()
+        shards = self.source.shards()
+        self.sink.attach("test", [shard.stem for shard in shards])
+        failure: Exception | None = None
+        async with anyio.create_task_group() as around:
+            if self.during is not None:
+                around.start_soon(self.during, self)
+            try:
+                summary = await run(self.graph(), self.stop, self.statistics, self.offload)
+            except Exception as error:  # leaving the group with it would wrap it
+                failure = error
+            around.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return summary
+
+    def graph(self) -> Graph:
+        """The run as the engine takes it."""
+        sink = self.sink
+        return Graph(
+            source=self.source,
+            shards=self.source.shards(),
+            transforms=self.transforms,
+            recipe=self.recipe,
+            provider=self.provider,
+            limit=self.limit,
+            sink=sink,
+            checkpoints=self.checkpoints,
+            group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
+            workers=self.workers,
+            retry=self.retry,
+            drain_s_max=self.drain_s_max,
+            dead_share_max=self.dead_share_max,
+            rows_max=self.rows_max,
+        )
+
+    def delivered(self) -> list[str]:
+        """Ids of all committed records, sorted."""
+        return sorted(record["id"] for record in self.sink.documents())
+
+    def dead(self) -> dict[str, str]:
+        """Reason of each dead letter by id."""
+        return {letter["id"]: letter["reason"] for letter in self.sink.documents("dead")}
+
+
+def ids(texts: Sequence[Sequence[str]]) -> list[str]:
+    """The ids of all rows of `texts`, sorted."""
+    return sorted(f"shard-{shard}:{row}" for shard, rows in enumerate(texts) for row in range(len(rows)))
+
+
+def after(seconds: float, act: Callable[[Bench], object]) -> Callable[[Bench], Coroutine[Any, Any, None]]:
+    """A `during` that does something once, some seconds after the start."""
+    return partial(_after, seconds, act)
+
+
+async def _after(seconds: float, act: Callable[[Bench], object], bench: Bench) -> None:
+    await anyio.sleep(seconds)
+    act(bench)
+
+
+@dataclass
+class FirstOnly:
+    """A stateful transform: of rows with equal texts, the first one survives."""
+
+    seen: set[str] = field(default_factory=set)
+
+    def __call__(self, batch: Batch) -> Batch:
+        mask = []
+        for text in batch.texts:
+            mask.append(text not in self.seen)
+            self.seen.add(text)
+        return batch.keep(mask, "repeated")
+
+    def save(self, file: BinaryIO) -> None:
+        file.write("\n".join(sorted(self.seen)).encode())
+
+    def load(self, file: BinaryIO) -> None:
+        self.seen = set(file.read().decode().split("\n"))
+
+
+@dataclass
+class Without:
+    """A stateless transform: drops rows whose text starts with `prefix`, for `reason`."""
+
+    prefix: str
+    reason: str = "unwanted"
+
+    def __call__(self, batch: Batch) -> Batch:
+        return batch.keep([not text.startswith(self.prefix) for text in batch.texts], self.reason)
