@@ -84,8 +84,8 @@ async def work(rows: Iterator[bytes], session: aiohttp.ClientSession, url: URL, 
         output.add(line, reply["choices"][0]["message"]["content"], reply["usage"])
 
 
-async def ask_for_all(source: str, target: str, base_url: str, in_flight: int) -> int:
-    """Answer every row of `source` into `target`; returns how many."""
+async def work_all(rows: Iterator[bytes], output: Output, base_url: str, in_flight: int) -> None:
+    """Share `rows` among `in_flight` workers, which share a session."""
     url = URL(base_url + "/chat/completions")
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
@@ -94,11 +94,16 @@ async def ask_for_all(source: str, target: str, base_url: str, in_flight: int) -
         timeout=aiohttp.ClientTimeout(total=600),
         headers={"Content-Type": "application/json", "Authorization": "Bearer bench"},
     )
+    async with session, asyncio.TaskGroup() as workers:
+        for _ in range(in_flight):
+            workers.create_task(work(rows, session, url, output))
+
+
+def answer(source: str, target: str, base_url: str, in_flight: int) -> int:
+    """Answer every row of the file `source` into the file `target`; returns how many."""
     with open(source, "rb") as file, open(target, "wb") as target_file:
-        rows, output = lines(file), Output(target_file)
-        async with session, asyncio.TaskGroup() as workers:
-            for _ in range(in_flight):
-                workers.create_task(work(rows, session, url, output))
+        output = Output(target_file)
+        uvloop.run(work_all(lines(file), output, base_url, in_flight))
         output.close()
     return output.rows
 
@@ -112,7 +117,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=64)
     options = parser.parse_args()
     started_s = time.perf_counter()
-    rows = uvloop.run(ask_for_all(options.source, options.target, options.base_url, options.in_flight))
+    rows = answer(options.source, options.target, options.base_url, options.in_flight)
     result = {"rows": rows, "wall_s": time.perf_counter() - started_s, "cpu_s": time.process_time()}
     with open(options.source, "rb") as file:
         assert rows == sum(1 for _ in lines(file)), f"{rows} rows came out, others went in"

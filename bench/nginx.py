@@ -8,12 +8,13 @@ It takes some 50,000 requests a second on one core, so it is never what a client
 import argparse
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import orjson
@@ -125,12 +126,9 @@ def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=18400)
-    with instant_server(core=os.cpu_count() - 1 if os.cpu_count() else 0, port=parser.parse_args().port) as base_url:
+    with instant_server(core=1, port=parser.parse_args().port) as base_url, suppress(KeyboardInterrupt):
         print(base_url, flush=True)
-        try:
-            time.sleep(1e9)
-        except KeyboardInterrupt:
-            pass
+        signal.pause()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -16,13 +15,15 @@ import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from time import perf_counter
+from typing import cast
+from urllib.parse import urlsplit
 
 import orjson
 import uvloop
 from httptools import HttpResponseParser
 
 SERVER_CORE, CLIENT_CORE = 1, 0
-COMMAND = [sys.executable, "-c", "from personastream.cli.simulate import command; command()", "--port", "0"]
+COMMAND = [sys.executable, "-m", "personastream", "simulate", "--port", "0"]
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -34,7 +35,7 @@ class Client(asyncio.Protocol):
         self.parser = HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.on_message_complete()
 
     def data_received(self, data: bytes) -> None:
@@ -83,7 +84,7 @@ def measure(options: list[str], count: int, connections: int, rounds: int) -> di
     """Run the simulator with `options`; medians over the rounds, after one that does not count."""
     with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        port = int(re.search(r":(\d+)/", server.stdout.readline()).group(1))
+        port = urlsplit(server.stdout.readline()).port or 0
         os.sched_setaffinity(server.pid, {SERVER_CORE})
         rates, costs = [], []
         for tag in range(rounds + 1):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -92,7 +93,10 @@ def adapter_class(kind: str, name: str, where: str) -> type[Any]:
     except AttributeError as error:
         raise ConfigError(f"{where} type = {name!r} is unknown", hint=nearest(name, known(kind))) from error
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
-        raise ConfigError(f"{where} type = {name!r} is not a dataclass")
+        raise ConfigError(f"{where} type = {name!r} is not a dataclass", hint=nearest(name, known(kind)))
+    if ":" not in name and not all("doc" in field.metadata for field in dataclasses.fields(found) if field.init):
+        # a supporting class of an adapter, not one itself
+        raise ConfigError(f"{where} type = {name!r} is unknown", hint=nearest(name, known(kind)))
     return found
 
 
@@ -107,12 +111,12 @@ def _holds_adapter(path: Path, name: str) -> bool:
     """Told from the text, so that listing the choices imports none of them."""
     class_name = "".join(word.capitalize() for word in name.split("_"))
     text = path.read_text(encoding="utf-8")
-    return f"\nclass {class_name}:" in text and "= setting(" in text
+    return f"\nclass {class_name}:" in text and ("= setting(" in text or "field(init=False" in text)
 
 
 def _adapter(config: Config, section: Section) -> Any:
     kind = section.name.partition("[")[0]
-    return _construct(config, section, adapter_class(kind, section.type, f"[{section.name}]"))
+    return _construct(config, section, adapter_class(kind, section.type, f"{config.path}: [{section.name}]"))
 
 
 def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
@@ -132,13 +136,17 @@ def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
                 raise ConfigError(f"{where} is empty", hint=str(field.metadata.get("doc", "")))
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ConfigError(f"{where} is missing", hint=str(field.metadata.get("doc", "")))
-    return cls(**values)
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        message = error.message.removeprefix(f"[{section.name}] ")
+        raise ConfigError(f"{config.path}: [{section.name}] {message}", hint=error.hint) from error
 
 
 def _checked(where: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any:
     allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = _as_float(value)
     if not any(_fits(value, one) for one in allowed):
         names = " or ".join(getattr(one, "__name__", str(one)) for one in allowed if one is not types.NoneType)
         raise ConfigError(f"{where} = {value!r} must be {names}", hint=str(metadata.get("doc", "")))
@@ -150,6 +158,14 @@ def _checked(where: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> 
     if choices and value not in choices:
         raise ConfigError(f"{where} = {value!r} is unknown", hint=nearest(str(value), choices))
     return value
+
+
+def _as_float(value: int) -> float:
+    """Infinite if there is no such float, for a bound to refuse it."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -53,7 +53,7 @@ def load(path: str, settings: Iterable[str] = ()) -> Config:
         document = tomllib.loads(content.decode("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # the parser lets both pass, for endless numbers and brackets
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     for setting in settings:
         _set(document, setting)
@@ -97,8 +97,10 @@ def _sections(path: Path, document: dict[str, Any]) -> Config:
 def _section(path: Path, name: str, table: object, default_type: str) -> Section:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [{name}] must be a table")
+    if name == "limits":
+        return Section(name, "", table)
     kind = table.get("type", default_type)
-    if not isinstance(kind, str) or (not kind and name != "limits"):
+    if not isinstance(kind, str) or not kind:
         raise ConfigError(f'{path}: [{name}] needs a `type`, such as type = "dedup"')
     return Section(name, kind, {key: value for key, value in table.items() if key != "type"})
 
@@ -111,12 +113,12 @@ def _set(document: dict[str, Any], setting: str) -> None:
         raise ConfigError(f"--set {setting}: write section.key=value, such as --set provider.in_flight_max=64")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text
     table: Any = document
     for name in tables:
         if isinstance(table, list):
-            if not name.isdigit() or int(name) >= len(table):
+            if name not in map(str, range(len(table))):
                 raise ConfigError(f"--set {setting}: there is no {name} among {len(table)} entries; count from 0")
             table = table[int(name)]
         else:
@@ -124,6 +126,8 @@ def _set(document: dict[str, Any], setting: str) -> None:
         if not isinstance(table, dict | list):
             raise ConfigError(f"--set {setting}: {name} is not a section")
     if isinstance(table, list):
+        if not all(isinstance(one, dict) for one in table):
+            raise ConfigError(f"--set {setting}: {tables[-1]} is a list of values", hint="Set it as a whole, in [ ].")
         if len(table) != 1:
             raise ConfigError(f"--set {setting}: say which one, such as {tables[0]}.0.{key}")
         table = table[0]

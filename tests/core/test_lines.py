@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.lines import HEAD_BYTES, Line, LongLine, cut_batches, split_lines
 
+quick = settings(max_examples=50, deadline=None)
 raws = st.lists(st.sampled_from([b"\n", b"a", b"bc", b"\r", b"\xe2\x80\xa8", b"\xc2\x85", b"\n\n"]), max_size=60).map(
     b"".join
 )
@@ -28,6 +29,7 @@ def lines_of(raw: bytes) -> list[bytes]:
     return lines if lines[-1] else lines[:-1]
 
 
+@quick
 @given(raws, cuts, st.integers(0, 1000))
 def test_lines_end_at_line_feeds_alone_wherever_the_pieces_end(raw: bytes, sizes: list[int], offset: int) -> None:
     groups = list(split_lines(pieces_of(raw, sizes), offset, 0, 8_000))
@@ -35,6 +37,7 @@ def test_lines_end_at_line_feeds_alone_wherever_the_pieces_end(raw: bytes, sizes
     assert all(group.skipped == 0 for group in groups)
 
 
+@quick
 @given(raws, cuts, st.integers(0, 70))
 def test_skipped_lines_are_counted_and_the_rest_is_the_same(raw: bytes, sizes: list[int], skip: int) -> None:
     expected = lines_of(raw)
@@ -43,6 +46,7 @@ def test_skipped_lines_are_counted_and_the_rest_is_the_same(raw: bytes, sizes: l
     assert [line for group in groups for line in group.lines] == expected[skip:]
 
 
+@quick
 @given(raws, cuts, st.integers(0, 70), st.integers(0, 1000))
 def test_every_group_ends_where_the_next_line_starts(raw: bytes, sizes: list[int], skip: int, offset: int) -> None:
     row = 0
@@ -51,6 +55,7 @@ def test_every_group_ends_where_the_next_line_starts(raw: bytes, sizes: list[int
         assert lines_of(raw[end - offset :]) == lines_of(raw)[row:]
 
 
+@quick
 @given(st.lists(st.integers(0, 40), max_size=12), cuts, st.integers(8, 20), st.booleans())
 def test_a_line_over_the_limit_keeps_its_head_offset_and_length(
     lengths: list[int], sizes: list[int], limit: int, ended: bool
@@ -74,6 +79,7 @@ def test_of_a_huge_line_only_the_head_is_kept() -> None:
     assert end == b"end"
 
 
+@quick
 @given(st.lists(st.lists(st.integers(0, 9), max_size=9), max_size=9), st.integers(1, 7), st.integers(1, 30), st.data())
 def test_batches_depend_on_the_lines_not_on_their_groups(
     groups: list[list[int]], rows_max: int, bytes_max: int, data: st.DataObject

@@ -4,13 +4,14 @@ import json
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.lines import Line, LongLine
 from personastream.core.rows import DEPTH_MAX, EXCERPT_CHARACTERS_MAX, RowReader, is_deeper
 from personastream.records import DeadRow
 
+quick = settings(max_examples=50, deadline=None)
 READER = RowReader("persona", text_bytes_max=1_000)
 
 
@@ -127,11 +128,13 @@ def depth_of(value: object) -> int:
     return 0 if children is None else 1 + max(map(depth_of, children), default=0)
 
 
+@quick
 @given(json_values, st.integers(0, 6))
 def test_depth_counts_brackets_outside_strings(value: object, depth_max: int) -> None:
     assert is_deeper(json.dumps(value).encode(), depth_max) == (depth_of(value) > depth_max)
 
 
+@quick
 @given(st.binary(max_size=200) | st.text(alphabet='[]{}"\\', max_size=200).map(str.encode))
 def test_any_bytes_are_judged_without_an_exception(line: bytes) -> None:
     numbers, texts, gone = READER.read([line], 0)
@@ -139,6 +142,7 @@ def test_any_bytes_are_judged_without_an_exception(line: bytes) -> None:
     assert len(texts) + len(gone) == 1
 
 
+@quick
 @given(st.lists(st.binary(max_size=30) | st.text().map(lambda one: orjson.dumps({"persona": one})), max_size=20))
 def test_every_line_gives_exactly_one_row(lines: list[bytes]) -> None:
     numbers, texts, gone = READER.read(list[Line](lines), 3)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.zstd_format import (
@@ -27,6 +27,7 @@ from personastream.core.zstd_format import (
     skippable_size,
 )
 
+quick = settings(max_examples=30, deadline=None)
 contents = st.one_of(
     st.binary(max_size=2_000),
     st.builds(lambda unit, times: unit * times, st.binary(min_size=1, max_size=9), st.integers(0, 30_000)),
@@ -48,6 +49,7 @@ def length_at(data: bytes, offset: int) -> int:
     return frame_length(lambda start, count: data[start : start + count], offset)
 
 
+@quick
 @given(st.lists(st.one_of(frames, skippables), max_size=5))
 def test_hopping_over_frames_ends_where_the_data_ends(pieces: list[bytes]) -> None:
     data, offset, found = b"".join(pieces), 0, []
@@ -58,6 +60,7 @@ def test_hopping_over_frames_ends_where_the_data_ends(pieces: list[bytes]) -> No
     assert found == pieces
 
 
+@quick
 @given(frames)
 def test_a_frame_header_is_read_as_the_library_reads_it(frame: bytes) -> None:
     header = parse_frame_header(frame[:FRAME_HEADER_BYTES_MAX])
@@ -65,6 +68,7 @@ def test_a_frame_header_is_read_as_the_library_reads_it(frame: bytes) -> None:
     assert header.has_checksum == zstandard.get_frame_parameters(frame).has_checksum
 
 
+@quick
 @given(frames, st.data())
 def test_a_cut_frame_header_is_truncated_not_misread(frame: bytes, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, zstandard.frame_header_size(frame) - 1))
@@ -72,12 +76,14 @@ def test_a_cut_frame_header_is_truncated_not_misread(frame: bytes, data: st.Data
         parse_frame_header(frame[:cut])
 
 
+@quick
 @given(st.binary(max_size=40))
 def test_any_bytes_give_a_length_or_a_format_error(data: bytes) -> None:
     with suppress(FormatError):
         assert length_at(data, 0) > 0
 
 
+@quick
 @given(st.sampled_from(["frame", "table"]), st.binary(max_size=60))
 def test_garbage_behind_a_right_magic_number_is_a_format_error(kind: str, garbage: bytes) -> None:
     start = {"frame": zstandard.FRAME_HEADER, "table": seek_table([])[:4]}[kind]
@@ -108,6 +114,7 @@ def test_a_reserved_block_type_and_an_oversized_block_are_errors() -> None:
         parse_block_header(b"\0\0")
 
 
+@quick
 @given(st.integers(SKIPPABLE_MAGIC, SKIPPABLE_MAGIC + 15), st.binary(max_size=99))
 def test_a_skippable_frame_says_how_long_it_is(magic: int, payload: bytes) -> None:
     frame = skippable_frame(magic, payload)
@@ -123,6 +130,7 @@ def test_other_magic_numbers_are_not_skippable() -> None:
             skippable_size(struct.pack("<II", magic, 1))
 
 
+@quick
 @given(entries)
 def test_a_seek_table_reads_back(frames: list[tuple[int, int]]) -> None:
     table = seek_table(frames)
@@ -130,6 +138,7 @@ def test_a_seek_table_reads_back(frames: list[tuple[int, int]]) -> None:
     assert parse_seek_table(table) == frames
 
 
+@quick
 @given(entries)
 def test_a_seek_table_with_checksums_reads_back(frames: list[tuple[int, int]]) -> None:
     rows = b"".join(struct.pack("<III", compressed, raw, 99) for compressed, raw in frames)
@@ -138,6 +147,7 @@ def test_a_seek_table_with_checksums_reads_back(frames: list[tuple[int, int]]) -
     assert parse_seek_table(table) == frames
 
 
+@quick
 @given(entries, st.data())
 def test_a_seek_table_of_another_length_is_refused(frames: list[tuple[int, int]], data: st.DataObject) -> None:
     table = seek_table(frames)

@@ -16,7 +16,7 @@ from tests.support.simulated_disk import Cut, SimulatedDisk
 
 RUN_ID = "5eed"
 FINISH_SHARE = 0.7
-LOOK_SHARE = 0.05
+LOOK_SHARE = 0.02
 PATIENCE = 20
 
 
@@ -127,7 +127,7 @@ def _end(disk: SimulatedDisk, oracle: Oracle, conditions: Conditions) -> None:
     disk.restart(power_lost=True)
     oracle.restarted()
     before = {name: disk.content(name) for name in disk.files()}
-    oracle.recovered(_look(disk, oracle, conditions))
+    oracle.recovered(_sink(disk, conditions).recover(repair=False))
     oracle.recovered(_sink(disk, conditions).recover())
     oracle.ended()
     if before != {name: disk.content(name) for name in disk.files()}:

@@ -66,6 +66,11 @@ def test_an_opening_of_ones_own_is_used() -> None:
     assert text.startswith("Joke: ")
 
 
+def test_of_several_openings_the_first_named_is_used() -> None:
+    text = writer().write(1, Prompt(PERSONA, "Start with Title: and never with Name: or Math problem:"), None).text
+    assert (text or "").startswith("Title: ")
+
+
 def test_the_same_request_gets_the_same_reply_and_others_differ() -> None:
     prompt = ask("math.toml")
     assert writer().write(7, prompt, None) == Writer(0, 120, shipped_openings()).write(7, prompt, None)
@@ -82,9 +87,9 @@ def test_the_mean_length_is_what_was_asked_for(tokens_mean: int) -> None:
 
 
 def test_no_sentence_comes_twice_in_a_reply() -> None:
-    shared = writer(tokens_mean=2000)
-    sentences = (shared.write(3, ask("math.toml"), None).text or "").split(". ")
-    assert len(set(sentences)) > 0.97 * len(sentences)  # the stock itself holds a few equal ones
+    for key in range(300):
+        sentences = (writer(tokens_mean=600).write(key, ask("math.toml"), None).text or "").split(". ")
+        assert len(set(sentences)) > 0.8 * len(sentences)  # the stock itself holds a few equal ones
 
 
 @given(st.integers(1, 400), st.integers(0, 2**64 - 1))

@@ -48,8 +48,9 @@ async def asking(behaviour: Behaviour) -> AsyncIterator[tuple[Simulator, Ask]]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - the counters belong to the simulator, which has nobody to tell
-        await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - the counters belong to the simulator, which has nobody to tell
+            await asyncio.sleep(0)
 
 
 def balance(stats: Mapping[str, Any]) -> int:
@@ -137,6 +138,30 @@ def test_a_client_that_gives_up_ends_its_request(behaviour: dict[str, Any], outc
     asyncio.run(main())
 
 
+def test_a_request_given_up_is_not_answered_later() -> None:
+    async def main() -> None:
+        async with asking(Behaviour(latency_s=0.05)) as (simulator, ask):
+            waiting = [asyncio.ensure_future(ask(f"Person {number}")) for number in range(10)]
+            await until(lambda: simulator.stats()["in_flight"] == 10)
+            for each in waiting:
+                each.cancel()
+            await ask("Somebody whose answer is due after theirs")
+            assert simulator.stats()["outcomes"] == {"gone": 10, "ok": 1}
+            assert simulator.stats()["in_flight"] == 0
+
+    asyncio.run(main())
+
+
+def test_asking_again_what_was_answered_is_counted() -> None:
+    async def main() -> None:
+        async with asking(Behaviour()) as (simulator, ask):
+            first, again = await ask("A nurse"), await ask("A nurse")
+            assert first.body == again.body
+            assert simulator.stats()["repeats_of_answered"] == simulator.stats()["repeats"] == 1
+
+    asyncio.run(main())
+
+
 def test_every_request_has_one_end_whatever_happens() -> None:
     rates = dict.fromkeys(sorted(FAULTS.keys() - {"hang"}), 0.08)
 
@@ -186,6 +211,7 @@ def test_stopping_cuts_what_is_waiting_and_logs_it(tmp_path: Path) -> None:
                 await until(lambda: simulator.stats()["in_flight"] == 1)
             with pytest.raises(aiohttp.ServerDisconnectedError):
                 await waiting
+            assert simulator.stats()["in_flight"] == simulator.stats()["connections"] == 0
 
     asyncio.run(main())
     assert [orjson.loads(line)["outcome"] for line in log.read_bytes().splitlines()] == ["gone"]

@@ -149,6 +149,18 @@ def test_fates_are_the_same_in_another_order_of_arrival() -> None:
     )
 
 
+def test_another_seed_means_other_fates_and_delays() -> None:
+    def fates(seed: int) -> list[tuple[str, float]]:
+        service = Service(Behaviour(seed=seed, faults={"500": 0.5}, latency_s=1.0, latency_sigma=1.0))
+        answers = [service.answer(body(f"Person {number}"), b"", 0.0) for number in range(50)]
+        return [(answer.outcome, answer.delay_s) for answer in answers]
+
+    assert fates(1) == fates(1)
+    outcomes = [[outcome for outcome, _ in fates(seed)] for seed in (1, 2)]
+    assert outcomes[0] != outcomes[1]
+    assert not {delay_s for _, delay_s in fates(1)} <= {delay_s for _, delay_s in fates(2)}
+
+
 def test_answers_know_whether_they_are_repeats() -> None:
     service = Service(Behaviour())
     first = service.answer(body(), b"", 0.0)

@@ -59,11 +59,11 @@ def test_every_gzip_member_is_read(path: Path) -> None:
 
 
 def test_a_gzip_bomb_comes_in_small_pieces(path: Path) -> None:
-    assert gunzip(path, gzip.compress(bytes(30 << 20))) == bytes(30 << 20)
+    assert gunzip(path, gzip.compress(bytes(12 << 20))) == bytes(12 << 20)
 
 
 def test_a_gzip_file_cut_anywhere_but_between_members_is_an_error(path: Path) -> None:
-    first, second = gzip.compress(b"first " * 40), gzip.compress(bytes(range(256)))
+    first, second = gzip.compress(b"first " * 40), gzip.compress(bytes(range(99)))
     data = first + second
     for cut in range(1, len(data)):
         if cut == len(first):

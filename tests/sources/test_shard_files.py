@@ -211,6 +211,14 @@ def test_a_fingerprint_depends_on_size_edges_and_content(tmp_path: Path, size: i
     assert len(seen) == 5
 
 
+def test_files_of_one_repeated_byte_differ_by_their_size(tmp_path: Path) -> None:
+    path = file(tmp_path / "a.jsonl", b"x" * (5 << 20))
+    first = fingerprint(path)
+    with open(path, "ab") as opened:
+        opened.write(b"x")
+    assert fingerprint(path) != first
+
+
 def fingerprint(path: str) -> str:
     with InputFile(path) as opened:
         return opened.fingerprint()

@@ -82,8 +82,8 @@ def test_the_frames_met_are_noted_with_their_raw_offsets(path: Path) -> None:
 
 
 def test_a_file_cut_anywhere_but_between_frames_is_an_error_that_says_where(path: Path) -> None:
-    parts = [frame(b"first " * 40), SKIPPED, frame(b"second " * 40), frame(bytes(range(256)) * 2)]
-    raws = [b"first " * 40, b"", b"second " * 40, bytes(range(256)) * 2]
+    parts = [frame(b"first " * 40), SKIPPED, frame(b"second " * 40), frame(bytes(range(99)))]
+    raws = [b"first " * 40, b"", b"second " * 40, bytes(range(99))]
     data = b"".join(parts)
     ends = {len(b"".join(parts[:count])): b"".join(raws[:count]) for count in range(len(parts) + 1)}
     for cut in range(1, len(data) + 1):
@@ -151,14 +151,14 @@ def test_a_single_flipped_bit_never_gives_other_data(path: Path) -> None:
     raws = [" ".join(draw.choices(words, k=900)).encode() for _ in range(4)]
     data, raw = SKIPPED + b"".join(map(frame, raws)), b"".join(raws)
     errors: list[BadInput] = []
-    for _ in range(600):
+    for _ in range(400):
         flipped = bytearray(data)
         flipped[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
         try:
             assert decompress(path, bytes(flipped)) == raw
         except BadInput as error:
             errors.append(error)
-    assert len(errors) > 500
+    assert len(errors) > 340
     assert all(error.message.startswith(f"{path}: byte ") for error in errors)
 
 

@@ -1,16 +1,18 @@
 """The command line as a process of its own, the way people meet it."""
 
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
-COMMAND = (sys.executable, "-m", "personastream")
+COMMAND = str(Path(sys.executable).with_name("personastream"))
 TIMEOUT_S = 60.0
 
 
@@ -31,23 +33,35 @@ def personastream(
     *arguments: str | Path, folder: Path | None = None, env: Mapping[str, str] | None = None, user: int | None = None
 ) -> Finished:
     """Run `personastream …` to its end. No test may see a traceback: an exit code of 1 is a bug."""
-    process = start(*arguments, folder=folder, env=env, user=user)
-    return finish(process)
+    with started(*arguments, folder=folder, env=env, user=user) as process:
+        return finish(process)
 
 
-def start(
+@contextmanager
+def started(
     *arguments: str | Path,
     folder: Path | None = None,
     env: Mapping[str, str] | None = None,
     user: int | None = None,
     stdout: int | IO[bytes] = subprocess.PIPE,
     stderr: int | IO[bytes] = subprocess.PIPE,
-) -> "subprocess.Popen[bytes]":
-    """Start `personastream …` and return at once."""
-    command = [*COMMAND, *map(str, arguments)]
-    return subprocess.Popen(
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """`personastream …` under way. What still runs at the end of the block is killed."""
+    command = [COMMAND, *map(str, arguments)]
+    with subprocess.Popen(
         command, cwd=folder, env=environment(env), user=user, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def type_in(line: str) -> Finished:
+    """Do what a message told people to type."""
+    command = shlex.split(line)
+    assert command[0] in (COMMAND, "personastream")
+    return personastream(*command[1:])
 
 
 def finish(process: "subprocess.Popen[bytes]", timeout_s: float = TIMEOUT_S) -> Finished:

@@ -53,7 +53,7 @@ async def raw_server(*answers: bytes | Talk) -> AsyncIterator[RawServer]:
             writer.close()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    server.base_url = "http://127.0.0.1:%d/v1" % listening.sockets[0].getsockname()[1]
+    server.base_url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
     try:
         yield server
     finally:

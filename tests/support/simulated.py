@@ -1,8 +1,7 @@
 """`personastream simulate` as a process of its own, to be asked by other processes."""
 
-import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from urllib.request import urlopen
 
 import orjson
 
-from tests.support.command import start
+from tests.support.command import started
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +27,10 @@ class Simulated:
 
 
 @contextmanager
-def simulated(*options: str | Path) -> Iterator[Simulated]:
+def simulated(*options: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Simulated]:
     """A simulator with these command line options on any free port, for as long as the block lasts."""
-    process = start("simulate", "--port", "0", *options, stderr=subprocess.DEVNULL)
-    try:
+    with started("simulate", "--port", "0", *options, env=env, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         base_url = process.stdout.readline().decode().strip()
         assert base_url.startswith("http://"), f"the simulator did not start: {base_url!r}"
         yield Simulated(base_url)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=10)

@@ -114,6 +114,18 @@ class SimulatedDisk:
         found = folder and folder.cached.get(base)
         return bytes(found.cached) if found else None
 
+    def put(self, name: str, content: bytes | None) -> None:
+        """Give a file this content, or take it away, behind everybody's back and for good."""
+        directory, _, base = name.rpartition("/")
+        folder = self._folders[directory]
+        for names in (folder.cached, folder.disk):
+            names.pop(base, None)
+        if content is not None:
+            new = Content()
+            new.append(content)
+            new.sync()
+            folder.cached[base] = folder.disk[base] = new
+
     def files(self) -> Iterator[str]:
         """The names of all files."""
         for directory, folder in self._folders.items():

@@ -7,8 +7,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+ROUND_S = 1e-7
+"""What a turn of the loop takes: no clock stands still, and timers computed in floats rely on that."""
 
-class _NoWait(selectors.DefaultSelector):  # type: ignore[misc, valid-type] # it is chosen per platform
+
+class _NoWait(selectors.DefaultSelector):
     """Counts the time that the loop wants to wait, and does not."""
 
     def __init__(self) -> None:
@@ -19,8 +22,7 @@ class _NoWait(selectors.DefaultSelector):  # type: ignore[misc, valid-type] # it
         events: list[tuple[selectors.SelectorKey, int]] = super().select(0)
         if not events and timeout is None:
             raise RuntimeError("everything waits, and no timer is set")
-        if not events and timeout:
-            self.now_s += timeout
+        self.now_s += ROUND_S if events else max(ROUND_S, timeout or 0.0)
         return events
 
 

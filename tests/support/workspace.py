@@ -10,8 +10,6 @@ import zstandard
 
 from personastream.samples import personas
 
-Sections = Mapping[str, Mapping[str, Any]]
-
 
 def persona_lines(count: int, seed: int = 0) -> list[bytes]:
     """`count` JSON lines with a sample persona each, all different."""
@@ -35,11 +33,14 @@ def write_shard(path: Path, lines: Iterable[bytes], rows_per_frame: int = 100) -
 
 
 def write_config(
-    path: Path, base_url: str, *, paths: Iterable[str] = ("in/*.jsonl*",), transforms: Sections = {}, **sections: Any
+    path: Path, base_url: str, *, transforms: Iterable[str | tuple[str, Mapping[str, Any]]] = (), **sections: Any
 ) -> Path:
-    """Write a configuration that reads `in/` and writes `run/` beside it; `sections` add or replace keys."""
+    """Write a configuration that reads `in/` and writes `run/` beside it; `sections` add or replace keys.
+
+    Transforms are given by type, or as type and keys.
+    """
     document: dict[str, dict[str, Any]] = {
-        "source": {"paths": list(paths)},
+        "source": {"paths": ["in/*.jsonl*"]},
         "recipe": {"template": "math"},
         "provider": {"base_url": base_url, "model": "simulated", "in_flight_max": 16},
         "sink": {"path": "run"},
@@ -49,7 +50,9 @@ def write_config(
         document.setdefault(name, {}).update(values)
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [line for name, values in document.items() for line in _table(f"[{name}]", values)]
-    lines += [line for name, values in transforms.items() for line in _table("[[transform]]", {"type": name, **values})]
+    for transform in transforms:
+        kind, values = (transform, {}) if isinstance(transform, str) else transform
+        lines += _table("[[transform]]", {"type": kind, **values})
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
 

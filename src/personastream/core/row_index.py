@@ -14,8 +14,8 @@ import xxhash
 SPACING_BYTES = 1 << 20
 """Least distance of two points in raw bytes; a seek lands at most about twice as far before its target."""
 
-_HEADER = struct.Struct("<8sII")  # magic and version, number of row points, number of frame points
-_MAGIC = b"PSROWS01"
+_FORMAT = "personastream rows 1"
+_COUNTS = struct.Struct("<II")  # row points, frame points
 _DIGEST_BYTES = 16
 
 
@@ -66,20 +66,17 @@ class RowIndex:
     def encode(self, fingerprint: str) -> bytes:
         """The index as bytes that only `decode` with the same shard fingerprint accepts."""
         numbers = (*self.rows.labels, *self.rows.offsets, *self.frames.labels, *self.frames.offsets)
-        header = _HEADER.pack(_MAGIC, len(self.rows), len(self.frames))
-        body = header + struct.pack(f"<{len(numbers)}Q", *numbers)
+        body = _COUNTS.pack(len(self.rows), len(self.frames)) + struct.pack(f"<{len(numbers)}Q", *numbers)
         return _digest(fingerprint, body) + body
 
 
 def decode(data: bytes, fingerprint: str) -> RowIndex | None:
-    """The index in `data`, or None if that is damaged, cut, or belongs to a shard with another fingerprint."""
+    """The index in `data`, or None if that is damaged, in another format, or of a shard with another fingerprint."""
     body = data[_DIGEST_BYTES:]
-    if data[:_DIGEST_BYTES] != _digest(fingerprint, body) or len(body) < _HEADER.size:
+    if data[:_DIGEST_BYTES] != _digest(fingerprint, body):
         return None
-    magic, rows, frames = _HEADER.unpack_from(body)
-    if magic != _MAGIC:
-        return None
-    numbers = array("Q", struct.unpack_from(f"<{2 * (rows + frames)}Q", body, _HEADER.size))
+    rows, frames = _COUNTS.unpack_from(body)
+    numbers = array("Q", struct.unpack_from(f"<{2 * (rows + frames)}Q", body, _COUNTS.size))
     frames_from = 2 * rows
     return RowIndex(
         Points(numbers[:rows], numbers[rows:frames_from]),
@@ -88,4 +85,4 @@ def decode(data: bytes, fingerprint: str) -> RowIndex | None:
 
 
 def _digest(fingerprint: str, body: bytes) -> bytes:
-    return xxhash.xxh3_128_digest(fingerprint.encode() + body)
+    return xxhash.xxh3_128_digest(f"{_FORMAT} {fingerprint}".encode() + body)

@@ -51,7 +51,7 @@ def begin_or_continue(
     """
     kept = read_manifest(directory)
     if kept is None:
-        if any((directory / "data").glob("*.jsonl.zst*")):
+        if any(path for kind in ("data", "dead") for path in (directory / kind).glob("*.jsonl.zst*")):
             raise CorruptOutput(
                 f"{directory} holds output but no run.json", hint="Restore run.json, or choose another [sink] path."
             )

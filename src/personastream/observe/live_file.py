@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ def write_live(directory: Path, seen: Snapshot) -> None:
         temporary.write_bytes(orjson.dumps(document))
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def read_live(directory: Path) -> dict[str, Any] | None:
@@ -29,6 +31,6 @@ def read_live(directory: Path) -> dict[str, Any] | None:
     try:
         document: dict[str, Any] = orjson.loads((directory / "state" / "live.json").read_bytes())
         os.kill(document["pid"], 0)
-    except (OSError, ValueError, KeyError, TypeError):
+        return document if time.time() - document["at"] < STALE_AFTER_S else None
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
-    return document if time.time() - document["at"] < STALE_AFTER_S else None

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from personastream.observe.rates import duration
-from personastream.observe.snapshot import Snapshot, printable
+from personastream.observe.snapshot import Snapshot
 
 
 def panel(seen: Snapshot) -> RenderableType:
@@ -33,7 +33,7 @@ def panel(seen: Snapshot) -> RenderableType:
     if seen.state != "running":
         parts.append(Text(_state_words(seen.state), style="bold yellow"))
     elif seen.last_fault and seen.waiting:
-        parts.append(Text(f"last fault: {printable(seen.last_fault)[:150]}", style="dim"))
+        parts.append(Text(f"last fault: {seen.last_fault[:150]}", style="dim"))
     return Panel(Group(*parts), title="personastream", title_align="left", border_style="cyan", width=84)
 
 
@@ -53,4 +53,4 @@ def _bar(seen: Snapshot) -> Table:
 def _state_words(state: str) -> str:
     if state == "draining":
         return "draining: rows in flight finish; a second Ctrl-C gives them up"
-    return printable(state)
+    return state

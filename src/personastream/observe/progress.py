@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from personastream.engine.stop import Stop
 from personastream.observe.live_file import write_live
 from personastream.observe.rates import RateMeter, duration
 from personastream.observe.say import say
-from personastream.observe.snapshot import Camera, Snapshot, printable
+from personastream.observe.snapshot import Camera, Snapshot
 from personastream.records import Shard
 
 Style = Literal["auto", "rich", "plain", "json", "none"]
@@ -59,9 +60,9 @@ def plain_line(seen: Snapshot) -> str:
         f"ETA {duration(seen.eta_s)}",
     ]
     if seen.state != "running":
-        parts.append(printable(seen.state))
+        parts.append(seen.state)
     if seen.waiting and seen.last_fault:
-        parts.append(f"{seen.waiting:,} waiting after faults, the last one: {printable(seen.last_fault)[:150]}")
+        parts.append(f"{seen.waiting:,} waiting after faults, the last one: {seen.last_fault[:150]}")
     return f"{duration(seen.elapsed_s)}  " + " · ".join(parts)
 
 
@@ -83,7 +84,8 @@ async def _panel(camera: Camera) -> None:
 
     from personastream.observe.panel import panel
 
-    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+    live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+    with suppress(OSError, SystemExit), live:  # a terminal that goes away ends the panel, not the run; rich would exit
         while True:
             live.update(panel(camera.snapshot(anyio.current_time())), refresh=True)
             await anyio.sleep(PANEL_S)

@@ -68,7 +68,7 @@ class Camera:
         """What there is to see at `now_s`, on the clock of `started_s`."""
         seen, counts = self.statistics, self.statistics.committed
         rates = self.meter.update(now_s, seen, _share(counts.settled + seen.uncommitted, seen.rows_estimated))
-        state = f"paused: {seen.paused}" if seen.paused else "draining" if self.stop.draining else "running"
+        state = f"paused: {printable(seen.paused)}" if seen.paused else "draining" if self.stop.draining else "running"
         return Snapshot(
             state=state,
             elapsed_s=now_s - self.started_s,
@@ -90,7 +90,7 @@ class Camera:
             tokens_per_s=rates.tokens,
             latency_s=seen.latency_s_sum / seen.answered if seen.answered else 0.0,
             eta_s=rates.eta_s,
-            last_fault=seen.last_fault,
+            last_fault=printable(seen.last_fault),
         )
 
 

@@ -21,8 +21,8 @@ class PerMinute:
     """At most `limit` units in any 60 s, at most one second's worth at once. Use inside one running event loop."""
 
     def __init__(self, limit: float) -> None:
-        self._piece = max(1.0, limit / 60)
-        rate_per_s = max(limit - self._piece, limit / 2) / 60
+        self._piece = limit / 60
+        rate_per_s = (limit - self._piece) / 60  # a full bucket and a minute's rate make the limit
         self._bucket = AsyncLimiter(self._piece, self._piece / rate_per_s)
         self._primed = False
         self._debt = 0.0

@@ -1,6 +1,7 @@
 """Provider `openai`: chat completions of any compatible server (vLLM, SGLang, llama.cpp, Ollama, hosted services)."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -151,8 +152,7 @@ def chat_url(base_url: str) -> URL:
             return url
     except ValueError:  # a port or an IPv6 address that is none
         pass
-    scheme, _, rest = base_url.partition("://")
-    shown = one_line(f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}")
+    shown = one_line(re.sub("^([^/@]*//)?.*@", r"\1", base_url, flags=re.DOTALL).partition("?")[0])
     raise ConfigError(
         f'[provider] base_url = "{shown}" is not a plain http(s) address',
         hint='It looks like base_url = "http://127.0.0.1:8000/v1"; keys go into api_key_env, not into the address.',

@@ -18,8 +18,8 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 HEAD_BYTES_MAX = 64 * 1024
 """Request line and headers together; common servers allow 8 to 64 KiB."""
 
-CHUNK_FRAMING_MAX = 8
-"""Bytes of framing allowed per byte of body; a chunk of one byte has five."""
+WIRE_BYTES_PER_BODY_BYTE_MAX = 8
+"""What chunked encoding may cost; chunks of one byte take six."""
 
 PIPELINED_MAX = 64
 LINGER_S = 2.0
@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._parser is None:
             return
-        self._overhead_bytes += len(data)
+        self._wire_bytes += len(data)
         try:
             self._parser.feed_data(data)
             self._check_sizes()
@@ -116,7 +116,6 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, piece: bytes) -> None:
         self._body += piece
-        self._overhead_bytes -= len(piece)
 
     def on_message_complete(self) -> None:
         parser = self._parser
@@ -158,12 +157,12 @@ class Connection(asyncio.Protocol):
         self._target = self._authorization = b""
         self._expects_continue = False
         self._body = bytearray()
-        self._overhead_bytes = 0
+        self._wire_bytes = 0
 
     def _check_sizes(self) -> None:
         if len(self._body) > self._body_bytes_max:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        elif self._overhead_bytes > HEAD_BYTES_MAX + CHUNK_FRAMING_MAX * len(self._body):
+        elif self._wire_bytes > HEAD_BYTES_MAX + WIRE_BYTES_PER_BODY_BYTE_MAX * len(self._body):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def _refuse(self, status: HTTPStatus) -> None:

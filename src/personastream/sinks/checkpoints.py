@@ -1,7 +1,9 @@
 """Snapshots of the transforms' state in files tagged with their position. Rebuildable: losing one costs a replay.
 
+    state of each transform · length of each u64 · their number u64 · xxh3-128 of it all, of the run and the position
+
 A file is used only if all rows before its position are settled, so that a row in flight at a crash can never meet
-itself as a duplicate.
+itself as a duplicate. States may be gigabytes: they are streamed.
 """
 
 import io
@@ -11,15 +13,18 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
 
 import xxhash
 
 from personastream.ports import StatefulTransform
 from personastream.records import Position
 
+CHUNK_BYTES = 1 << 20
+
 _NAME = re.compile(r"transforms-(\d{8})-(\d{12})\.bin")
 _TEMPORARY = "transforms.tmp"
-_LENGTH = struct.Struct("<Q")
+_U64 = struct.Struct("<Q")
 _DIGEST_BYTES = 16
 
 
@@ -31,11 +36,15 @@ class CheckpointFiles:
     fingerprint: bytes
 
     def load(self, not_after: Position, transforms: Sequence[StatefulTransform]) -> Position:
+        blank = [_saved(transform) for transform in transforms]
         for position in reversed(self._positions()):
-            if position <= not_after and (blobs := self._read(position)) is not None and len(blobs) == len(transforms):
-                for transform, blob in zip(transforms, blobs, strict=True):
-                    transform.load(io.BytesIO(blob))
-                return position
+            if position <= not_after:
+                try:
+                    if self._load(position, transforms):
+                        return position
+                except (OSError, ValueError):  # unreadable, or a state that its transform does not know any more
+                    for transform, state in zip(transforms, blank, strict=True):
+                        transform.load(io.BytesIO(state))
         return Position(0, 0)
 
     def save(self, at: Position, settled_to: Position, transforms: Sequence[StatefulTransform]) -> None:
@@ -49,15 +58,15 @@ class CheckpointFiles:
                 os.unlink(temporary)
 
     def _write(self, path: str, at: Position, transforms: Sequence[StatefulTransform]) -> None:
-        digest = self._digest(at)
         with open(path, "wb") as file:
+            hashed = _Hashed(file, self._digest(at))
+            lengths = []
             for transform in transforms:
-                buffer = io.BytesIO()
-                transform.save(buffer)
-                for piece in (_LENGTH.pack(buffer.tell()), buffer.getbuffer()):
-                    digest.update(piece)
-                    file.write(piece)
-            file.write(digest.digest())
+                start = file.tell()
+                transform.save(cast(BinaryIO, hashed))
+                lengths.append(file.tell() - start)
+            hashed.write(b"".join(map(_U64.pack, [*lengths, len(lengths)])))
+            file.write(hashed.digest.digest())
 
     def _prune(self, keep: Position, settled_to: Position) -> None:
         usable = [position for position in self._positions() if position <= settled_to]
@@ -69,28 +78,71 @@ class CheckpointFiles:
         matches = map(_NAME.fullmatch, os.listdir(self.directory))
         return sorted(Position(int(match[1]), int(match[2])) for match in matches if match)
 
-    def _read(self, position: Position) -> list[bytes] | None:
-        """The snapshots in a file, one a transform, or None if it is damaged or not ours."""
-        try:
-            with open(os.path.join(self.directory, _name(position)), "rb") as file:
-                content = file.read()
-        except OSError:
-            return None
-        body = memoryview(content)[:-_DIGEST_BYTES]
-        digest = self._digest(position)
-        digest.update(body)
-        if digest.digest() != content[-_DIGEST_BYTES:]:
-            return None
-        blobs, at = [], 0
-        while at < len(body):
-            (length,) = _LENGTH.unpack_from(body, at)
-            blobs.append(bytes(body[at + _LENGTH.size : at + _LENGTH.size + length]))
-            at += _LENGTH.size + length
-        return blobs
+    def _load(self, position: Position, transforms: Sequence[StatefulTransform]) -> bool:
+        """Whether the file was whole, ours, and loaded. Raises `OSError`, or `ValueError` as the transforms do."""
+        with open(os.path.join(self.directory, _name(position)), "rb") as file:
+            if not self._is_whole(file, position):
+                return False
+            file.seek(-_DIGEST_BYTES - _U64.size, os.SEEK_END)
+            if file.read(_U64.size) != _U64.pack(len(transforms)):
+                return False
+            file.seek(-_DIGEST_BYTES - _U64.size * (1 + len(transforms)), os.SEEK_END)
+            lengths = [_U64.unpack(file.read(_U64.size))[0] for _ in transforms]
+            start = 0
+            for transform, length in zip(transforms, lengths, strict=True):
+                file.seek(start)
+                transform.load(cast(BinaryIO, io.BufferedReader(_Window(file, length), CHUNK_BYTES)))
+                start += length
+        return True
+
+    def _is_whole(self, file: BinaryIO, position: Position) -> bool:
+        digest, left = self._digest(position), os.fstat(file.fileno()).st_size - _DIGEST_BYTES
+        while left > 0 and (chunk := file.read(min(left, CHUNK_BYTES))):
+            digest.update(chunk)
+            left -= len(chunk)
+        return left == 0 and file.read(_DIGEST_BYTES) == digest.digest()
 
     def _digest(self, position: Position) -> xxhash.xxh3_128:
         """Begins with whose snapshot it is and where it was taken: neither may be mistaken."""
         return xxhash.xxh3_128(self.fingerprint + _name(position).encode())
+
+
+class _Hashed(io.RawIOBase):
+    """A file that hashes what is written to it."""
+
+    def __init__(self, file: BinaryIO, digest: xxhash.xxh3_128) -> None:
+        self.digest = digest
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
+
+
+class _Window(io.RawIOBase):
+    """The next `left` bytes of a file, as a file of their own."""
+
+    def __init__(self, file: BinaryIO, left: int) -> None:
+        self._file = file
+        self._left = left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(min(self._left, len(buffer)))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        return len(data)
+
+
+def _saved(transform: StatefulTransform) -> bytes:
+    buffer = io.BytesIO()
+    transform.save(buffer)
+    return buffer.getvalue()
 
 
 def _name(position: Position) -> str:

@@ -1,0 +1,112 @@
+"""What every recipe promises, proven for each. A new recipe adds its line to `RECIPES`."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import anyio
+import orjson
+import pytest
+
+from personastream.build import known
+from personastream.engine.work import encode
+from personastream.errors import ProviderDown, RowError
+from personastream.launch.estimate import first_request
+from personastream.ports import Recipe
+from personastream.recipes.generate import Generate
+from personastream.records import Completion, Request, Row
+from personastream.testing import Echo
+from tests.support.virtual import on_virtual_clock
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "Echo": Echo,
+    "generate": lambda: Generate(template="math"),
+    "generate, several samples": lambda: Generate(template="instruction", samples=3, seed=7),
+}
+PERSONA = 'a night nurse who paints ships <b>\n"quotes" {persona} 老师'
+
+
+async def good(request: Request) -> Completion:
+    """An answer that suits every shipped template."""
+    await anyio.lowlevel.checkpoint()
+    for opening in ("Math problem:", "User prompt:", ""):
+        if opening in request.system + request.user:
+            return Completion(f"{opening} What is {len(request.user)}?", "stop", "m", 3, 5, b"{}")
+    raise AssertionError
+
+
+def test_every_recipe_that_is_shipped_is_proven_here() -> None:
+    assert set(known("recipe")) <= {name.partition(",")[0] for name in RECIPES}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_row_gives_records_that_can_be_written(name: str) -> None:
+    records = on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), good)
+    assert records
+    assert all("id" not in record for record in records)
+    lines = encode("people", 5, records)
+    assert all(orjson.loads(line)["input persona"] == PERSONA for line in lines)
+    assert all(b"\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_rows_may_be_under_way_at_once(name: str) -> None:
+    recipe = RECIPES[name]()
+    seen: dict[int, str] = {}
+
+    async def carry(number: int) -> None:
+        (record, *_) = await recipe(Row(0, number, f"persona {number}"), good)
+        seen[number] = str(record["input persona"])
+
+    async def all_at_once() -> None:
+        async with anyio.create_task_group() as rows:
+            for number in range(20):
+                rows.start_soon(carry, number)
+
+    on_virtual_clock(all_at_once)
+    assert seen == {number: f"persona {number}" for number in range(20)}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("error", [RowError("no", reason="refused"), ProviderDown("gone")])
+def test_what_ask_raises_reaches_the_engine(name: str, error: Exception) -> None:
+    async def failing(request: Request) -> Completion:
+        await anyio.lowlevel.checkpoint()
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), failing)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    ("text", "finish_reason"),
+    [("", "stop"), (" \n", "stop"), ("\ud800", "stop"), ("Math problem: \ud800 x", "length"), ("no", "content_filter")],
+)
+def test_a_useless_answer_is_the_rows_own_fault_or_a_record(name: str, text: str, finish_reason: str) -> None:
+    async def useless(request: Request) -> Completion:
+        await anyio.lowlevel.checkpoint()
+        return Completion(text, finish_reason, "m\udfff", 0, 0, b"\xff")
+
+    with suppress(RowError):
+        records = on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), useless)
+        encode("people", 5, records)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_first_request_is_known_without_sending_it(name: str) -> None:
+    request = first_request(RECIPES[name](), Row(0, 5, "a night nurse"))
+    assert "a night nurse" in request.user
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_row_asks_for_the_same_on_every_sitting(name: str) -> None:
+    asked: list[Request] = []
+
+    async def noting(request: Request) -> Completion:
+        asked.append(request)
+        return await good(request)
+
+    for _ in range(2):
+        on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), noting)
+    assert asked[: len(asked) // 2] == asked[len(asked) // 2 :]

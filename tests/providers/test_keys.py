@@ -1,0 +1,175 @@
+"""The key goes to the server and nowhere else; an address that is none is refused before anything is sent."""
+
+import os
+from pathlib import Path
+
+import orjson
+import pytest
+
+from personastream.errors import AttemptError, ConfigError, Refused
+from personastream.providers.openai import Openai, chat_url, read_key
+from personastream.records import Request
+from tests.support.raw_server import Talk, hang_up, http, raw_server, silence
+
+KEY = "sk-canary-1b/Xy+9Qz"
+REQUEST = Request("", "a baker in Ghent", {})
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("TEST_KEY", KEY)
+    return KEY
+
+
+async def attempt(*answers: bytes | Talk, timeout_s: float = 30.0) -> tuple[bytes, object]:
+    """(head of the request, completion or error) of one attempt with the key in TEST_KEY."""
+    async with raw_server(*answers) as server:
+        provider = Openai(base_url=server.base_url, model="m", api_key_env="TEST_KEY", timeout_s=timeout_s)
+        assert KEY not in repr(provider)
+        try:
+            return server.heads[0] if server.heads else b"", await provider.complete(REQUEST)
+        except AttemptError as error:
+            return server.heads[0], error
+        finally:
+            await provider.aclose()
+
+
+@pytest.mark.anyio
+async def test_the_key_is_sent_as_a_bearer_token(key: str) -> None:
+    head, _ = await attempt(http(401, b"{}"))
+    assert f"\r\nauthorization: bearer {key}\r\n".lower() in head.decode().lower()
+
+
+@pytest.mark.anyio
+async def test_without_a_key_no_authorization_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEST_KEY", raising=False)
+    head, _ = await attempt(http(401, b"{}"))
+    assert b"authorization" not in head.lower()
+
+
+QUOTING = {
+    "the message": http(401, orjson.dumps({"error": {"message": f"Incorrect API key provided: {KEY}."}})),
+    "escaped slashes": http(400, orjson.dumps({"error": {"message": f"bad {KEY}"}}).replace(b"/", b"\\/")),
+    "a dead letter's body": http(400, f"<p>{KEY}</p>".encode()),
+    "the status line": b"HTTP/1.1 20x " + KEY.encode() + b"\r\n\r\n",
+    "a header": http(200, b"{}", f"x-echo: {KEY}\0"),
+    "a redirect": http(302, b"", f"location: https://other.example/?key={KEY}"),
+    "no protocol at all": KEY.encode() * 3 + b"\r\n\r\n",
+    "a 200 that is no completion": http(200, KEY.encode()),
+    "a 200 with an error": http(200, orjson.dumps({"error": KEY})),
+    "a hang-up": hang_up,
+    "a time-out": silence,
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("answer", QUOTING.values(), ids=QUOTING.keys())
+async def test_a_server_that_quotes_the_key_is_not_quoted(key: str, answer: bytes | Talk) -> None:
+    _, error = await attempt(answer, timeout_s=0.3)
+    assert isinstance(error, AttemptError)
+    shown = f"{error}{error!r}{error.hint}" + (error.body.decode() if isinstance(error, Refused) else "")
+    assert key not in shown.replace("\\/", "/")
+
+
+@pytest.mark.anyio
+async def test_a_completion_that_quotes_the_key_is_kept_without_it(key: str) -> None:
+    body = orjson.dumps({"choices": [{"message": {"content": f"say {key} now"}}]})
+    _, completion = await attempt(http(200, body))
+    assert getattr(completion, "text", None) == "say [key] now"
+    assert key.encode() not in getattr(completion, "body", key.encode())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("placeholder", ["1", "EMPTY", "ollama", "anything"])
+async def test_a_placeholder_is_no_secret_and_may_stand_in_replies(
+    placeholder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", placeholder)
+    body = orjson.dumps({"choices": [{"message": {"content": f"1 {placeholder} box"}}], "created": 1111})
+    _, completion = await attempt(http(200, body))
+    assert getattr(completion, "text", None) == f"1 {placeholder} box"
+
+
+@pytest.mark.parametrize("bad", ["sk-one\nsk-two", "sk-\x1b[2J", "sk-\u200bx", "ключ"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(
+    bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEY", bad)
+    with pytest.raises(ConfigError, match="TEST_KEY") as caught:
+        read_key("TEST_KEY", "")
+    assert bad not in str(caught.value)
+
+
+def test_space_around_a_key_is_not_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TEST_KEY", " sk-a \n")
+    assert read_key("TEST_KEY", "") == "sk-a"
+    file = tmp_path / "key"
+    file.write_text("sk-b\n")
+    file.chmod(0o600)
+    assert read_key("TEST_KEY", str(file)) == "sk-b"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+def test_a_key_file_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    os.chmod(file, mode)
+    with pytest.raises(ConfigError, match="can be read by others") as caught:
+        read_key("TEST_KEY", str(file))
+    assert "chmod 600" in caught.value.hint
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"two\nlines"])
+def test_a_key_file_that_holds_no_key_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+        file.chmod(0o600)
+    with pytest.raises(ConfigError, match=str(file)):
+        read_key("TEST_KEY", str(file))
+
+
+@pytest.mark.parametrize(
+    ("base_url", "asked"),
+    [
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1/chat/completions"),
+        ("http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000/v1/chat/completions"),
+        ("https://api.openai.com/v1", "https://api.openai.com/v1/chat/completions"),
+        ("http://[::1]:8000", "http://[::1]:8000/chat/completions"),
+        ("HTTP://Localhost/v1", "http://localhost/v1/chat/completions"),
+    ],
+)
+def test_the_address_that_is_asked(base_url: str, asked: str) -> None:
+    assert str(chat_url(base_url)) == asked
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["", "127.0.0.1:8000/v1", "//host/v1", "http://", "http:///v1", "ftp://host", "file:///etc/passwd", "unix:/x",
+     "http://[::1", "http://host:port/v1", "http://host:99999/v1", "http://ho st/v1", "http://host/v1?key=1",
+     "http://host/v1#x", "http://user@host/v1", "http://host/v1\n", "http://host\0/v1", "http://host\x1b[2J/v1"],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_on_one_line(base_url: str) -> None:
+    with pytest.raises(ConfigError, match="base_url") as caught:
+        chat_url(base_url)
+    assert caught.value.message.isprintable()
+    assert "http://127.0.0.1:8000/v1" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://user:hunter2@host/v1",
+        "https://hunter2@host",
+        "http://host/v1?key=hunter2",
+        "hunter2@",
+        "http://a:/hunter2@h",
+        "http://a:?hunter2@h",
+        "http://a:\nhunter2@h",
+    ],
+)
+def test_a_secret_in_the_address_is_not_shown(base_url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        chat_url(base_url)
+    assert "hunter2" not in str(caught.value)
