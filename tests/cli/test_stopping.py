@@ -2,13 +2,13 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen, TimeoutExpired
+from subprocess import Popen
 
 import pytest
 
-from tests.support.command import Finished, finish, personastream, started
+from tests.support.command import finish, personastream, started
 from tests.support.held_server import Answer, HeldServer, held_server
 from tests.support.outputs import read_records
 from tests.support.workspace import persona_lines, write_config, write_shard
@@ -48,14 +48,14 @@ def finishes(config: Path) -> bool:
     return done.code == 0 and verified.code == 0 and whole
 
 
-def press_until_it_ends(process: "Popen[bytes]", number: signal.Signals) -> Finished:
-    """Send a signal now and then: two of a kind that come before the first is taken are one to the kernel."""
-    for _ in range(300):
-        process.send_signal(number)
-        with suppress(TimeoutExpired):
-            process.wait(0.1)
-            break
-    return finish(process, timeout_s=1)
+def send_and_see_taken(process: "Popen[bytes]", number: signal.Signals) -> None:
+    """Send a signal; return when the process has it: two of a kind that wait together are one to the kernel."""
+    process.send_signal(number)
+    waits = True
+    while waits:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        pending = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith(("SigPnd", "ShdPnd"))]
+        waits = any(mask >> (number - 1) & 1 for mask in pending)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -91,8 +91,9 @@ def test_a_signal_when_only_the_last_rows_are_in_flight_is_no_reason_to_leave_an
 def test_a_second_signal_gives_up_what_is_in_flight(tmp_path: Path, server: HeldServer, second: signal.Signals) -> None:
     config = job(tmp_path, server)
     with under_way(config, server) as process:
-        process.send_signal(signal.SIGINT)
-        done = press_until_it_ends(process, second)
+        send_and_see_taken(process, signal.SIGINT)
+        process.send_signal(second)
+        done = finish(process)
     assert done.code == 75
     assert delivered(config) == []
     server.let_go()

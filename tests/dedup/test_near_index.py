@@ -97,7 +97,7 @@ def insert(index: BlockIndex, rows: Rows, cuts: Iterable[int] = ()) -> list[bool
     return decisions
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     crowded_rows(),
     st.sampled_from(DISTANCES),
@@ -112,18 +112,18 @@ def test_decisions_follow_the_definition(rows: Rows, distance_max: int, similari
     assert index.given_up == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.integers(0, 1 << 32),
     st.sampled_from(DISTANCES),
     st.integers(1, 9),
-    st.lists(st.integers(0, 300), max_size=3),
-    st.integers(0, 300),
+    st.lists(st.integers(0, 200), max_size=3),
+    st.integers(0, 200),
 )
 def test_full_chains_change_nothing_between_batchings_and_restarts(
     seed: int, distance_max: int, chain_rows_max: int, cuts: list[int], restart: int
 ) -> None:
-    rows = random_crowd(seed, 300)
+    rows = random_crowd(seed, 200)
     first, second = (BlockIndex(distance_max, 0.8, chain_rows_max=chain_rows_max, block_bits=SMALL) for _ in range(2))
     decisions = insert(first, Rows(rows.signatures[:restart], rows.words[:restart]), cuts)
     file = io.BytesIO()

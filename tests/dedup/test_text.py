@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from personastream.dedup import is_unspaced, normalise, split_words
 
-ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
+ANY_TEXT = st.text(st.one_of(st.characters(codec=None), st.sampled_from("\n \r\x85\u2028Aé")), max_size=60)
 
 
 def words_of(text: str) -> list[str]:
@@ -54,6 +54,7 @@ def test_the_short_way_for_ascii_gives_the_general_normal_form(text: str) -> Non
         ("हिन्दी शिक्षक", ["हिन्दी", "शिक्षक"]),
         ("한국어 교사", ["한국어", "교사"]),
         ("می\u200cخواهم", ["میخواهم"]),
+        ("two\nlines\n", ["two", "lines"]),
         ("soft\u00adhyphen", ["softhyphen"]),
         ("❤\ufe0f 葛\U000e0100城", ["葛", "城"]),
         ("\ud800 lone", ["lone"]),

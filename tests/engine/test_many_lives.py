@@ -21,15 +21,16 @@ from tests.support.lives import Simulation, World
 
 
 @given(chance=st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 def test_rows_meet_their_one_right_end_through_any_number_of_lives(chance: Random) -> None:
     Simulation(World.drawn(chance)).run()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @given(seed=st.integers(0, 1 << 32))
-@settings(deadline=None, max_examples=2000)
-def test_rows_meet_their_one_right_end_in_thousands_of_worlds(seed: int) -> None:
+@settings(deadline=None, max_examples=1000)
+def test_rows_meet_their_one_right_end_in_a_thousand_worlds(seed: int) -> None:
     Simulation(World.drawn(Random(seed))).run()
 
 

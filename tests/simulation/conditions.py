@@ -11,7 +11,6 @@ from tests.support.simulated_disk import Plan
 STEMS = ("personas", "personas-00001", "ü 2")
 """One of them looks like the name of a part."""
 CUT_WHEN: tuple[Literal["before", "within", "after"], ...] = ("before", "before", "within", "within", "after")
-MANY_ROWS_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,7 @@ class Conditions:
 
 
 def draw(chance: Random) -> Conditions:
-    """Any conditions. A few seeds commit many rows at once, for trailers and seals that span many sectors."""
-    if chance.random() < MANY_ROWS_SHARE:
-        return Conditions((1500,), _medium(chance), part_bytes_max=4096, commit_rows_max=1500, long_share=0.0)
+    """Any conditions."""
     shards = chance.choice((1, 2, 2, 3))
     return Conditions(
         rows=tuple(chance.choice((0, 1, *range(5, 25))) for _ in range(shards)),
@@ -69,4 +66,4 @@ def draw(chance: Random) -> Conditions:
 
 
 def _medium(chance: Random) -> Medium:
-    return Medium(harsh=chance.random() < 0.3, keeps_lost=chance.random() < 0.5)
+    return Medium(chance.choice((64, 512, 512, 4096)), harsh=chance.random() < 0.3, keeps_lost=chance.random() < 0.5)

@@ -217,14 +217,8 @@ _FAILING: dict[str, Any] = {
     "cut_mean": 40.0,
     "power_share": 0.5,
 }
-_POWER_ONLY: dict[str, Any] = {"power_share": 1.0, "fail_share": 0.0, "full_share": 0.0, "medium": Medium(harsh=True)}
-_MANY_ROWS: dict[str, Any] = {
-    "rows": (1500,),
-    "commit_rows_max": 1500,
-    "part_bytes_max": 4096,
-    "long_share": 0.0,
-    "cut_mean": 9.0,
-}
+_POWER_ONLY: dict[str, Any] = {"power_share": 1.0, "fail_share": 0.0, "full_share": 0.0}
+_MANY_SEALS: dict[str, Any] = {"medium": Medium(64), "rows": (30,), "part_bytes_max": 4096, "long_share": 0.0}
 
 CAUGHT = (
     Mutant("no sync after a commit", (SimulatedFile, "sync", _nothing)),
@@ -241,10 +235,19 @@ CAUGHT = (
     Mutant("recovery does not cut", _at_start(SimulatedFile, "truncate", _nothing)),
     Mutant("recovery builds on a torn tail", (Part, "_check_tail", _believe_the_tail)),
     Mutant(
-        "recovery believes a torn seal", (Part, "recover", _recover_believing_the_seal), **_POWER_ONLY, **_MANY_ROWS
+        "recovery believes a torn seal",
+        (Part, "recover", _recover_believing_the_seal),
+        **_POWER_ONLY,
+        **_MANY_SEALS,
     ),
     Mutant("recovery does not finish a rename", _at_start(*_RENAME, _nothing)),
-    Mutant("frames have no hash", (frame_log, "xxhash", _NO_FRAME_HASH), **_POWER_ONLY, long_share=1.0),
+    Mutant(
+        "frames have no hash",
+        (frame_log, "xxhash", _NO_FRAME_HASH),
+        **_POWER_ONLY,
+        medium=Medium(harsh=True),
+        long_share=1.0,
+    ),
     Mutant("commits are not padded", (frame_log, "_padding", lambda _: b""), medium=Medium(harsh=True)),
     Mutant("a full disk leaves half a commit", (Part, "_open", _open_without_cutting_back)),
     Mutant("a full disk loses an outcome", (Frames, "commit", _give_up_when_full)),

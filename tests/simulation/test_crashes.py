@@ -14,7 +14,7 @@ def test_no_crash_breaks_a_promise() -> None:
     for seed in range(SEEDS):
         total.add(simulate(seed))
     assert total.crashes > 5 * SEEDS
-    assert min(total.power_losses, total.failures, total.full) > SEEDS // 2
+    assert min(total.power_losses, total.failures, total.full) > SEEDS // 4
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import pytest
 
 from tests.simulation.mutants import CAUGHT, NOT_CAUGHT, Mutant
 
-SEEDS_MAX = 150
+SEEDS_MAX = 300
 SEEDS_OF_NOT_CAUGHT = 15
 
 

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from personastream.errors import CorruptOutput, DiskFull, StorageFailed
 from personastream.ports import Chunk, ShardState
 from personastream.sinks.disk import OsDisk
 from personastream.sinks.series import parse_file_name
-from tests.support.simulated_disk import Plan, SimulatedDisk
+from tests.support.simulated_disk import Plan, SimulatedDisk, SimulatedFile
 from tests.support.small_run import ROWS, STEMS, commit_rows, data, dead, sink_on, verified, write_run
 
 UNTOUCHED = ShardState([], Counts(), Usage(), None)
@@ -152,6 +153,31 @@ def test_a_shard_rolled_but_not_finished_can_be_looked_at_before_its_rename() ->
     for repair in (False, True):
         assert sink_on(disk).recover(repair=repair)[0].settled == [(0, 1)]
     assert list(disk.files()) == [first]
+
+
+def test_whichever_read_of_a_start_fails_the_next_start_finds_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_at, reads, fails_at = SimulatedFile.read_at, 0, 0
+
+    def read(self: SimulatedFile, offset: int, count: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        if reads == fails_at:
+            raise StorageFailed("cannot read: Input/output error")
+        return read_at(self, offset, count)
+
+    monkeypatch.setattr(SimulatedFile, "read_at", read)
+    written = SimulatedDisk()
+    write_run(written, finished=1)
+    torn = f"data/{STEMS[1]}-00003.jsonl.zst.part"
+    written.put(torn, (written.content(torn) or b"") + b"torn")
+    disk = deepcopy(written)
+    reads = 0
+    expected = sink_on(disk).recover()
+    for fails_at in range(1, reads + 1):
+        disk, reads = deepcopy(written), 0
+        with pytest.raises(StorageFailed, match="Input/output error"):
+            sink_on(disk).recover()
+        assert sink_on(disk).recover() == expected
 
 
 DAMAGE = {

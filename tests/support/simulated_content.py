@@ -10,7 +10,6 @@ import sys
 from dataclasses import dataclass
 from random import Random
 
-SECTOR_BYTES = 512
 PAGE_BYTES = 4096
 NEW_SHARES = (0.0, 0.1, 0.5, 0.9, 1.0)
 TORN_SHARE = 0.2
@@ -21,10 +20,12 @@ _NEVER = sys.maxsize
 class Medium:
     """What a disk and its file system are like.
 
+    `sector_bytes` is what it writes whole or not at all: 64 in persistent memory, 512 or 4096 on disks.
     `harsh`: a sector that was being written may end up as zeros or noise, with what it held before.
     `keeps_lost`: after a failed sync the cache keeps what was not written.
     """
 
+    sector_bytes: int = 512
     harsh: bool = False
     keeps_lost: bool = True
 
@@ -32,10 +33,12 @@ class Medium:
 class Content:
     """One file's bytes. `cached` is what reads see."""
 
-    __slots__ = ("_dirty_from", "_disk", "_lost", "cached")
+    __slots__ = ("_dirty_from", "_disk", "_lost", "_medium", "_sector_bytes", "cached")
 
-    def __init__(self) -> None:
+    def __init__(self, medium: Medium) -> None:
         self.cached = bytearray()
+        self._medium = medium
+        self._sector_bytes = medium.sector_bytes
         self._disk = bytearray()
         self._dirty_from = _NEVER
         self._lost: set[int] = set()
@@ -45,14 +48,14 @@ class Content:
         start = len(self.cached)
         if self._lost:  # a page is written as a whole: what it had lost gets another chance
             start -= start % PAGE_BYTES
-            self._lost = {sector for sector in self._lost if sector * SECTOR_BYTES < start}
+            self._lost = {sector for sector in self._lost if sector * self._sector_bytes < start}
         self.cached += data
         self._dirty_from = min(self._dirty_from, start)
 
     def truncate(self, size: int) -> None:
         """Cut, in the cache."""
         del self.cached[size:]
-        self._lost = {sector for sector in self._lost if sector * SECTOR_BYTES < size}
+        self._lost = {sector for sector in self._lost if sector * self._sector_bytes < size}
 
     def sync(self) -> None:
         """The disk holds what the cache holds, but for what an earlier sync has lost."""
@@ -63,18 +66,18 @@ class Content:
         self._extend_disk(len(self.cached))
         self._dirty_from = _NEVER
 
-    def fail_sync(self, chance: Random, *, keeps_lost: bool) -> None:
+    def fail_sync(self, chance: Random) -> None:
         """Some dirty sectors are written, the rest is lost; all are clean from now on."""
         written_share = chance.choice(NEW_SHARES)
         size = chance.choice((len(self._disk), len(self.cached)))
         self._extend_disk(size)
         for sector in self._dirty_sectors():
-            if sector * SECTOR_BYTES < len(self._disk) and chance.random() < written_share:
+            if sector * self._sector_bytes < len(self._disk) and chance.random() < written_share:
                 self._write(sector)
             else:
                 self._lost.add(sector)
         self._dirty_from = _NEVER
-        if not keeps_lost:
+        if not self._medium.keeps_lost:
             self.drop_cache()
 
     def write_back(self, chance: Random) -> None:
@@ -82,28 +85,28 @@ class Content:
         if chance.random() < 0.5:
             self._extend_disk(len(self.cached))
         for sector in self._dirty_sectors():
-            if sector * SECTOR_BYTES < len(self._disk) and chance.random() < 0.5:
+            if sector * self._sector_bytes < len(self._disk) and chance.random() < 0.5:
                 self._write(sector)
 
     def drop_cache(self) -> None:
         """Forget clean pages: what a failed sync has lost is seen to be lost."""
         for sector in self._lost:
-            at = sector * SECTOR_BYTES
-            end = min(at + SECTOR_BYTES, len(self.cached))
+            at = sector * self._sector_bytes
+            end = min(at + self._sector_bytes, len(self.cached))
             old = self._disk[at:end]
             self.cached[at:end] = old + bytes(end - at - len(old))
         self._lost.clear()
 
-    def lose_power(self, chance: Random, new_share: float, *, harsh: bool) -> None:
+    def lose_power(self, chance: Random, new_share: float) -> None:
         """What the disk holds is all there is from now on."""
         if self._dirty_from < len(self.cached) or len(self._disk) != len(self.cached):
             size = self._size_after(chance)
             self._extend_disk(len(self.cached))
             for sector in self._dirty_sectors():
-                if harsh and chance.random() < TORN_SHARE:
-                    at = sector * SECTOR_BYTES
-                    torn = chance.choice((bytes(SECTOR_BYTES), chance.randbytes(SECTOR_BYTES)))
-                    self._disk[at : at + SECTOR_BYTES] = torn[: len(self._disk) - at]
+                if self._medium.harsh and chance.random() < TORN_SHARE:
+                    at = sector * self._sector_bytes
+                    torn = chance.choice((bytes(self._sector_bytes), chance.randbytes(self._sector_bytes)))
+                    self._disk[at : at + self._sector_bytes] = torn[: len(self._disk) - at]
                 elif chance.random() < new_share:
                     self._write(sector)
             del self._disk[size:]
@@ -120,11 +123,11 @@ class Content:
     def _dirty_sectors(self) -> range:
         if self._dirty_from >= len(self.cached):
             return range(0)
-        return range(self._dirty_from // SECTOR_BYTES, -(-len(self.cached) // SECTOR_BYTES))
+        return range(self._dirty_from // self._sector_bytes, -(-len(self.cached) // self._sector_bytes))
 
     def _write(self, sector: int) -> None:
-        at = sector * SECTOR_BYTES
-        end = min(at + SECTOR_BYTES, len(self.cached))
+        at = sector * self._sector_bytes
+        end = min(at + self._sector_bytes, len(self.cached))
         self._disk[at:end] = memoryview(self.cached)[at:end]
 
     def _extend_disk(self, size: int) -> None:

@@ -121,7 +121,7 @@ class SimulatedDisk:
         for names in (folder.cached, folder.disk):
             names.pop(base, None)
         if content is not None:
-            new = Content()
+            new = Content(self.medium)
             new.append(content)
             new.sync()
             folder.cached[base] = folder.disk[base] = new
@@ -153,7 +153,7 @@ class SimulatedDisk:
         if base in folder.cached:
             refuse(f"create {name}: it exists")
         self.begin("create", name, needs_room=True)
-        content = Content()
+        content = Content(self.medium)
         folder.link(base, content)
         self.end()
         return SimulatedFile(self, name, content, writable=True)
@@ -243,7 +243,7 @@ class SimulatedDisk:
             folder.lose_power(chance)
         new_share = chance.choice(NEW_SHARES)
         for content in self._contents():
-            content.lose_power(chance, new_share, harsh=self.medium.harsh)
+            content.lose_power(chance, new_share)
 
 
 class SimulatedFile:
@@ -287,7 +287,7 @@ class SimulatedFile:
         try:
             within = self._disk.begin("sync", self._name)
         except StorageFailed:
-            self._content.fail_sync(self._disk.chance, keeps_lost=self._disk.medium.keeps_lost)
+            self._content.fail_sync(self._disk.chance)
             raise
         if within:
             self._content.write_back(self._disk.chance)

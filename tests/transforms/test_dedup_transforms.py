@@ -40,7 +40,7 @@ def restarted(transform: StatefulTransform, make: Callable[[], StatefulTransform
 
 
 @BOTH
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(texts=TEXTS, cuts=st.lists(st.integers(0, 30), max_size=3))
 def test_neither_batching_nor_restarts_change_a_decision(
     make: Callable[[], StatefulTransform], texts: list[str], cuts: list[int]

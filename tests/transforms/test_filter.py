@@ -24,6 +24,7 @@ GOOD = [
     "مهندس برمجيات يحب القهوة",
     "Ｔｅａｃｈｅｒ of\tmaths\r\nand physics",
     "the best of the best of the rest",
+    "row row row row your your own boat",
     "🎸🎸 guitar teacher of Rome 🎸",
 ]
 
@@ -35,6 +36,7 @@ BAD = [
     ("too_long", "字" * 401),
     ("too_long", "a b c " * 400),
     ("repeated", "buy buy buy buy buy buy now now"),
+    ("repeated", "buy buy buy buy buy it here and now"),
     ("repeated", "哈哈哈哈哈哈哈哈笑"),
     ("mostly_symbols", "==== a b c ===="),
     ("mostly_symbols", "★★★★★★★★ 一位老师 ★★"),

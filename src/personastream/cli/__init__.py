@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import signal
 import sys
 from contextlib import suppress
 from typing import NoReturn
@@ -61,6 +62,8 @@ def main() -> NoReturn:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - closed by whoever started us, open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     code = _call()
+    for number in (signal.SIGINT, signal.SIGTERM):  # it is over: one signal more must not change the exit code
+        signal.signal(number, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

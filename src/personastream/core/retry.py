@@ -58,6 +58,15 @@ class Endpoint:
         self.throttles_in_a_row = 0
         self.budget = min(self.policy.retries_saved_max, self.budget + self.policy.retry_share)
 
+    def failed(self, now_s: float) -> float:
+        """An attempt failed: returns for how many seconds nothing but failures has been seen.
+
+        Not since the last success: there may have been nothing to ask for a while.
+        """
+        if self.failing_since_s is None:
+            self.failing_since_s = now_s
+        return now_s - self.failing_since_s
+
     def blocked_s(self, now_s: float) -> float:
         """Seconds until the endpoint may be asked again."""
         return max(0.0, self.blocked_until_s - now_s)
@@ -66,7 +75,7 @@ class Endpoint:
 class Trial(NamedTuple):
     """What one request has been through: all faults, its own ones, stale connections, when the last fault was.
 
-    A fault is its own if others were served since the one before.
+    A fault is its own if others were served since the one before, the first one if nothing else fails just then.
     """
 
     faults: int = 0
@@ -95,7 +104,7 @@ def after_failure(error: AttemptError, trial: Trial, endpoint: Endpoint, now_s: 
         case StaleConnection() if trial.stale < STALE_MAX:
             return Wait(0.0, trial._replace(stale=trial.stale + 1))
         case Throttled():
-            _check_outage(error, endpoint, now_s)
+            _check_outage(error, endpoint.failed(now_s), endpoint.policy)
             return Wait(_block(error, endpoint, now_s, chance), trial)
         case _:
             return _own_fault(error, trial, endpoint, now_s, chance)
@@ -104,14 +113,15 @@ def after_failure(error: AttemptError, trial: Trial, endpoint: Endpoint, now_s: 
 def _own_fault(error: AttemptError, trial: Trial, endpoint: Endpoint, now_s: float, chance: float) -> Wait:
     policy = endpoint.policy
     faults = trial.faults + 1
-    served_others = not trial.faults or endpoint.last_success_s >= trial.last_fault_s
+    served_others = endpoint.last_success_s >= trial.last_fault_s if trial.faults else endpoint.failing_since_s is None
     own_faults = trial.own_faults + served_others
+    silent_s = endpoint.failed(now_s)
     if own_faults >= policy.attempts_max:
         raise RowError(
             f"{own_faults} attempts failed while other rows were answered; the last one: {error.message}",
             reason="retries_exhausted",
         ) from error
-    _check_outage(error, endpoint, now_s)
+    _check_outage(error, silent_s, policy)
     cap_s = min(policy.backoff_s_max, policy.backoff_s * 2.0 ** min(faults - 1, 16))
     if endpoint.budget >= 1.0:
         endpoint.budget -= 1.0
@@ -132,11 +142,8 @@ def _block(error: Throttled, endpoint: Endpoint, now_s: float, chance: float) ->
     return cap_s * (0.5 + chance / 2)
 
 
-def _check_outage(error: AttemptError, endpoint: Endpoint, now_s: float) -> None:
-    if endpoint.failing_since_s is None:  # from here on, not from the last success: there may have been nothing to ask
-        endpoint.failing_since_s = now_s
-    silent_s = now_s - endpoint.failing_since_s
-    if silent_s > endpoint.policy.outage_s_max:
+def _check_outage(error: AttemptError, silent_s: float, policy: RetryPolicy) -> None:
+    if silent_s > policy.outage_s_max:
         raise ProviderDown(
             f"no request has succeeded for {silent_s:.0f} s; the last failure: {error.message}",
             hint="Check the endpoint, then run again with --resume; nothing is lost. "

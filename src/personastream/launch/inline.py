@@ -61,12 +61,12 @@ def run_config(
     parts = build(config)
     _raise_file_limit(parts.provider.in_flight_max)
     directory = Path(parts.sink.path)
+    state = directory / "state"
+    if getattr(parts.source, "index_dir", "") is None:
+        source = dataclasses.replace(parts.source, index_dir=str(state))  # type: ignore[type-var]
+        parts = dataclasses.replace(parts, source=source)
+    shards = parts.source.shards()
     with owned(directory):
-        state = directory / "state"
-        if getattr(parts.source, "index_dir", "") is None:
-            source = dataclasses.replace(parts.source, index_dir=str(state))  # type: ignore[type-var]
-            parts = dataclasses.replace(parts, source=source)
-        shards = parts.source.shards()
         manifest = begin_or_continue(
             directory, config.path, identity(config, parts), shards, resume=resume, command=command
         )

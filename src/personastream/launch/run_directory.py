@@ -56,6 +56,7 @@ def begin_or_continue(
                 f"{directory} holds output but no run.json", hint="Restore run.json, or choose another [sink] path."
             )
         kept = new_manifest(config, identity, shards)
+        _sync_way_to(directory)
         write_manifest(directory, kept)
         return kept
     if not resume:
@@ -65,3 +66,16 @@ def begin_or_continue(
         )
     check_unchanged(kept, identity, shards, directory)
     return kept
+
+
+def _sync_way_to(directory: Path) -> None:
+    """Make the run directory's own name durable, and the names above it: they may be new. As far as we may."""
+    for parent in directory.absolute().parents:
+        with suppress(OSError):
+            descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        if parent.is_mount():
+            return

@@ -1,0 +1,1 @@
+"""Real runs, killed by SIGKILL at random moments and resumed until nothing is left to do."""

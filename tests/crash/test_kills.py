@@ -1,0 +1,24 @@
+"""Killed by SIGKILL at random moments and resumed, a run ends as one that nobody disturbed."""
+
+import pytest
+
+from tests.crash.campaign import Campaign, figures
+from tests.crash.jobs import VARIANTS
+
+
+def check(campaign: Campaign) -> None:
+    campaign.run()
+    assert not [story for story in campaign.stories if story.problems], "\n".join(figures(campaign.stories))
+    assert any(story.lost for story in campaign.stories)
+
+
+def test_three_killed_runs_end_as_undisturbed_ones() -> None:
+    check(Campaign(seed=1, enough=lambda stories: len(stories) >= 3, inputs=1, variants=VARIANTS[1:2]))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_hundred_killed_runs_end_as_undisturbed_ones() -> None:
+    campaign = Campaign(seed=2, enough=lambda stories: len(stories) >= 100)
+    check(campaign)
+    assert {story.variant for story in campaign.stories} == set(VARIANTS)
