@@ -52,7 +52,7 @@ METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
     ports.StatefulTransform: {"save": ("file",), "load": ("file",)},
     ports.Recipe: {"__call__": ("row", "ask")},
     ports.Provider: {"complete": ("request",), "aclose": ()},
-    ports.Limit: {"acquire": ("request",), "settle": ("reserved", "used")},
+    ports.Limit: {"take": ("request",), "acquire": ("request",), "settle": ("reserved", "used")},
     ports.Sink: {"attach": ("run_id", "shards"), "recover": (), "commit": ("chunk",), "finish": ("shard", "rows")},
     ports.Checkpoints: {
         "load": ("not_after", "transforms"),

@@ -80,6 +80,9 @@ class Provider(Protocol):
 class Limit(Protocol):
     """Configured ceilings on requests and tokens per minute."""
 
+    def take(self, request: Request) -> float | None:
+        """Like `acquire` if that need not wait, else None; may always be None."""
+
     async def acquire(self, request: Request) -> float:
         """Wait for a turn; returns the tokens reserved, to be handed to `settle`."""
 

@@ -80,8 +80,7 @@ class Batch:
         return replace(self, numbers=numbers, texts=texts, dropped={**self.dropped, reason: gone})
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is asked of a model: a system text (may be empty), a user text, and sampling parameters.
 
     `parameters` go into the request body as they are (`temperature`, `max_tokens`, `seed`, `stop` …).
@@ -92,8 +91,7 @@ class Request:
     parameters: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """What a model answered. Token counts are the endpoint's own, 0 where it gave none; `body` is the raw reply."""
 
     text: str

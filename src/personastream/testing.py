@@ -34,12 +34,14 @@ class ListSource:
     """Rows from lists of texts, one list a shard, `batch_rows` at a time.
 
     Rows in `unreadable`, as (shard, row), come out dead. The batch that holds row `fails_at` raises `BadInput`.
+    `reads` lists the (shard, row) at which reading began, `rows_read` counts the rows of all batches.
     """
 
     texts: Sequence[Sequence[str]]
     batch_rows: int = 4
     unreadable: Collection[tuple[int, int]] = ()
     fails_at: tuple[int, int] | None = None
+    reads: list[tuple[int, int]] = field(init=False, default_factory=list)
     rows_read: int = field(init=False, default=0)
 
     def shards(self) -> Sequence[Shard]:
@@ -52,6 +54,7 @@ class ListSource:
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         texts = self.texts[shard.index]
+        self.reads.append((shard.index, start))
         first, length = start, len(texts)
         while True:
             stop = min(length, first + self.batch_rows)

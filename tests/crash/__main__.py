@@ -1,4 +1,4 @@
-"""`python -m tests.crash --kills N --seed S`: kill real runs as often as you like. Exit code 1 if anything was wrong."""
+"""`python -m tests.crash --kills N --seed S`: kill real runs, often. Exit code 1 if anything was wrong."""
 
 import argparse
 import sys

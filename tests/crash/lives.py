@@ -1,10 +1,11 @@
 """One run in several lives: killed at random moments, resumed, and in the end compared with an undisturbed run."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -23,8 +24,11 @@ LIFE_S_MAX = 120.0
 LOST_PER_KILL_MAX = IN_FLIGHT_MAX + COMMIT_ROWS_MAX
 """Requests that a kill may make worth nothing: those in flight, and the rows of one commit."""
 
-START_SHARE = 0.25
-"""Of all kills, those that come before the first request."""
+START_SHARE = 0.2
+"""Of all kills, those that come at any moment of the start; the others wait for some of the work to be done."""
+POLL_S = 0.002
+DELAY_S_MAX = 0.02
+"""A kill follows what it waited for by up to so much, about the time between two commits."""
 
 _ROOT = Path(__file__).parents[2]
 
@@ -40,11 +44,11 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class Undisturbed:
-    """A run that nobody killed: what came of it, how long a start takes, how long its work."""
+    """A run that nobody killed: what came of it, how long it takes to start, how much it writes."""
 
     ends: Ends
     start_s: float
-    work_s: float
+    bytes_written: int
 
 
 @dataclass(slots=True)
@@ -65,14 +69,13 @@ class Story:
 
 def live_undisturbed(config: Path) -> Undisturbed:
     """Run to the end, then once more with nothing left to do, for the time that a start takes."""
-    times = []
     for _ in range(2):
         before_s = time.monotonic()
         with _life(config) as process:
             code = process.wait(LIFE_S_MAX)
         assert code == 0, f"an undisturbed life ended with {code}: {_last_words(config)}"
-        times.append(time.monotonic() - before_s)
-    return Undisturbed(read_ends(config), start_s=times[1], work_s=max(0.0, times[0] - times[1]))
+        start_s = time.monotonic() - before_s
+    return Undisturbed(read_ends(config), start_s, _bytes_written(config))
 
 
 def live_and_be_killed(config: Path, variant: Variant, seed: int, like: Undisturbed, server: Simulated) -> Story:
@@ -80,7 +83,7 @@ def live_and_be_killed(config: Path, variant: Variant, seed: int, like: Undistur
     story, random = Story(variant, seed), Random(seed)
     for _ in range(random.randint(1, 5)):
         arrived, before = server.stats()["arrivals"], report(config).counts
-        if not _killed(config, _moment(random, like, left=1 - before.settled / ROWS)):
+        if not _killed(config, random, like):
             break
         story.hit.append(_state(config))
         if not variant.has_faults:
@@ -137,22 +140,19 @@ def _problems(config: Path, like: Undisturbed) -> Iterator[str]:
         yield f"left behind: {left}"
 
 
-def _moment(random: Random, like: Undisturbed, left: float) -> float:
-    """Seconds after which to kill: now and then while a life starts, mostly while it works on what is left."""
-    if random.random() < START_SHARE:
-        return random.uniform(0, like.start_s)
-    return like.start_s + random.uniform(0, left * like.work_s)
-
-
-def _killed(config: Path, after_s: float) -> bool:
-    """One life, killed after so many seconds; False if it ended by itself before."""
+def _killed(config: Path, random: Random, like: Undisturbed) -> bool:
+    """One life, killed while it starts or at some point of its work; False if it ended by itself before."""
+    dies_s = time.monotonic() + random.uniform(0, like.start_s)
+    written = _bytes_written(config)
+    enough = random.uniform(written, max(written, like.bytes_written)) if random.random() > START_SHARE else 0.0
     with _life(config) as process:
-        try:
-            code = process.wait(after_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait() < 0
-    assert code == 0, f"a life ended with {code} before it was killed: {_last_words(config)}"
+        while process.poll() is None:
+            if time.monotonic() >= dies_s and _bytes_written(config) >= enough:
+                time.sleep(random.uniform(0, DELAY_S_MAX))
+                process.kill()
+                return process.wait() < 0
+            time.sleep(POLL_S)
+    assert process.returncode == 0, f"a life ended with {process.returncode}, not killed: {_last_words(config)}"
     return False
 
 
@@ -171,6 +171,16 @@ def _life(config: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 def _last_words(config: Path) -> str:
     return config.with_name("stderr").read_text("utf-8", "replace")[-2000:]
+
+
+def _bytes_written(config: Path) -> int:
+    """Bytes of output so far; a sealed part and an open one count alike."""
+    total = 0
+    with suppress(FileNotFoundError):
+        for name in ("data", "dead"):
+            for entry in os.scandir(config.parent / "run" / name):
+                total += entry.stat().st_size
+    return total
 
 
 def _arrivals(server: Simulated) -> int:

@@ -103,6 +103,9 @@ def test_a_retry_after_holds_back_rows_that_were_waiting_for_their_turn_under_a_
         def __init__(self) -> None:
             self._turn = anyio.Lock()
 
+        def take(self, request: Request) -> float | None:
+            return None
+
         async def acquire(self, request: Request) -> float:
             async with self._turn:
                 await anyio.sleep(1.0)
@@ -309,11 +312,18 @@ def test_statistics_balance_at_the_end() -> None:
     assert seen.committed_usage == seen.usage
 
 
-def test_a_limit_learns_of_every_attempt() -> None:
-    class Ledger:
+@pytest.mark.parametrize("room", [True, False])
+def test_a_limit_learns_of_every_attempt(room: bool) -> None:
+    class Seven:
         def __init__(self) -> None:
             self.taken = 0.0
             self.used: list[int] = []
+
+        def take(self, request: Request) -> float | None:
+            if not room:
+                return None
+            self.taken += 7.0
+            return 7.0
 
         async def acquire(self, request: Request) -> float:
             await anyio.lowlevel.checkpoint()
@@ -324,7 +334,7 @@ def test_a_limit_learns_of_every_attempt() -> None:
             self.taken -= reserved
             self.used.append(used)
 
-    limit = Ledger()
+    limit = Seven()
     bench = Bench([["one two", "three"]], limit=limit, provider=ScriptedProvider(fault=first(1, unavailable, "three")))
     bench.sit()
     assert limit.taken == 0.0

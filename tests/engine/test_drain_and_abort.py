@@ -85,6 +85,9 @@ class SlowLimit:
         self.settled: list[tuple[float, int]] = []
         self._turn = anyio.Lock()
 
+    def take(self, request: Request) -> float | None:
+        return None
+
     async def acquire(self, request: Request) -> float:
         async with self._turn:
             await anyio.sleep(600.0)

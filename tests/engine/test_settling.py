@@ -8,7 +8,7 @@ import pytest
 
 from personastream.engine import settle as settling
 from personastream.engine.work import encode
-from personastream.errors import RowError
+from personastream.errors import DiskFull, RowError, StorageFailed
 from personastream.ports import Ask, ShardState
 from personastream.records import Batch, Row, Shard
 from personastream.testing import Echo, ListSource, MemorySink, ScriptedProvider
@@ -121,6 +121,24 @@ def test_drops_alone_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> 
     assert bench.sit().finished
     assert max(held) <= 2 * 100 + 2 * 10
     assert 50 < sum(map(len, bench.sink.chunks)) < 70
+
+
+def test_while_nothing_can_be_committed_drops_are_not_read_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "DROPS_MAX", 100)
+
+    async def look_then_abort(bench: Bench) -> None:
+        await anyio.sleep(10_000.0)
+        assert bench.source.rows_read <= 2 * 100 + 2 * 10
+        bench.stop.abort()
+
+    bench = Bench(
+        source=ListSource([["x"] * 5000], batch_rows=10),
+        transforms=[Without("x")],
+        sink=MemorySink(refusal=lambda write: DiskFull("no space left")),
+        during=look_then_abort,
+    )
+    with pytest.raises(StorageFailed):
+        bench.sit()
 
 
 def test_unreadable_rows_alone_do_not_fill_the_memory() -> None:

@@ -1,7 +1,9 @@
 """`personastream simulate` as a process."""
 
+import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,19 +15,24 @@ import pytest
 from click.testing import CliRunner
 
 from personastream.cli.simulate import command
-from tests.support.command import finish, personastream, start
 
 USAGE = 64
+COMMAND = (sys.executable, "-m", "personastream", "simulate")
 
 
 @contextmanager
-def simulate(
-    *options: str | Path, env: dict[str, str] | None = None
-) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    with start("simulate", "--port", "0", *options, env=env) as process:
+def simulate(*options: str | Path, env: dict[str, str] | None = None) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The process, and the first line it wrote."""
+    with subprocess.Popen(
+        [*COMMAND, "--port", "0", *map(str, options)],
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout is not None
         try:
-            yield process, process.stdout.readline().decode().strip()
+            yield process, process.stdout.readline().strip()
         finally:
             process.kill()
 
@@ -42,11 +49,11 @@ def test_it_tells_its_address_first_and_stops_cleanly_on_a_signal(number: signal
         with urlopen(chat(base_url), timeout=20) as reply:
             assert reply.status == 200
         process.send_signal(number)
-        finished = finish(process)
+        _, told = process.communicate(timeout=60)
     assert base_url.startswith("http://127.0.0.1:")
     assert base_url.endswith("/v1")
-    assert finished.code == 0
-    assert "1 requests: ok 1" in finished.err
+    assert process.returncode == 0
+    assert told == "1 requests: ok 1\n"
     assert orjson.loads(log.read_bytes())["outcome"] == "ok"
 
 
@@ -64,10 +71,10 @@ def test_options_reach_the_simulator() -> None:
 
 
 def test_an_unknown_fault_lists_the_valid_ones() -> None:
-    finished = personastream("simulate", "--fault", "meteor=0.1")
-    assert finished.code == USAGE
+    finished = subprocess.run([*COMMAND, "--fault", "meteor=0.1"], capture_output=True, text=True, timeout=60)
+    assert finished.returncode == USAGE
     for word in ("meteor", "500", "drop", "poison"):
-        assert word in finished.err
+        assert word in finished.stderr
 
 
 @pytest.mark.parametrize(

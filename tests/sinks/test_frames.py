@@ -173,8 +173,8 @@ def test_whichever_read_of_a_start_fails_the_next_start_finds_everything(monkeyp
     disk = deepcopy(written)
     reads = 0
     expected = sink_on(disk).recover()
-    for fails_at in range(1, reads + 1):
-        disk, reads = deepcopy(written), 0
+    for number in range(1, reads + 1):
+        disk, reads, fails_at = deepcopy(written), 0, number
         with pytest.raises(StorageFailed, match="Input/output error"):
             sink_on(disk).recover()
         assert sink_on(disk).recover() == expected

@@ -84,6 +84,9 @@ class Trial(NamedTuple):
     last_fault_s: float = 0.0
 
 
+UNTRIED = Trial()
+
+
 class Wait(NamedTuple):
     """Try again after `seconds`; `trial` is the request's history from then on."""
 

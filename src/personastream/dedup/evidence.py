@@ -11,28 +11,27 @@ class Evidence:
 
     def __init__(self) -> None:
         self._hashes = Column(np.uint64)
-        self._ends = Column(np.int64)
+        self._bounds = Column(np.int64)
+        self._bounds.append(np.zeros(1, np.int64))
 
     def append(self, words: WordRows) -> None:
         """Add rows at the end."""
-        self._ends.append(np.cumsum(words.counts) + len(self._hashes))
+        self._bounds.append(np.cumsum(words.counts) + len(self._hashes))
         self._hashes.append(words.hashes)
 
     def truncate(self, rows: int) -> None:
         """Forget all but the first `rows` rows."""
-        self._ends.truncate(rows)
-        self._hashes.truncate(self._start(rows))
+        self._bounds.truncate(rows + 1)
+        self._hashes.truncate(int(self._bounds.values[rows]))
 
     def rows(self) -> WordRows:
         """Everything, as one `WordRows`."""
-        return WordRows(self._hashes.values, np.diff(self._ends.values, prepend=0))
+        return WordRows(self._hashes.values, np.diff(self._bounds.values))
 
     def words_of(self, row: int) -> set[int]:
         """The distinct word hashes of one row."""
-        return set(self._hashes.values[self._start(row) : self._start(row + 1)].tolist())
-
-    def _start(self, row: int) -> int:
-        return int(self._ends.values[row - 1]) if row else 0
+        start, stop = self._bounds.values[row : row + 2].tolist()
+        return set(self._hashes.values[start:stop].tolist())
 
 
 def jaccard(a: set[int], b: set[int]) -> float:

@@ -133,13 +133,13 @@ class BlockIndex:
 
     def _judge(self, first: int) -> NDArray[np.bool_]:
         """Which rows from `first` on are kept."""
-        kept = np.ones(len(self) - first, np.bool_)
+        kept = [True] * (len(self) - first)
         words_of = lru_cache(_WORD_SETS_MAX)(self._evidence.words_of)
         for row, candidate in self._candidates(first):
             if kept[row - first] and (candidate < first or kept[candidate - first]):
                 similarity = jaccard(words_of(row), words_of(candidate))
                 kept[row - first] = similarity < self._similarity_min
-        return kept
+        return np.array(kept, np.bool_)
 
     def _candidates(self, first: int) -> Iterator[tuple[int, int]]:
         """Pairs (row from `first` on, an earlier row within the distance), by row, then candidate."""

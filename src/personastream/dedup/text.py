@@ -74,9 +74,10 @@ def _count_words(spaced: bytes) -> NDArray[np.int64]:
     """Words of each line of `spaced`, each of which lies between two line feeds."""
     codes = np.frombuffer(spaced, np.uint8)
     in_word = codes > ord(" ")
-    begins = in_word[1:] > in_word[:-1]
-    lines = (codes == ord("\n")).nonzero()[0][:-1]
-    return np.add.reduceat(begins, lines, dtype=np.int64)
+    begins = (in_word[1:] > in_word[:-1]).nonzero()[0]
+    line_feeds = (codes == ord("\n")).nonzero()[0]
+    counts: NDArray[np.int64] = np.diff(np.searchsorted(begins, line_feeds))
+    return counts
 
 
 def _fold(text: str) -> str:

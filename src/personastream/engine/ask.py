@@ -1,11 +1,12 @@
 """Ask: one request, limited, tried again as the retry policy says, counted. The only retry layer there is."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import anyio
 
-from personastream.core.retry import Endpoint, Trial, after_failure
+from personastream.core.retry import UNTRIED, Endpoint, Trial, after_failure
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import AttemptError
@@ -19,18 +20,19 @@ class Abandoned(Exception):
 
 @dataclass(slots=True)
 class Asker:
-    """The callable that recipes know as `ask`."""
+    """The callable that recipes know as `ask`. `clock` tells seconds on any monotonic scale."""
 
     provider: Provider
     limit: Limit | None
     endpoint: Endpoint
     statistics: Statistics
     stop: Stop
+    clock: Callable[[], float] = anyio.current_time
     chance: random.Random = field(default_factory=random.Random)
 
     async def __call__(self, request: Request) -> Completion:
         """Raises `RowError` for the row's own fault, `RunError` to stop the run, `Abandoned` on a drain."""
-        trial = Trial()
+        trial = UNTRIED
         while True:
             reserved = await self._turn(request)
             try:
@@ -46,29 +48,32 @@ class Asker:
 
     async def _turn(self, request: Request) -> float:
         """Wait until the endpoint may be asked and the limits let this request pass; returns the tokens reserved."""
+        limit = self.limit
         while True:
             if self.endpoint.blocked_until_s:
                 await self._wait_until_open()
-            if self.limit is None:
+            if limit is None:
                 return 0.0
+            if (taken := limit.take(request)) is not None:
+                return taken
             with self.stop.not_past_drain() as waiting:
-                reserved = await self.limit.acquire(request)
+                reserved = await limit.acquire(request)
             if waiting.cancelled_caught:
                 raise Abandoned
-            if not self.endpoint.blocked_s(anyio.current_time()):
+            if not self.endpoint.blocked_s(self.clock()):
                 return reserved
-            self.limit.settle(reserved, 0)  # the endpoint asked for a pause meanwhile
+            limit.settle(reserved, 0)  # the endpoint asked for a pause meanwhile
 
     async def _attempt(self, request: Request) -> Completion:
         statistics = self.statistics
         statistics.requests += 1
         statistics.in_flight += 1
-        started_s = anyio.current_time()
+        started_s = self.clock()
         try:
             completion = await self.provider.complete(request)
         finally:
             statistics.in_flight -= 1
-        now_s = anyio.current_time()
+        now_s = self.clock()
         statistics.answered += 1
         statistics.latency_s_sum += now_s - started_s
         statistics.input_tokens += completion.input_tokens
@@ -80,13 +85,13 @@ class Asker:
         statistics = self.statistics
         statistics.faults[type(error).__name__] += 1
         statistics.last_fault = error.message
-        wait = after_failure(error, trial, self.endpoint, anyio.current_time(), self.chance.random())
+        wait = after_failure(error, trial, self.endpoint, self.clock(), self.chance.random())
         statistics.retries += 1
         await self._sleep(wait.seconds)
         return wait.trial
 
     async def _wait_until_open(self) -> None:
-        while (blocked_s := self.endpoint.blocked_s(anyio.current_time())) > 0:
+        while (blocked_s := self.endpoint.blocked_s(self.clock())) > 0:
             await self._sleep(blocked_s + self.endpoint.policy.backoff_s * self.chance.random())
 
     async def _sleep(self, seconds: float) -> None:

@@ -1,6 +1,6 @@
 """Run: ties feed, workers and settle together, and brings them to an orderly end whatever happens."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -21,7 +21,7 @@ from personastream.records import Shard
 
 @dataclass(slots=True)
 class Graph:
-    """A run, ready to go: every part built, nothing started. Times are seconds."""
+    """A run, ready to go: every part built, nothing started. Times are seconds, on the scale of `clock`."""
 
     source: Source
     shards: Sequence[Shard]
@@ -37,6 +37,7 @@ class Graph:
     drain_s_max: float = 120.0
     dead_share_max: float = 0.5
     rows_max: int | None = None
+    clock: Callable[[], float] = anyio.current_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
 
 async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics, stop: Stop) -> None:
     """Until the rows end, or a drain is done, or an abort cuts it short."""
-    endpoint = Endpoint(graph.retry, last_success_s=anyio.current_time())
-    ask = Asker(graph.provider, graph.limit, endpoint, statistics, stop)
+    endpoint = Endpoint(graph.retry, last_success_s=graph.clock())
+    ask = Asker(graph.provider, graph.limit, endpoint, statistics, stop, graph.clock)
     async with anyio.create_task_group() as around:
         around.start_soon(feed.fill)
         around.start_soon(_end_early, feed, stop, around.cancel_scope)

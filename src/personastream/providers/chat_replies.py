@@ -37,7 +37,7 @@ def completion(body: bytes) -> Completion:
         # A content filter may leave the message out.
         message = choice["message"] if finish_reason != "content_filter" else choice.get("message") or {}
         text, refusal = message.get("content"), message.get("refusal")
-        if not isinstance(text, str | None):
+        if text is not None and not isinstance(text, str):
             raise TypeError("content is not text")
         return Completion(
             text=text or "",

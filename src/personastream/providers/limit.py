@@ -2,7 +2,8 @@
 
 aiolimiter admits a full bucket at once and refills it meanwhile, serves small amounts before large ones, and refuses
 amounts above the bucket. So: buckets of one second's worth, emptied at the start; one lock, first come first served;
-large amounts taken in pieces.
+large amounts taken in pieces. What is small against a second's worth is taken in blocks of 10 ms, so that a limit of
+thousands a second costs next to nothing for each of them.
 """
 
 import asyncio
@@ -15,26 +16,39 @@ BYTES_PER_TOKEN = 4.0
 """A usual estimate for English text; replaced by real counts when the answer comes."""
 OUTPUT_TOKENS_FIRST_GUESS = 256.0
 OUTPUT_SMOOTHING = 0.05
+BLOCK_S = 0.01
 
 
 class PerMinute:
     """At most `limit` units in any 60 s, at most one second's worth at once. Use inside one running event loop."""
 
     def __init__(self, limit: float) -> None:
-        self._piece = limit / 60
-        rate_per_s = (limit - self._piece) / 60  # a full bucket and a minute's rate make the limit
+        second = limit / 60
+        self._block = second * BLOCK_S
+        self._piece = second - self._block
+        rate_per_s = (limit - second) / 60  # a full bucket, a block in hand and a minute's rate make the limit
         self._bucket = AsyncLimiter(self._piece, self._piece / rate_per_s)
         self._primed = False
-        self._debt = 0.0
+        self._in_hand = 0.0  # taken from the bucket and not used; below 0: used and still to be taken
+
+    def has_in_hand(self, amount: float) -> bool:
+        """Whether `amount` units can be used without going to the bucket."""
+        return amount <= self._in_hand
+
+    def use(self, amount: float) -> None:
+        """Use units that are in hand."""
+        self._in_hand -= amount
 
     async def acquire(self, amount: float) -> None:
         """Wait for `amount` units and whatever is owed; an amount above one second's worth is taken in pieces."""
         if not self._primed:
             self._primed = True
             await self._bucket.acquire(self._piece)
-        rest, self._debt = amount + self._debt, 0.0
-        if rest < 0:
-            rest, self._debt = 0.0, max(rest, -self._piece)
+        rest, self._in_hand = amount - self._in_hand, 0.0
+        if 0 < rest < self._block:
+            rest, self._in_hand = self._block, self._block - rest
+        elif rest < 0:
+            self._in_hand = -rest
         while rest > 0:
             piece = min(rest, self._piece)
             await self._bucket.acquire(piece)
@@ -42,7 +56,7 @@ class PerMinute:
 
     def settle(self, difference: float) -> None:
         """Correct an earlier amount: what was used too much is owed, what was spared is credited (at most 1 s)."""
-        self._debt = max(-self._piece, self._debt + difference)
+        self._in_hand = min(self._piece + self._block, self._in_hand - difference)
 
 
 class ProviderLimit:
@@ -54,10 +68,24 @@ class ProviderLimit:
         self._turn = asyncio.Lock()
         self._output_tokens = OUTPUT_TOKENS_FIRST_GUESS
 
+    def take(self, request: Request) -> float | None:
+        """The tokens reserved, if this request can have its turn at once and nobody waits, else None."""
+        tokens = self._estimate(request)
+        if (
+            self._turn.locked()
+            or (self._requests is not None and not self._requests.has_in_hand(1.0))
+            or (self._tokens is not None and not self._tokens.has_in_hand(tokens))
+        ):
+            return None
+        if self._requests is not None:
+            self._requests.use(1.0)
+        if self._tokens is not None:
+            self._tokens.use(tokens)
+        return tokens
+
     async def acquire(self, request: Request) -> float:
         """Wait for this request's turn; returns the tokens reserved."""
-        input_tokens = (len(request.system) + len(request.user)) / BYTES_PER_TOKEN
-        reserved = input_tokens + self._output_tokens
+        reserved = self._estimate(request)
         async with self._turn:
             if self._requests is not None:
                 await self._requests.acquire(1.0)
@@ -72,3 +100,6 @@ class ProviderLimit:
             self._output_tokens += OUTPUT_SMOOTHING * (seen - self._output_tokens)
         if self._tokens is not None:
             self._tokens.settle(used - reserved)
+
+    def _estimate(self, request: Request) -> float:
+        return (len(request.system) + len(request.user)) / BYTES_PER_TOKEN + self._output_tokens

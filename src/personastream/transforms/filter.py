@@ -108,12 +108,11 @@ def _has_markup(text: str, _: Words) -> bool:
 
 
 def _is_mostly_symbols(text: str, words: Words) -> bool:
-    solid = "".join(text.split())
     if text.isascii():
         letters = sum(map(len, words))
     else:
-        letters = sum(unicodedata.category(character)[0] in "LNM" for character in solid)
-    return 2 * letters < len(solid)
+        letters = sum(unicodedata.category(character)[0] in "LNM" for character in text)
+    return 2 * letters < len(text) and 2 * letters < len("".join(text.split()))
 
 
 def _spaced_size(words: Words) -> float:
