@@ -217,6 +217,13 @@ def test_a_cut_seal_is_no_seal() -> None:
         assert len(found(content[:size])) == 2
 
 
+def test_a_seek_table_that_does_not_cover_its_file_is_none() -> None:
+    content, _ = sealed_part(2)
+    for other in (b"x" + content, content[1:], content[BLOCK_BYTES:], content + content):
+        assert frame_log.read_pieces(reader(other), len(other)) == []
+        assert frame_log.read_seal(reader(other), len(other), NAME) is None
+
+
 def test_every_flipped_bit_of_settled_rows_or_summary_is_noticed() -> None:
     content, seal_at = sealed_part(2)
     pieces = frame_log.read_pieces(reader(content), len(content))

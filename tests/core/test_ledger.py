@@ -1,7 +1,7 @@
 from itertools import islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from personastream.core import ranges
@@ -36,6 +36,9 @@ def test_a_ledger_knows_what_a_set_would(settled: list[list[int]]) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(groups, st.lists(st.integers(0, 45), unique=True).map(sorted))
+@example([[0, 1, 2]], [1, 2, 3])
+@example([[0, 1, 2, 5]], [2, 3])
+@example([[0, 1, 2, 5]], [5, 6])
 def test_rows_that_are_not_settled_are_picked_out_in_order(settled: list[list[int]], asked: list[int]) -> None:
     rows = {number for group in settled for number in group}
     ledger = Ledger(ranges.from_numbers(rows))

@@ -10,7 +10,7 @@ from personastream.core.retry import RetryPolicy
 from personastream.errors import AttemptError, Throttled, Unavailable
 from personastream.records import Request
 from personastream.testing import ListSource, MemorySink, ScriptedProvider, inline
-from tests.support.virtual import Bench, after, ids, on_virtual_clock
+from tests.support.virtual import Bench, after, duration_s, ids, on_virtual_clock
 
 T = TypeVar("T")
 TEXTS = [[f"row {row}" for row in range(30)]]
@@ -18,17 +18,6 @@ TEXTS = [[f"row {row}" for row in range(30)]]
 
 def always(error: Callable[[], AttemptError]) -> Callable[[Request, int], AttemptError]:
     return lambda request, asked: error()
-
-
-def duration_s(bench: Bench) -> float:
-    """How long a sitting takes on its clock."""
-
-    async def timed() -> float:
-        started_s = anyio.current_time()
-        await bench.sit_async()
-        return anyio.current_time() - started_s
-
-    return on_virtual_clock(timed)
 
 
 def test_a_drain_finishes_the_rows_in_flight_and_leaves_the_rest() -> None:
@@ -48,7 +37,7 @@ def test_a_drain_ends_as_soon_as_the_rows_in_flight_do() -> None:
     bench = Bench(
         TEXTS, provider=ScriptedProvider(latency_s=10.0), during=after(15.0, lambda bench: bench.stop.drain())
     )
-    assert duration_s(bench) == pytest.approx(20.0)
+    assert on_virtual_clock(duration_s, bench) == pytest.approx(20.0)
 
 
 def test_a_drain_does_not_wait_for_rows_that_wait_for_another_attempt() -> None:
@@ -61,7 +50,7 @@ def test_a_drain_does_not_wait_for_rows_that_wait_for_another_attempt() -> None:
         retry=RetryPolicy(backoff_s=600.0, backoff_s_max=600.0),
         during=after(1.001, lambda bench: bench.stop.drain()),
     )
-    assert duration_s(bench) <= 3.0
+    assert on_virtual_clock(duration_s, bench) <= 3.0
     assert "shard-0:2" not in bench.delivered()
     assert len(bench.delivered()) >= 3
     assert not bench.dead()
@@ -73,7 +62,7 @@ def test_a_drain_while_the_endpoint_is_blocked_ends_at_once() -> None:
         provider=ScriptedProvider(fault=always(lambda: Throttled("slow down", retry_after_s=500.0))),
         during=after(10.0, lambda bench: bench.stop.drain()),
     )
-    assert duration_s(bench) == pytest.approx(10.0)
+    assert on_virtual_clock(duration_s, bench) == pytest.approx(10.0)
     assert not bench.delivered()
     assert not bench.dead()
 
@@ -118,7 +107,7 @@ def test_a_drain_that_lasts_too_long_becomes_an_abort() -> None:
         drain_s_max=50.0,
         during=after(3.5, lambda bench: bench.stop.drain()),
     )
-    assert duration_s(bench) == pytest.approx(53.5)
+    assert on_virtual_clock(duration_s, bench) == pytest.approx(53.5)
     assert "shard-0:1" not in bench.delivered()
     assert len(bench.delivered()) == 12  # three workers, four rounds
 
@@ -132,7 +121,7 @@ def test_an_abort_gives_up_the_rows_in_flight_and_commits_what_is_complete() -> 
     bench = Bench(
         TEXTS, provider=ScriptedProvider(latency_s=10.0), during=after(15.0, lambda bench: bench.stop.abort())
     )
-    assert duration_s(bench) == pytest.approx(15.0)
+    assert on_virtual_clock(duration_s, bench) == pytest.approx(15.0)
     assert len(bench.delivered()) == 4
     assert bench.provider.in_flight == 0
 
@@ -150,7 +139,7 @@ def test_an_abort_during_a_drain_cuts_it_short() -> None:
         bench.stop.abort()
 
     bench = Bench(TEXTS, provider=ScriptedProvider(latency_s=1000.0), during=twice)
-    assert duration_s(bench) == pytest.approx(7.0)
+    assert on_virtual_clock(duration_s, bench) == pytest.approx(7.0)
 
 
 def test_a_run_that_is_stopped_while_it_recovers_asks_nothing() -> None:

@@ -12,9 +12,9 @@ from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.errors import CorruptOutput, DiskFull, StorageFailed
 from personastream.ports import Chunk, ShardState
 from personastream.sinks.disk import OsDisk
-from personastream.sinks.series import parse_file_name
+from personastream.sinks.series import Series, parse_file_name
 from tests.support.simulated_disk import Plan, SimulatedDisk, SimulatedFile
-from tests.support.small_run import ROWS, STEMS, commit_rows, data, dead, sink_on, verified, write_run
+from tests.support.small_run import ROWS, RUN_ID, STEMS, commit_rows, data, dead, sink_on, verified, write_run
 
 UNTOUCHED = ShardState([], Counts(), Usage(), None)
 
@@ -205,6 +205,25 @@ def test_what_no_crash_can_do_stops_the_start_and_is_left_as_it_is(damage: str) 
             sink_on(disk).recover(repair=repair)
         assert caught.value.hint
     assert before == {name: disk.content(name) for name in disk.files()}
+
+
+def test_parts_are_taken_up_by_number_in_whatever_order_they_are_listed() -> None:
+    disk = SimulatedDisk()
+    write_run(disk)
+    log = Series(disk, RUN_ID, STEMS[0], "data")
+    log.recover([(3, False), (1, False), (0, False), (2, False)], repair=True)
+    assert (len(log.sealed), log.shard_rows) == (4, ROWS)
+
+
+def test_an_open_dead_part_beside_a_finished_shard_is_refused() -> None:
+    disk = SimulatedDisk()
+    sink = sink_on(disk)
+    sink.recover()
+    sink.commit(data(0, range(3)))
+    sink.finish(0, 3)
+    disk.put(f"dead/{STEMS[0]}-00000.jsonl.zst.part", b"")
+    with pytest.raises(CorruptOutput, match="sealed with 3 rows"):
+        sink_on(disk).recover()
 
 
 def test_output_of_another_run_is_refused() -> None:

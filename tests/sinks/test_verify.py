@@ -1,8 +1,9 @@
 """`verify` finds all damage, and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import zstandard
@@ -214,29 +215,51 @@ def test_a_record_that_is_not_what_its_commit_says_is_found(false: str) -> None:
     assert all("commit 0 at byte 0" in problem.what for problem in problems)
 
 
-def test_a_frame_that_does_not_decompress_is_found_though_its_hash_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_is_there_twice_is_found_though_every_row_is_there() -> None:
     disk = SimulatedDisk()
     sink = sink_on(disk)
     sink.recover()
-
-    class Lying:
-        def compress(self, raw: bytes) -> bytes:
-            return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(raw)[:-1] + b"x"
-
-    monkeypatch.setattr(sink, "_compressor", Lying())
-    sink.commit(data(0, range(3)))
+    lines = [b'{"id":"personas-0:0#0"}', b'{"id":"personas-0:0#0"}', b'{"id":"personas-0:1"}']
+    sink.commit(Chunk(0, "data", lines, Outcomes([(0, 2)]), Usage()))
     (problem,) = verified(disk).problems
-    assert "its frame does not decompress" in problem.what
+    assert "the record 'personas-0:0#0' does not belong here" in problem.what
 
 
-def test_a_part_that_is_sealed_while_verify_runs_is_no_problem() -> None:
-    disk = written(finished=1)
-    verifier = Verifier(disk, RUN_ID)
+def compress(raw: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(raw)
+
+
+@pytest.mark.parametrize(
+    ("lie", "what"),
+    [
+        (lambda raw: compress(raw)[:-1] + b"x", "its frame does not decompress"),
+        (lambda raw: compress(raw.replace(b"text", b"texts")), "its frame holds other lines than its trailer says"),
+        (lambda raw: compress(raw[:-1]), "its frame holds other lines than its trailer says"),
+    ],
+)
+def test_a_frame_that_holds_something_else_is_found_though_its_hash_is_right(
+    monkeypatch: pytest.MonkeyPatch, lie: Callable[[bytes], bytes], what: str
+) -> None:
+    disk = SimulatedDisk()
     sink = sink_on(disk)
     sink.recover()
-    sink.finish(1, ROWS)
+    monkeypatch.setattr(sink, "_compressor", SimpleNamespace(compress=lie))
+    sink.commit(data(0, range(3)))
+    (problem,) = verified(disk).problems
+    assert what in problem.what
+
+
+def test_a_shard_that_is_finished_while_verify_runs_is_no_problem() -> None:
+    disk = SimulatedDisk()
+    sink = sink_on(disk)
+    sink.recover()
+    sink.commit(data(0, range(3)))
+    verifier = Verifier(disk, RUN_ID)
+    sink.commit(data(0, range(3, 6)))
+    sink.commit(dead(0, [6]))
+    sink.finish(0, 7)
     for stem in STEMS:
         verifier.shard(stem)
     report = verifier.finish()
     assert is_clean(report)
-    assert report.counts.settled == 2 * ROWS
+    assert report.counts == Counts(6)

@@ -17,7 +17,7 @@ class Shorter:
     share: float = setting("Any share.", default=0.5, minimum=0.0, maximum=1.0)
     mode: str = setting("How.", default="gentle", choices=("gentle", "strict"))
     loud: bool = setting("Say so.", default=False, identity=False)
-    words: list[str] = setting("Some words.", default_factory=list)  # noqa: RUF009 - `setting` makes a field
+    words: list[str] = setting("Some words.", default_factory=list)
     limit: int | None = setting("May be missing.", default=None, minimum=0)
     _seen: int = field(init=False, default=0)
 

@@ -102,6 +102,13 @@ class Bench:
         return {letter["id"]: letter["reason"] for letter in self.sink.documents("dead")}
 
 
+async def duration_s(bench: Bench) -> float:
+    """Sit, and tell how many seconds it took on the clock of the event loop."""
+    started_s = anyio.current_time()
+    await bench.sit_async()
+    return anyio.current_time() - started_s
+
+
 def ids(texts: Sequence[Sequence[str]]) -> list[str]:
     """The ids of all rows of `texts`, sorted."""
     return sorted(f"shard-{shard}:{row}" for shard, rows in enumerate(texts) for row in range(len(rows)))

@@ -186,8 +186,8 @@ def _frame_problems(read_at: ReadAt, commit: Commit, name: PartName) -> Iterator
     except zstandard.ZstdError as error:
         yield f"its frame does not decompress: {error}"
         return
-    lines = raw.split(b"\n")
-    if len(raw) != raw_bytes or lines.pop() or len(lines) != commit.lines:
+    *lines, rest = raw.split(b"\n")
+    if len(raw) != raw_bytes or rest or len(lines) != commit.lines:
         yield "its frame holds other lines than its trailer says"
     wanted = (commit.outcomes.delivered,) if name.kind == "data" else tuple(commit.outcomes.dead.values())
     expected = ranges.union_all(wanted)

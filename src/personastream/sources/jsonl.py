@@ -26,9 +26,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Jsonl:
     """One JSON object a line; the text under `field` is the persona."""
 
-    paths: list[str] = setting(  # noqa: RUF009 - `setting` makes a field, not a shared list
-        "Files or globs: .jsonl, .jsonl.gz, .jsonl.zst. Globs are sorted by name.", path=True
-    )
+    paths: list[str] = setting("Files or globs: .jsonl, .jsonl.gz, .jsonl.zst. Globs are sorted by name.", path=True)
     field: str = setting("The key that holds the persona text.", default="persona")
     batch_rows: int = setting("Rows read at a time.", default=1024, minimum=1, maximum=65_536, identity=False)
     line_bytes_max: int = setting(
