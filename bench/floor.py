@@ -66,7 +66,7 @@ class Output:
         """Write what is left."""
         if self._waiting:
             self._flush()
-        self._writer.close()
+        self._writer.flush(zstandard.FLUSH_FRAME)
 
     def _flush(self) -> None:
         self._writer.write(b"\n".join(self._waiting) + b"\n")

@@ -1,10 +1,12 @@
 """Running what is measured as a process of its own: pinned to a core, its CPU time and memory read from the kernel."""
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,3 +87,10 @@ def rss_peak(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) << 10
     return 0
+
+
+def stats(base_url: str) -> dict[str, float]:
+    """The counters of a simulator, given its base URL."""
+    with urllib.request.urlopen(base_url.removesuffix("/v1") + "/stats") as answer:
+        counters: dict[str, float] = json.load(answer)
+        return counters

@@ -14,7 +14,7 @@ from personastream.errors import AttemptError, ExitCode, PersonaStreamError, Row
 from personastream.limits import Limits
 
 NAMES = {
-    records: {"Shard", "Position", "Row", "DeadRow", "Batch", "Request", "Completion", "Delivered"},
+    records: {"Shard", "Position", "Row", "DeadRow", "Batch", "Request", "Completion"},
     settings: {"setting"},
     ports: {
         "Ask", "Offload", "Source", "Transform", "StatefulTransform", "Recipe", "Provider", "Limit", "Chunk",
@@ -40,7 +40,6 @@ FIELDS: dict[type[Any], tuple[str, ...]] = {
     records.Batch: ("shard", "start", "stop", "numbers", "texts", "dropped", "dead", "last", "bytes_read"),
     records.Request: ("system", "user", "parameters"),
     records.Completion: ("text", "finish_reason", "model", "input_tokens", "output_tokens", "body"),
-    records.Delivered: ("shard", "number", "lines", "input_tokens", "output_tokens"),
     ports.Chunk: ("shard", "kind", "lines", "outcomes", "usage"),
     ports.ShardState: ("settled", "counts", "usage", "rows"),
     Limits: ("attempts_max", "backoff_s", "backoff_s_max", "outage_s_max", "drain_s_max", "dead_share_max"),

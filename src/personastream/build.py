@@ -59,7 +59,7 @@ def identity(config: Config, parts: Parts) -> dict[str, Any]:
     ):
         kept[f"{section.name}.type"] = section.type
         for field in dataclasses.fields(typing.cast(Any, part)):
-            if field.init and field.metadata.get("identity") and not field.metadata.get("path"):
+            if field.init and field.metadata.get("identity", True) and not field.metadata.get("path"):
                 kept[f"{section.name}.{field.name}"] = getattr(part, field.name)
     fingerprint = getattr(parts.recipe, "fingerprint", None)
     if fingerprint is not None:

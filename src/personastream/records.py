@@ -100,13 +100,3 @@ class Completion(NamedTuple):
     input_tokens: int
     output_tokens: int
     body: bytes
-
-
-class Delivered(NamedTuple):
-    """A row that ended well: its records as encoded JSON lines without the line feed, and the tokens they cost."""
-
-    shard: int
-    number: int
-    lines: Sequence[bytes]
-    input_tokens: int
-    output_tokens: int

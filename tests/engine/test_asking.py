@@ -181,10 +181,9 @@ def test_an_outage_does_not_kill_rows_that_have_one_attempt_only() -> None:
     assert len(bench.dead()) == 1  # the first to fail: it might have been its own fault
 
 
-@pytest.mark.xfail(strict=True, raises=ProviderDown, reason="cannot be told from an outage: nobody else is asked")
 @pytest.mark.parametrize("rows", [1, 5])
 def test_a_row_that_always_fails_is_dead_even_if_it_is_the_only_one_asked(rows: int) -> None:
-    """One worker, or the last row of a run: as it is, every sitting ends with exit 69 and the run never does."""
+    """One worker, or the last row of a run: a small request of our own tells the row's fault from an outage."""
     fault = first(10**9, unavailable, "row 0")
     bench = Bench([[f"row {row}" for row in range(rows)]], provider=ScriptedProvider(fault=fault), workers=1)
     assert bench.sit().finished

@@ -21,7 +21,7 @@ from tests.support.lives import Simulation, World
 
 
 @given(chance=st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 def test_rows_meet_their_one_right_end_through_any_number_of_lives(chance: Random) -> None:
     Simulation(World.drawn(chance)).run()
 

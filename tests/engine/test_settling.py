@@ -30,6 +30,12 @@ def test_what_json_cannot_hold_is_the_rows_own_fault(value: object) -> None:
     assert caught.value.reason == "unwritable_record"
 
 
+@pytest.mark.parametrize("records", [[], [{"id": "mine"}], [{"id": 1}, {"id": 2}]])
+def test_a_recipe_that_breaks_its_promise_is_a_bug(records: list[dict[str, object]]) -> None:
+    with pytest.raises(ValueError, match="a recipe must give"):
+        encode("people", 7, records)
+
+
 def test_a_record_is_one_line_whatever_is_in_it() -> None:
     (line,) = encode("people", 7, [{"a": "line\nfeed\r\x00\u2028\x85"}])
     assert len(line.splitlines()) == 1
@@ -136,6 +142,21 @@ def test_while_nothing_can_be_committed_drops_are_not_read_without_end(monkeypat
         source=ListSource([["x"] * 5000], batch_rows=10),
         transforms=[Without("x")],
         sink=MemorySink(refusal=lambda write: DiskFull("no space left")),
+        during=look_then_abort,
+    )
+    with pytest.raises(StorageFailed):
+        bench.sit()
+
+
+def test_while_nothing_can_be_committed_large_answers_do_not_fill_the_memory() -> None:
+    async def look_then_abort(bench: Bench) -> None:
+        await anyio.sleep(10_000.0)
+        assert 8 <= bench.statistics.handed_out <= 2 * 8 + bench.workers
+        bench.stop.abort()
+
+    bench = Bench(
+        [["x" * 1000 + str(row) for row in range(500)]],
+        sink=MemorySink(commit_rows_max=400, commit_bytes_max=2000, refusal=lambda write: DiskFull("no space left")),
         during=look_then_abort,
     )
     with pytest.raises(StorageFailed):

@@ -54,10 +54,9 @@ def test_whichever_operation_goes_wrong_nothing_is_lost(fault: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("second", FAULTS)
-@pytest.mark.parametrize("first", FAULTS)
+@pytest.mark.parametrize("second", ["the process ends before", "the process ends within", "the device fails"])
+@pytest.mark.parametrize("first", [fault for fault in FAULTS if "full" not in fault])
 def test_whichever_operation_of_the_next_start_goes_wrong_too_nothing_is_lost(first: str, second: str) -> None:
-    for seed, power_lost in product(range(2), (False, True)):
-        for at, then in product(operations(seed), range(1, START_OPERATIONS + 1)):
-            script = ((FAULTS[first](at), False), (FAULTS[second](then), power_lost))
-            simulate(seed, short(seed, 1.0, *script))
+    for power_lost, at, then in product((False, True), operations(0), range(1, START_OPERATIONS + 1)):
+        script = ((FAULTS[first](at), False), (FAULTS[second](then), power_lost))
+        simulate(0, short((at + then) % 4, 1.0, *script))

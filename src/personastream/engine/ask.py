@@ -14,8 +14,12 @@ from personastream.ports import Limit, Provider
 from personastream.records import Completion, Request
 
 
-class Abandoned(Exception):
-    """The run drains while this request waits for its next attempt: the row is left for the next sitting."""
+PROBE = Request("", "Say yes.", {"max_tokens": 1})
+"""A request that any healthy endpoint answers, and hardly costs anything."""
+
+
+class Abandoned(BaseException):
+    """The run drains while this request waits: the row is left for the next sitting. No recipe's business."""
 
 
 @dataclass(slots=True)
@@ -88,7 +92,17 @@ class Asker:
         wait = after_failure(error, trial, self.endpoint, self.clock(), self.chance.random())
         statistics.retries += 1
         await self._sleep(wait.seconds)
+        nearly_dead = wait.trial.faults + 1 >= self.endpoint.policy.attempts_max
+        if nearly_dead and statistics.in_flight == 0 and self.endpoint.failing_since_s is not None:
+            await self._probe()
         return wait.trial
+
+    async def _probe(self) -> None:
+        """Nobody else is being asked, so nobody can vouch for the endpoint: is it down, or is it this row?"""
+        try:
+            await self._attempt(PROBE)
+        except AttemptError:
+            self.statistics.faults["Probe"] += 1
 
     async def _wait_until_open(self) -> None:
         while (blocked_s := self.endpoint.blocked_s(self.clock())) > 0:

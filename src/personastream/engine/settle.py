@@ -19,6 +19,8 @@ from personastream.records import Batch, DeadRow, Position, Row, Shard
 
 DROPS_MAX = 1 << 20
 """Dropped rows held in memory before the feed waits for a commit."""
+GROUPS_HELD_MAX = 8
+"""Groups' worth of bytes held in memory before workers wait for a commit, however few rows they are."""
 DISK_FULL_WAIT_S_MAX = 30.0
 DEAD_ROWS_TRIED_MIN = 200
 """`dead_share_max` is judged from this many asked or unreadable rows on."""
@@ -87,8 +89,12 @@ class Settle:
 
     @property
     def full(self) -> bool:
-        """Whether as many rows wait for a commit as may be asked again after a crash."""
-        return self._statistics.uncommitted >= self._group.rows_max or self._pending_drops >= DROPS_MAX
+        """Whether as many rows wait for a commit as may be asked again after a crash, or as memory should hold."""
+        return (
+            self._statistics.uncommitted >= self._group.rows_max
+            or self._pending_bytes >= GROUPS_HELD_MAX * self._group.bytes_max
+            or self._pending_drops >= DROPS_MAX
+        )
 
     async def wait_room(self) -> None:
         """Return once the group is no longer full."""
@@ -228,6 +234,8 @@ class Settle:
         self._statistics.shards_finished = sum(self._finished)
 
     def _check_dead_share(self) -> None:
+        if all(self._finished):
+            return
         if self._tried >= DEAD_ROWS_TRIED_MIN and self._died > self._dead_share_max * self._tried:
             error = TooManyDead(
                 f"{self._died} of {self._tried} rows ended in the dead letters",

@@ -34,9 +34,11 @@ async def work(feed: Feed, recipe: Recipe, ask: Ask, settle: Settle, shards: Seq
 def encode(stem: str, number: int, records: Sequence[dict[str, object]]) -> list[bytes]:
     """Records as JSON lines with their ids: `<stem>:<row>`, then `#k` for the k-th of several.
 
-    Raises `RowError` for what JSON cannot hold.
+    Raises `RowError` for what JSON cannot hold, `ValueError` for what a recipe must not do.
     """
     identity = f"{stem}:{number}"
+    if not records or "id" in records[0]:
+        raise ValueError("a recipe must give one record or more, and leave `id` to the engine")
     try:
         if len(records) == 1:
             return [orjson.dumps({"id": identity, **records[0]})]
