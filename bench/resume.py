@@ -1,120 +1,129 @@
-"""How long a resume takes until its first request, with millions of rows settled.
+"""How long a resume takes to send its first request, after millions of rows.
 
-    python -m bench.resume [--rows 5000000] [--shards 10] [--rounds 3] [--dir /tmp/personastream-bench-resume]
+    python -m bench.resume [--rows 5000000] [--shards 10] [--rounds 5] [--dir /tmp/bench-resume-5000000]
 
-Builds a run once, through the real engine with a provider that answers in the process, and kills it (SIGKILL) in its
-last shard; the folder is kept for later calls. Each round continues a copy of the run with `--resume` against a real
-HTTP server and takes the time from the start of the process to the first request's arrival. The last line is one
-JSON object; times are seconds on the clock.
+Once, and kept under --dir: a run over multi-frame shards, through the whole engine with dedup on, answered inside
+the process, and killed by SIGKILL in its last shard with --rows rows settled. Then, for each round, on a copy of that
+run: the time from the start of `personastream run --resume` to the first request that arrives at a real HTTP server
+(`personastream simulate`). Files are in the page cache. The last line is one JSON object; times are seconds.
 """
 
 import argparse
+import json
+import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 from bench import processes
-from bench.configuration import INSTANT, http, write_config
+from bench.configuration import INSTANT, write_config
 from bench.machine import report, say, spread
 from bench.personas import write_shard
-from bench.processes import SERVER_CORE
-from personastream.launch.manifest import read_manifest
-from personastream.sinks.frames import Frames
+from bench.utilisation import simulator, stats
 
-FIRST_REQUEST_S_MAX = 3.0
+LAST_SHARD_SHARE = 0.5
+"""The kill comes when so much of the last shard is done."""
 IN_FLIGHT = 256
-POLL_S = 0.2
+FIRST_REQUEST_S_MAX = 3.0
+POLL_S = 0.02
 
 
-def build(folder: Path, rows: int, shards: int) -> Path:
-    """A killed run in `folder`, made now unless it is there; returns its configuration."""
-    config = folder / "build.toml"
-    if (folder / "built").exists():
-        return config
+def build(folder: Path, rows: int, shard_count: int) -> None:
+    """Make the input and the killed run in `folder`, unless they are there."""
+    done = folder / "built.json"
+    if done.exists():
+        return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    each = rows // (shards - 1)
-    paths = [write_shard(folder / f"rows-{n:05d}.jsonl.zst", n * each, (n + 1) * each) for n in range(shards)]
-    say(f"{shards} shards of {each:,} rows written")
-    write_config(config, paths, provider=INSTANT, in_flight=IN_FLIGHT, limits=False)
-    command = processes.personastream("run", str(config), "--progress", "plain")
-    process = processes.start(command, core=None, stdout=subprocess.DEVNULL)
-    while process.poll() is None and settled(folder / "run")[1] < rows:
-        time.sleep(POLL_S * 10)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    (folder / "built").touch()
-    return config
+    per_shard = -int(-rows // (shard_count - 1 + 0.9 * LAST_SHARD_SHARE))
+    stems = [f"personas-{number:05d}" for number in range(shard_count)]
+    for number, stem in enumerate(stems):
+        write_shard(folder / f"{stem}.jsonl.zst", number * per_shard, (number + 1) * per_shard)
+        say(f"wrote {stem}")
+    shards = [folder / f"{stem}.jsonl.zst" for stem in stems]
+    config = write_config(folder / "run.toml", shards, provider=INSTANT, in_flight=IN_FLIGHT, limits=False)
+    client = processes.start(
+        processes.personastream("run", str(config), "--progress", "none"), core=None, stdout=subprocess.DEVNULL
+    )
+    last, before = (folder / "run/data" / f"{stem}-00000.jsonl.zst" for stem in (stems[-1], stems[-2]))
+    while not before.exists() or size_bytes(last.with_suffix(".zst.part")) < LAST_SHARD_SHARE * size_bytes(before):
+        if client.poll() is not None:
+            raise SystemExit(f"the run ended with {client.returncode} before it could be killed")
+        time.sleep(POLL_S)
+    client.kill()
+    client.wait()
+    settled = rows_settled(folder / "run")
+    if settled < rows:
+        raise SystemExit(f"only {settled} rows were settled when the run was killed")
+    done.write_text(json.dumps({"settled": settled, "rows": per_shard * shard_count, "shards": shard_count}))
+    say(f"killed the run with {settled} rows settled")
 
 
-def settled(run: Path) -> tuple[int, int]:
-    """(finished shards, settled rows) of a run, read from its output."""
-    manifest = read_manifest(run) if run.exists() else None
-    if manifest is None:
-        return 0, 0
-    sink = Frames(path=str(run))
-    sink.attach(manifest.run_id, [shard.stem for shard in manifest.shards])
-    try:
-        states = sink.recover(repair=False)
-    except Exception:  # a part was renamed while it was looked at
-        return 0, 0
-    return sum(state.rows is not None for state in states), sum(state.counts.settled for state in states)
+def size_bytes(path: Path) -> int:
+    """A file's size, 0 if it is missing."""
+    return path.stat().st_size if path.exists() else 0
 
 
-def first_request_s(folder: Path) -> float:
-    """Seconds from starting `run --resume` on a copy of the run to the arrival of its first request."""
-    simulate = processes.personastream("simulate", "--port", "0")
-    server = processes.start(simulate, core=SERVER_CORE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        base_url = server.stdout.readline().strip() if server.stdout else ""
-        with tempfile.TemporaryDirectory(prefix="resume-", dir=folder) as copy:
-            shutil.copytree(folder / "run", Path(copy, "run"))
-            paths = sorted(folder.glob("rows-*.jsonl.zst"))
-            config = write_config(
-                Path(copy, "resume.toml"),
-                paths,
-                provider=http(base_url),
-                in_flight=IN_FLIGHT,
-                limits=False,
-            )
-            return _time_to_first(config, base_url)
-    finally:
-        server.terminate()
-        server.wait()
+def rows_settled(run: Path) -> int:
+    """How many rows of a run have met an end."""
+    status = json.loads(processes.run(processes.personastream("status", str(run), "--json")).stdout)
+    return int(status["rows"]["settled"])
 
 
-def _time_to_first(config: Path, base_url: str) -> float:
-    command = processes.personastream("run", str(config), "--resume", "--progress", "none", "--max-rows", "1000")
-    started_s = time.monotonic()
-    client = processes.start(command, core=0, stdout=subprocess.DEVNULL)
-    if client.wait() not in (0, 75):
-        raise SystemExit("the resumed run failed; its messages stand above")
-    return processes.stats(base_url)["first_arrival_s"] - started_s
+def first_request_s(folder: Path) -> tuple[float, float]:
+    """(seconds, CPU seconds) from the start of a resume on a copy of the run to its first request."""
+    copy = folder / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder / "run", copy)
+    with simulator() as base_url:
+        settings = [f"sink.path={json.dumps(str(copy))}", f"provider.base_url={json.dumps(base_url)}"]
+        words = [word for setting in settings for word in ("--set", setting)]
+        command = processes.personastream("run", str(folder / "run.toml"), "--resume", "--progress", "none", *words)
+        started_s = time.monotonic()
+        client = processes.start(command, core=None, stdout=subprocess.DEVNULL)
+        while not stats(base_url)["arrivals"]:
+            if client.poll() is not None:
+                raise SystemExit(f"the resume ended with {client.returncode} and sent nothing")
+            time.sleep(POLL_S)
+        cpu_s = cpu_seconds(client.pid)
+        client.send_signal(signal.SIGKILL)
+        client.wait()
+        arrived_s: float = stats(base_url)["first_arrival_s"]  # on the same clock: CLOCK_MONOTONIC
+    return arrived_s - started_s, cpu_s
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system CPU seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
-    """Measure and print the figures."""
+    """Build what is missing, measure some rounds, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--shards", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir(), "personastream-bench-resume"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dir", type=Path)
     options = parser.parse_args()
-    folder = options.dir / f"{options.rows}-{options.shards}"
+    folder = options.dir or Path("/tmp", f"bench-resume-{options.rows}")
     build(folder, options.rows, options.shards)
-    finished, rows = settled(folder / "run")
-    say(f"{rows:,} rows settled, {finished} of {options.shards} shards finished")
-    times = [first_request_s(folder) for _ in range(options.rounds)]
-    figures = {
-        "first_request_s": spread(times, 2),
-        "settled_rows": rows,
-        "shards": options.shards,
-        "targets": {"first_request_s_max": FIRST_REQUEST_S_MAX},
-    }
-    report("resume", figures)
+    rounds = []
+    for number in range(options.rounds):
+        rounds.append(first_request_s(folder))
+        say(f"round {number}: first request after {rounds[-1][0]:.2f} s, {rounds[-1][1]:.2f} s of CPU")
+    shutil.rmtree(folder / "copy")
+    report(
+        "resume",
+        {
+            "first_request_s": spread([wall_s for wall_s, _ in rounds], 3),
+            "cpu_s": spread([cpu_s for _, cpu_s in rounds], 3),
+            "run": json.loads((folder / "built.json").read_text()),
+            "targets": {"first_request_s_max": FIRST_REQUEST_S_MAX},
+        },
+    )
 
 
 if __name__ == "__main__":

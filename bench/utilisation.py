@@ -1,94 +1,124 @@
-"""Whether thousands of requests in flight keep a slow server busy, measured at the server.
+"""How busy the engine keeps a slow server: many requests in flight against one that takes a second for each.
 
-    python -m bench.utilisation [--in-flight 2000] [--rounds 3] [--seconds 20]
+    python -m bench.utilisation [--in-flight 2000] [--rows 40000] [--rounds 3]
 
-A simulated server with lognormal latency of mean 1 s and sigma 0.3. Utilisation is arrivals a second times the mean
-latency, divided by the requests allowed in flight, from 2.5 s after the first arrival until 97 % of the requests have
-arrived (polled every 0.2 s). 1 is what Little's law allows. The last line is one JSON object.
+`personastream run` asks `personastream simulate` (lognormal latency, mean 1 s, sigma 0.3), which counts arrivals.
+Utilisation is arrivals per second times mean latency divided by the limit on requests in flight: 1 is the rate that
+nothing can exceed. It is taken at the server, from 2.5 s after the first request until 97 % of all have arrived, so
+neither start nor end counts. Client on core 0, server on core 1. The last line is one JSON object.
 """
 
 import argparse
+import json
 import subprocess
 import tempfile
 import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import processes
 from bench.configuration import http, write_config
 from bench.machine import report, say, spread
 from bench.personas import write_shard
-from bench.processes import SERVER_CORE
+from bench.processes import CLIENT_CORE, SERVER_CORE
 
 LATENCY_S = 1.0
 SIGMA = 0.3
-WARM_UP_S = 2.5
+SETTLED_AFTER_S = 2.5
 ARRIVED_SHARE = 0.97
-POLL_S = 0.2
+SAMPLE_S = 0.2
 UTILISATION_MIN = 0.97
 
 
-def one_run(shard: Path, rows: int, in_flight: int) -> tuple[float, float]:
-    """(utilisation in the steady window, most requests seen in flight)."""
-    simulate = processes.personastream(
-        *("simulate", "--port", "0", "--latency", str(LATENCY_S), "--latency-sigma", str(SIGMA))
-    )
-    server = processes.start(simulate, core=SERVER_CORE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        base_url = server.stdout.readline().strip() if server.stdout else ""
-        with tempfile.TemporaryDirectory(prefix="bench-utilisation-") as folder:
-            config = write_config(Path(folder, "run.toml"), [shard], provider=http(base_url), in_flight=in_flight)
-            command = processes.personastream("run", str(config), "--progress", "none")
-            client = processes.start(command, core=0, stdout=subprocess.DEVNULL)
-            seen = _poll(base_url, client)
-            if client.wait() != 0:
-                raise SystemExit("the run failed; its messages stand above")
-    finally:
-        server.terminate()
-        server.wait()
-    return _utilisation(seen, rows, in_flight), max(stats["in_flight_max"] for stats in seen)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at the server: when (its clock, seconds), requests so far, requests in flight."""
+
+    at_s: float
+    arrivals: int
+    in_flight: int
 
 
-def _poll(base_url: str, client: "subprocess.Popen[str]") -> list[dict[str, float]]:
-    seen = []
+@contextmanager
+def simulator(*options: str, core: int = SERVER_CORE) -> Iterator[str]:
+    """Run `personastream simulate` on a free port and yield its base URL."""
+    command = processes.personastream("simulate", "--port", "0", *options)
+    with processes.start(command, core=core, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def stats(base_url: str) -> Mapping[str, Any]:
+    """The simulator's counters."""
+    with urllib.request.urlopen(base_url.removesuffix("/v1") + "/stats", timeout=30) as response:
+        found: Mapping[str, Any] = json.load(response)
+        return found
+
+
+def watch(base_url: str, client: subprocess.Popen[str]) -> tuple[list[Seen], Mapping[str, Any]]:
+    """Look at the server until the client has ended; all looks, and the counters at the end."""
+    looks = []
     while client.poll() is None:
-        seen.append(processes.stats(base_url))
-        time.sleep(POLL_S)
-    return seen
+        seen = stats(base_url)
+        if seen["arrivals"]:
+            looks.append(Seen(seen["now_s"], seen["arrivals"], seen["in_flight"]))
+        time.sleep(SAMPLE_S)
+    return looks, stats(base_url)
 
 
-def _utilisation(seen: list[dict[str, float]], rows: int, in_flight: int) -> float:
-    started = [stats for stats in seen if stats["arrivals"]]
-    first_s = started[0]["first_arrival_s"]
-    window = [s for s in started if s["now_s"] >= first_s + WARM_UP_S and s["arrivals"] <= ARRIVED_SHARE * rows]
-    begin, end = window[0], window[-1]
-    rate = (end["arrivals"] - begin["arrivals"]) / (end["now_s"] - begin["now_s"])
-    return rate * LATENCY_S / in_flight
+def utilisation(looks: list[Seen], first_arrival_s: float, rows: int, in_flight: int) -> dict[str, float]:
+    """What the steady window shows."""
+    window = [
+        seen
+        for seen in looks
+        if seen.at_s >= first_arrival_s + SETTLED_AFTER_S and seen.arrivals <= ARRIVED_SHARE * rows
+    ]
+    if len(window) < 10:
+        raise SystemExit("the steady window is too short: more --rows are needed")
+    rate = (window[-1].arrivals - window[0].arrivals) / (window[-1].at_s - window[0].at_s)
+    return {
+        "utilisation": rate * LATENCY_S / in_flight,
+        "in_flight_share": sum(seen.in_flight for seen in window) / len(window) / in_flight,
+        "window_s": window[-1].at_s - window[0].at_s,
+        "requests_per_s": rate,
+    }
+
+
+def one_round(shard: Path, rows: int, in_flight: int) -> dict[str, float]:
+    """One run from start to end against a fresh server."""
+    latency = ("--latency", str(LATENCY_S), "--latency-sigma", str(SIGMA), "--output-tokens", "60")
+    with tempfile.TemporaryDirectory(prefix="bench-utilisation-") as folder, simulator(*latency) as base_url:
+        config = write_config(Path(folder, "run.toml"), [shard], provider=http(base_url), in_flight=in_flight)
+        command = processes.personastream("run", str(config), "--progress", "none")
+        client = processes.start(command, core=CLIENT_CORE, stdout=subprocess.DEVNULL)
+        looks, end = watch(base_url, client)
+        if client.returncode or end["arrivals"] != rows:
+            raise SystemExit(f"the run ended with {client.returncode} after {end['arrivals']} of {rows} requests")
+        return utilisation(looks, end["first_arrival_s"], rows, in_flight) | {"most_in_flight": end["in_flight_max"]}
 
 
 def main() -> None:
-    """Measure and print the figures."""
+    """Measure some rounds and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--in-flight", type=int, default=2000)
+    parser.add_argument("--in-flight", type=int, default=2_000)
+    parser.add_argument("--rows", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=20, help="length of a run at the ideal rate")
     options = parser.parse_args()
-    rows = options.in_flight * options.seconds
-    utilisation, most = [], []
+    rounds = []
     with tempfile.TemporaryDirectory(prefix="bench-utilisation-") as folder:
-        shard = write_shard(Path(folder, "rows.jsonl.zst"), 0, rows)
+        shard = write_shard(Path(folder, "rows.jsonl.zst"), 0, options.rows)
         for number in range(options.rounds):
-            share, seen = one_run(shard, rows, options.in_flight)
-            utilisation.append(share)
-            most.append(seen)
-            say(f"round {number}: {share:.3f} of the ideal rate, {seen} in flight at most")
-    figures = {
-        "utilisation": spread(utilisation, 3),
-        "in_flight_seen": max(most),
-        "in_flight": options.in_flight,
-        "rows": rows,
-        "targets": {"utilisation_min": UTILISATION_MIN},
-    }
-    report("utilisation", figures)
+            rounds.append(one_round(shard, options.rows, options.in_flight))
+            say(f"round {number}: " + ", ".join(f"{name} {value:.3f}" for name, value in rounds[-1].items()))
+    figures = {name: spread([one[name] for one in rounds], 4) for name in rounds[0]}
+    report("utilisation", {**figures, "in_flight": options.in_flight, "targets": {"utilisation_min": UTILISATION_MIN}})
 
 
 if __name__ == "__main__":

@@ -107,6 +107,8 @@ def _section(path: Path, name: str, table: object, default_type: str) -> Section
 
 def _set(document: dict[str, Any], setting: str) -> None:
     """Apply `section.key=value`; the value is read as TOML, or as text if it is none."""
+    if not setting.isascii() and any("\ud800" <= character <= "\udfff" for character in setting):
+        raise ConfigError(f"--set {setting!r}: is not UTF-8")
     place, equals, text = setting.partition("=")
     *tables, key = place.strip().split(".")
     if not equals or not tables:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Finished, personastream, type_in
+from tests.support.held_server import Answer, Asked, held_server, math_problem
 from tests.support.outputs import read_records
 from tests.support.simulated import Simulated, simulated
 from tests.support.workspace import persona_lines, write_config, write_shard
@@ -166,3 +167,19 @@ def test_a_model_that_refuses_makes_dead_letters_that_say_so(config: Path) -> No
     letter = read_records(config.parent / "run" / "dead")[0]
     assert letter["reason"] == "refused"
     assert "content_filter" in letter["response"]
+
+
+@pytest.mark.slow
+def test_a_row_that_breaks_the_server_every_time_is_dead_even_if_nothing_else_is_left(tmp_path: Path) -> None:
+    def breaks(asked: Asked) -> Answer:
+        return Answer(500, b"out of cheese") if b"dragon" in asked.body else math_problem(asked)
+
+    write_shard(tmp_path / "in" / "a.jsonl", [b'{"persona": "a dragon"}'])
+    with held_server(breaks, held=False) as server:
+        config = write_config(tmp_path / "job.toml", server.base_url, limits={"attempts_max": 3, "outage_s_max": 30})
+        done = personastream("run", config)
+    assert done.code == 0, done.err
+    assert "1  retries_exhausted" in done.err
+    letter = read_records(tmp_path / "run" / "dead")[0]
+    assert letter["text"] == "a dragon"
+    assert "out of cheese" in letter["detail"]

@@ -1,26 +1,14 @@
 """Streams that break: a pipe whose reader leaves, a stream that is closed, a device that is full."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import COMMAND, environment, finish, personastream, started
+from tests.support.command import finish, personastream, shell, started
 from tests.support.outputs import read_records
 
 pytestmark = pytest.mark.slow
-
-
-def shell(line: str, folder: Path) -> tuple[int, str]:
-    """Exit code and stderr of a bash line in which $P is the program; a pipe has the code of its first process."""
-    env = environment({"P": COMMAND})
-    done = subprocess.run(
-        ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"], cwd=folder, env=env, capture_output=True, text=True
-    )
-    assert "Traceback" not in done.stderr
-    assert "Exception ignored" not in done.stderr
-    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("verb", ["check job.toml", "check job.toml --json", "run --help", "--help"])

@@ -101,7 +101,7 @@ def test_what_failed_in_an_outage_is_not_held_against_the_row_afterwards() -> No
     assert caught.value.reason == "retries_exhausted"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(passing_faults, chances, st.floats(0, 10)), max_size=60))
 def test_an_endpoint_that_answers_nobody_never_kills_a_row(faults: list[tuple[AttemptError, float, float]]) -> None:
     server, trial, now_s = endpoint(RetryPolicy(outage_s_max=math.inf)), Trial(), 1.0
@@ -112,7 +112,7 @@ def test_an_endpoint_that_answers_nobody_never_kills_a_row(faults: list[tuple[At
         trial = wait.trial
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(endpoint_faults, chances, st.booleans()), max_size=60))
 def test_throttling_never_kills_a_row_and_counts_no_attempt(faults: list[tuple[AttemptError, float, bool]]) -> None:
     server = endpoint(RetryPolicy(attempts_max=1))
@@ -128,7 +128,7 @@ def check_wait(wait: Wait, policy: RetryPolicy) -> None:
     assert 0.0 <= wait.seconds <= max(policy.backoff_s_max, RETRY_AFTER_S_MAX + policy.backoff_s)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 10_000), chances, st.floats(0, 60), st.floats(0, 600))
 def test_waits_stay_within_their_bounds(faults: int, chance: float, backoff_s: float, backoff_s_max: float) -> None:
     policy = RetryPolicy(backoff_s=backoff_s, backoff_s_max=backoff_s_max, attempts_max=100)

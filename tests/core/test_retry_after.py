@@ -68,7 +68,7 @@ def test_a_date_is_measured_by_the_servers_own_clock_or_not_at_all() -> None:
     assert retry_after_s({"date": NOW}) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.one_of(
         st.text(max_size=60),

@@ -67,8 +67,50 @@ def test_amounts_of_any_size_are_held_to_the_limit(limit: float, share: float) -
     assert total >= 0.97 * limit * minutes - 2 * amount
 
 
+REQUEST = Request("", "persona " * 50, {})
+
+
+async def _crowd(limit: ProviderLimit, minutes: float, used: int = 0, workers: int = 20, idle_s: float = 0.0) -> Log:
+    """(time, tokens) of what many get through who all ask as a run does: a turn at once if there is one.
+
+    After a first request they may be idle for a while.
+    """
+    admitted: Log = []
+    if idle_s:
+        await limit.acquire(REQUEST)
+        await asyncio.sleep(idle_s)
+
+    async def work() -> None:
+        while True:
+            reserved = limit.take(REQUEST)
+            if reserved is None:
+                reserved = await limit.acquire(REQUEST)
+            if (at_s := await _now()) > 60 * minutes:
+                return
+            admitted.append((at_s, used))
+            await asyncio.sleep(0)
+            limit.settle(reserved, used)
+
+    await asyncio.gather(*(work() for _ in range(workers)))
+    return admitted
+
+
+@pytest.mark.parametrize("limit", [10, 100, 6000, 60_000])
+def test_a_crowd_is_held_to_the_limit_and_reaches_it(limit: int) -> None:
+    minutes = max(1.2, 30 / limit)
+    log = run_virtually(_crowd(ProviderLimit(limit, 0), minutes))
+    assert most_in_a_minute([(at_s, 1.0) for at_s, _ in log]) <= limit
+    assert len(log) >= 0.97 * limit * minutes - 1 - limit / 60  # nothing passes in the first second
+
+
+@pytest.mark.parametrize("limit", [10, 6000, 60_000])
+def test_a_pause_earns_no_more_than_the_limit_of_the_minute_that_follows(limit: int) -> None:
+    log = run_virtually(_crowd(ProviderLimit(limit, 0), 1.6, idle_s=30))
+    assert most_in_a_minute([(at_s, 1.0) for at_s, _ in log]) <= limit
+
+
 def test_nothing_passes_at_once_at_the_start() -> None:
-    log = run_virtually(_greedy(6000, 0.05))
+    log = run_virtually(_crowd(ProviderLimit(6000, 0), 0.05))
     assert len(log) <= 6000 / 60 * 3 + 1
 
 
@@ -86,20 +128,11 @@ def test_who_comes_first_is_served_first_however_much_they_want() -> None:
     assert run_virtually(main()) == ["a", "b", "c", "d", "e"]
 
 
-async def _spend(limit: ProviderLimit, used: int, minutes: float) -> Log:
-    spent = list[tuple[float, float]]()
-    while (await _now()) < 60 * minutes:
-        reserved = await limit.acquire(Request("", "persona " * 50, {}))
-        spent.append((await _now(), used))
-        limit.settle(reserved, used)
-    return spent
-
-
 @pytest.mark.parametrize("used", [50, 300, 1500])
 def test_tokens_are_held_to_the_limit_whatever_the_guesses_were(used: int) -> None:
     minutes, limit = 10, 20_000
-    spent = sum(amount for _, amount in run_virtually(_spend(ProviderLimit(0, limit), used, minutes)))
-    assert 0.97 * limit * minutes - used <= spent <= limit * minutes * 1.01 + used
+    spent = sum(amount for _, amount in run_virtually(_crowd(ProviderLimit(0, limit), minutes, used)))
+    assert 0.97 * limit * minutes - 2 * used <= spent <= limit * minutes * 1.01 + used
 
 
 def test_what_was_used_too_much_is_owed() -> None:
@@ -141,11 +174,7 @@ def test_a_failed_request_gives_its_tokens_back() -> None:
 
 
 def test_both_ceilings_hold_together() -> None:
-    async def main() -> Log:
-        limit = ProviderLimit(60, 1200)
-        return await _spend(limit, 300, 10)
-
-    spent = run_virtually(main())
+    spent = run_virtually(_crowd(ProviderLimit(60, 1200), 10, used=300))
     assert len(spent) <= 1200 / 300 * 10 * 1.01 + 1
 
 

@@ -25,9 +25,6 @@ from tests.simulation.oracle import Violation
 from tests.support.simulated_content import Medium
 from tests.support.simulated_disk import SimulatedDisk, SimulatedFile
 
-_recover = Frames.recover
-
-
 Replaced = tuple[Any, str, Any]
 """An attribute: its owner, its name, and what stands in its place."""
 
@@ -65,6 +62,9 @@ class Mutant:
 
 def _nothing(*_: Any, **__: Any) -> None:
     pass
+
+
+_recover = Frames.recover
 
 
 def _at_start(target: Any, name: str, replacement: Any) -> Replaced:

@@ -1,6 +1,6 @@
 """Knows what must be on the disk, from what the sink has promised so far, and says where the disk disagrees.
 
-It reads files with zstandard and nothing of the log's own code; only the final verdict also asks `sinks/verify`.
+It reads files with zstandard and nothing of the log's own code; besides, it asks `sinks/verify`, which must agree.
 """
 
 import io

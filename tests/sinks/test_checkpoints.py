@@ -126,7 +126,7 @@ def test_a_directory_in_the_place_of_a_checkpoint_is_not_used(tmp_path: Path) ->
     assert load(tmp_path)[0] == Position(0, 100)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 60)), max_size=12))
 def test_a_usable_checkpoint_stays_for_as_long_as_there_is_one(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int]]

@@ -64,6 +64,16 @@ def type_in(line: str) -> Finished:
     return personastream(*command[1:])
 
 
+def shell(line: str, folder: Path) -> tuple[int, str]:
+    """Exit code and stderr of a bash line in which $P is the program; a pipe has the code of its first process."""
+    env = environment({"P": COMMAND})
+    done = subprocess.run(["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"], cwd=folder, env=env, capture_output=True)
+    words = _text(done.stderr)
+    assert "Traceback" not in words
+    assert "Exception ignored" not in words
+    return done.returncode, words
+
+
 def finish(process: "subprocess.Popen[bytes]", timeout_s: float = TIMEOUT_S) -> Finished:
     """Wait for the end of a process, and look for a traceback in what it wrote."""
     try:

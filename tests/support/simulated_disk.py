@@ -1,8 +1,8 @@
 """A disk in memory that loses power, runs full and fails to write, all from one seed and at any chosen operation.
 
 It stands in for `OsDisk`. Names become durable when their directory is synced; before that, a power loss keeps any
-of the latest creations and renames, in order. A killed process leaves everything as it was. How bytes survive is said
-in `simulated_content`.
+of the latest creations and renames, in order; a directory whose sync fails keeps its changes waiting. A killed process
+leaves everything as it was. How bytes survive is said in `simulated_content`.
 """
 
 from collections.abc import Callable, Iterator

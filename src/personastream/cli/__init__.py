@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import NoReturn
 
 import click
@@ -61,6 +62,9 @@ def main() -> NoReturn:
     """Entry point of the `personastream` command. Exit codes are those of `ExitCode`."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - closed by whoever started us, open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a persona may hold what the terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     code = _call()
     for number in (signal.SIGINT, signal.SIGTERM):  # it is over: one signal more must not change the exit code
         signal.signal(number, signal.SIG_IGN)

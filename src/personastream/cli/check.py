@@ -1,17 +1,19 @@
 """`personastream check`."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
-import orjson
 
 from personastream.build import Parts, build, effective
+from personastream.cli.words import json_text
 from personastream.config import Config, load
 from personastream.launch import estimate as estimates
 from personastream.launch.estimate import Estimate, estimate
 from personastream.observe.rates import duration
+from personastream.observe.snapshot import printable
 from personastream.records import Shard
 
 
@@ -30,7 +32,7 @@ def command(config: str, settings: tuple[str, ...], as_json: bool) -> int:
     sections = _sections(loaded, parts)
     if as_json:
         document = {"config": sections, "shards": [asdict(shard) for shard in shards], "estimate": asdict(guess)}
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        click.echo(json_text(document))
         return 0
     for name, values in sections.items():
         click.echo(f"[{name}]")
@@ -69,7 +71,7 @@ def _estimate_lines(parts: Parts, guess: Estimate) -> list[str]:
     cost = "set [provider] input_price and output_price" if guess.cost is None else f"{guess.cost:,.2f}"
     return [
         "first prompt:",
-        *(f"  | {line}" for line in guess.first_prompt.splitlines()),
+        *(f"  | {printable(line)}" for line in guess.first_prompt.splitlines()),
         "",
         f"rows      {guess.rows:>12,}  about, of which {guess.kept_share:.0%} kept (by the first rows)",
         f"requests  {guess.requests:>12,}",
@@ -84,4 +86,4 @@ def _estimate_lines(parts: Parts, guess: Estimate) -> list[str]:
 def _toml(value: object) -> str:
     if value is None:
         return "# not set"
-    return orjson.dumps(value).decode()
+    return json.dumps(value, ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -124,7 +125,7 @@ def _show(outcome: Outcome, directory: Path) -> None:
     for name, base_url, model in SERVERS:
         click.echo(f"  {name:<10} --set provider.base_url={base_url}  provider.model: {model}")
     click.echo(
-        f"\n  {program()} run {directory / 'demo.toml'} --set provider.base_url=… --set provider.model=… "
+        f"\n  {shlex.join(program())} run {directory / 'demo.toml'} --set provider.base_url=… --set provider.model=… "
         "--set sink.path=mine"
     )
 
@@ -148,4 +149,8 @@ def _verified(run: Path) -> str:
     for shard in manifest.shards:
         verifier.shard(shard.stem)
     problems = verifier.finish().problems
-    return f"{len(problems)} problems: `{program()} verify {run}`" if problems else "every checksum and every row"
+    return (
+        f"{len(problems)} problems: `{shlex.join(program())} verify {run}`"
+        if problems
+        else "every checksum and every row"
+    )

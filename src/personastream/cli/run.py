@@ -47,7 +47,7 @@ def command(config: str, resume: bool, settings: tuple[str, ...], max_rows: int 
     78 wrong configuration.
     """
     loaded = load(config, settings)
-    again = [program(), "run", config, "--resume", *(word for one in settings for word in ("--set", one))]
+    again = [*program(), "run", config, "--resume", *(word for one in settings for word in ("--set", one))]
     progress: Progress = Display(style, Path(build(loaded).sink.path))
     outcome = run_config(loaded, resume=resume, progress=progress, rows_max=max_rows, command=shlex.join(again))
     if style != "none":

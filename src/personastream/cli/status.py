@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
-from personastream.cli.words import counts_lines, usage_line
+from personastream.cli.words import counts_lines, json_text, usage_line
 from personastream.core.outcomes import Counts, Usage
 from personastream.errors import BadInput
 from personastream.launch.manifest import Manifest, read_manifest
@@ -34,7 +33,7 @@ def command(run: str, as_json: bool) -> int:
     states = sink.recover(repair=False)
     document = _document(directory, manifest, states)
     if as_json:
-        click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        click.echo(json_text(document))
     else:
         for line in _lines(document, states):
             click.echo(line)

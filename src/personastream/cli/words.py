@@ -1,5 +1,6 @@
 """Sentences that several verbs print."""
 
+import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -9,9 +10,16 @@ from personastream.launch.inline import Outcome
 from personastream.observe.rates import duration
 
 
-def program() -> str:
-    """How to call this program from the shell as it is now."""
-    return "personastream" if shutil.which("personastream") else sys.argv[0]
+def program() -> list[str]:
+    """How to call this program from the shell as it is now, in words."""
+    if shutil.which("personastream"):
+        return ["personastream"]
+    return [sys.executable, "-m", "personastream"] if sys.argv[0].endswith("__main__.py") else [sys.argv[0]]
+
+
+def json_text(document: object) -> str:
+    """A document as indented JSON; what is not UTF-8 in names of files becomes `?`."""
+    return json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def counts_lines(counts: Counts) -> list[str]:

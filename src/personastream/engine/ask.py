@@ -13,7 +13,6 @@ from personastream.errors import AttemptError
 from personastream.ports import Limit, Provider
 from personastream.records import Completion, Request
 
-
 PROBE = Request("", "Say yes.", {"max_tokens": 1})
 """A request that any healthy endpoint answers, and hardly costs anything."""
 

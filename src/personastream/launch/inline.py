@@ -1,6 +1,7 @@
 """One run in this process: from a configuration to an exit code."""
 
 import dataclasses
+import gc
 import resource
 import signal
 import time
@@ -32,6 +33,9 @@ from personastream.sinks.checkpoints import CheckpointFiles
 
 FILES_BESIDES = 256
 """Open files besides connections: shards, parts, libraries."""
+COLLECT_AFTER_OBJECTS = 10_000
+"""New objects between two rounds of the garbage collector. Every round walks what belongs to the rows in flight: at
+Python's 700 that took 13 % of the time with 256 of them, and found nothing, for rows leave no cycles behind."""
 
 
 class Progress(Protocol):
@@ -61,6 +65,7 @@ def run_config(
     """Run a configuration to its end or to a stop. Raises `RunError`."""
     parts = build(config)
     _raise_file_limit(parts.provider.in_flight_max)
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
     directory = Path(parts.sink.path)
     state = directory / "state"
     if getattr(parts.source, "index_dir", "") is None:

@@ -58,7 +58,8 @@ def read_manifest(directory: Path) -> Manifest | None:
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Write it durably: whole, or not at all. Raises `CannotCreate`."""
-    document = {"format": FORMAT, **asdict(manifest)}
+    document = {"format": FORMAT, **asdict(manifest), "config": _utf8(manifest.config)}
+    document["shards"] = [{**asdict(shard), "path": _utf8(shard.path)} for shard in manifest.shards]
     path = directory / NAME
     temporary = path.with_suffix(".tmp")
     try:
@@ -98,6 +99,11 @@ def check_unchanged(kept: Manifest, identity: Mapping[str, Any], shards: Sequenc
             f"the run in {directory} was started with something else:\n  " + "\n  ".join(changes),
             hint="Restore what was, or give the new settings a run of their own: another [sink] path.",
         )
+
+
+def _utf8(path: str) -> str:
+    """A path to be read by people; one that is not UTF-8 is shown with escapes."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _show(value: object) -> str:

@@ -1,0 +1,173 @@
+"""Runs the benchmarks and writes `bench/RESULTS.md`.
+
+    python -m bench.run_all [--quick] [NAME …]
+
+The JSON object of each goes to `bench/results/NAME.json`, and the table is made from what is there, so one of them
+may be run again alone. `--quick` uses sizes that show whether everything works and say little of speed; its figures
+go to a table of their own, `bench/results/QUICK.md`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import processes
+from bench.machine import say
+
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: what was measured, the target, and what came out."""
+
+    what: str
+    target: str
+    measured: str
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A module of this folder, its options for a quick look, and how to read its result."""
+
+    name: str
+    quick: str
+    rows: Callable[[Mapping[str, Any]], list[Row]]
+
+
+def shown(spread: Mapping[str, Any], unit: str = "") -> str:
+    """`median [min–max]`."""
+    return f"{spread['median']:g}{unit} [{spread['min']:g}–{spread['max']:g}]"
+
+
+def engine_rows(result: Mapping[str, Any]) -> list[Row]:
+    """Ratios and costs at each number of requests in flight."""
+    rows = []
+    for many, found in result["in_flight"].items():
+        for name, ratio in found["to_floor"].items():
+            target = f"≤ {result['targets']['to_floor_max']} ×" if name == "engine" else "–"
+            rows.append(Row(f"{name}: CPU per row against the floor, {many} in flight", target, shown(ratio, " ×")))
+        if found["sdk_to_engine"]:
+            target = f"≥ {result['targets']['sdk_to_engine_min']:g} ×"
+            rows.append(
+                Row(f"AsyncOpenAI against the engine, {many} in flight", target, shown(found["sdk_to_engine"], " ×"))
+            )
+        costs = ", ".join(f"{name} {shown(cost)}" for name, cost in found["cpu_us_per_row"].items())
+        rows.append(Row(f"CPU µs per row, {many} in flight", "–", costs))
+    return rows
+
+
+def utilisation_rows(result: Mapping[str, Any]) -> list[Row]:
+    """One line."""
+    what = f"share of the ideal rate, {result['in_flight']:,} in flight, 1 s latency"
+    return [Row(what, f"≥ {result['targets']['utilisation_min']}", shown(result["utilisation"]))]
+
+
+def memory_rows(result: Mapping[str, Any]) -> list[Row]:
+    """The peak of the long run, and the growth."""
+    sizes = list(result["peak_mb"]["dedup"])
+    peak, growth = result["targets"]["peak_mb_max"], result["targets"]["growth_mb_max"]
+    rows = [
+        Row(
+            f"peak memory, {int(size):,} rows, exact dedup",
+            f"≤ {peak:g} MB",
+            shown(result["peak_mb"]["dedup"][size], " MB"),
+        )
+        for size in sizes
+    ]
+    span = f"{int(sizes[0]):,} to {int(sizes[-1]):,} rows"
+    without, with_index = shown(result["growth_mb"]["no_dedup"], " MB"), shown(result["growth_mb"]["dedup"], " MB")
+    rows.append(Row(f"memory growth, {span}, without the dedup index", f"≤ {growth:g} MB", without))
+    rows.append(Row(f"memory growth, {span}, with it", "–", with_index))
+    return rows
+
+
+def resume_rows(result: Mapping[str, Any]) -> list[Row]:
+    """Time and CPU to the first request."""
+    after = f"after {result['run']['settled']:,} rows in {result['run']['shards']} shards"
+    most = result["targets"]["first_request_s_max"]
+    return [
+        Row(f"resume {after}: first request", f"≤ {most:g} s", shown(result["first_request_s"], " s")),
+        Row(f"resume {after}: CPU until then", "–", shown(result["cpu_s"], " s")),
+    ]
+
+
+def startup_rows(result: Mapping[str, Any]) -> list[Row]:
+    """Time and imports."""
+    heavy = ", ".join(result["heavy_imports"]) or "none"
+    return [
+        Row("`--help`: CPU", f"≤ {result['targets']['help_cpu_s_max']} s", shown(result["help_cpu_s"], " s")),
+        Row("`--help`: heavy libraries imported", "none", heavy),
+    ]
+
+
+BENCHMARKS = (
+    Benchmark("engine", "--rounds 1 --rows 2000 --near", engine_rows),
+    Benchmark("utilisation", "--rounds 1 --rows 3000 --in-flight 200", utilisation_rows),
+    Benchmark("memory", "--rows 1000 5000", memory_rows),
+    Benchmark("resume", "--rounds 1 --rows 60000 --shards 3", resume_rows),
+    Benchmark("startup", "--rounds 3", startup_rows),
+)
+
+
+def run(benchmark: Benchmark, folder: Path, options: str) -> None:
+    """Run one and keep its last line."""
+    command = processes.bench(benchmark.name, *options.split())
+    say(f"--- {' '.join(command[1:])}")
+    ended = subprocess.run(command, cwd=processes.ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if ended.returncode:
+        raise SystemExit(f"bench.{benchmark.name} ended with {ended.returncode}")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{benchmark.name}.json").write_text(ended.stdout.splitlines()[-1] + "\n")
+
+
+def table(folder: Path) -> str:
+    """The results in `folder`, as Markdown."""
+    lines = ["# Benchmark results", "", "Made by `make bench`. Figures are median [minimum–maximum]; how each is"]
+    lines += ["measured, the module says: `python -m bench.NAME --help`.", ""]
+    lines += ["| what | target | measured | command | date, load |", "|---|---|---|---|---|"]
+    machine: Mapping[str, Any] = {}
+    for benchmark in BENCHMARKS:
+        path = folder / f"{benchmark.name}.json"
+        if not path.exists():
+            continue
+        result = json.loads(path.read_bytes())
+        machine = result["machine"]
+        tail = f"`python -m bench.{benchmark.name}` | {result['date'][:10]}, {machine['load_1min']:g}"
+        lines += [f"| {row.what} | {row.target} | {row.measured} | {tail} |" for row in benchmark.rows(result)]
+    if machine:
+        packages = ", ".join(f"{name} {found}" for name, found in machine["packages"].items())
+        lines += [
+            "",
+            f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}, Python {machine['python']};",
+        ]
+        lines += [f"{packages}."]
+    return "\n".join(lines) + "\n"
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the benchmarks named, or all, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(one.name for one in BENCHMARKS))
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(words)
+    unknown = set(options.names) - {one.name for one in BENCHMARKS}
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    folder = RESULTS / "quick" if options.quick else RESULTS
+    for benchmark in BENCHMARKS:
+        if not options.names or benchmark.name in options.names:
+            run(benchmark, folder, benchmark.quick if options.quick else "")
+    target = RESULTS / "QUICK.md" if options.quick else FOLDER / "RESULTS.md"
+    target.write_text(table(folder))
+    sys.stdout.write(table(folder))
+
+
+if __name__ == "__main__":
+    main()
