@@ -19,12 +19,12 @@ types: .venv/dev
 	$(BIN)/mypy
 
 fast: .venv/dev
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n auto -m "not slow"
 
 test: .venv/dev .venv/readers
 	@command -v zstd >/dev/null || { apt-get update -q && apt-get install -y -q zstd; }
 	$(MAKE) lint types
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 demo: .venv/run
 	$(BIN)/personastream demo

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ FOLDERS = {
     "provider": "providers",
     "sink": "sinks",
 }
+OWN_HINT = "A module of your own must be on the Python path, or beside the configuration file."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,18 @@ def adapter_class(kind: str, name: str, where: str) -> type[Any]:
         module_name = f"personastream.{folder}.{name}"
     if not all(map(str.isidentifier, (*module_name.split("."), class_name))) or name.startswith("_"):
         raise ConfigError(f"{where} type = {name!r} is not a name", hint=nearest(name, known(kind)))
+    unknown = nearest(name, known(kind)) if ":" not in name else OWN_HINT
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
+        module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and not module_name.startswith(error.name):
             raise ConfigError(f"{where} type = {name!r} needs the package {error.name!r}, which is missing") from error
-        raise ConfigError(f"{where} type = {name!r} is unknown", hint=nearest(name, known(kind))) from error
-    except AttributeError as error:
-        raise ConfigError(f"{where} type = {name!r} is unknown", hint=nearest(name, known(kind))) from error
+        raise ConfigError(f"{where} type = {name!r} is unknown", hint=unknown) from error
+    except Exception as error:  # whatever is wrong in somebody else's module
+        raise ConfigError(f"{where} type = {name!r}: its module fails: {type(error).__name__}: {error}") from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        raise ConfigError(f"{where} type = {name!r} is unknown: its module has no {class_name}", hint=unknown)
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
         raise ConfigError(f"{where} type = {name!r} is not a dataclass", hint=nearest(name, known(kind)))
     if ":" not in name and not all("doc" in field.metadata for field in dataclasses.fields(found) if field.init):
@@ -116,6 +122,8 @@ def _holds_adapter(path: Path, name: str) -> bool:
 
 def _adapter(config: Config, section: Section) -> Any:
     kind = section.name.partition("[")[0]
+    if ":" in section.type and str(config.directory) not in sys.path:
+        sys.path.append(str(config.directory))  # so that a module may lie beside the configuration
     return _construct(config, section, adapter_class(kind, section.type, f"{config.path}: [{section.name}]"))
 
 
@@ -141,6 +149,8 @@ def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
     except ConfigError as error:
         message = error.message.removeprefix(f"[{section.name}] ")
         raise ConfigError(f"{config.path}: [{section.name}] {message}", hint=error.hint) from error
+    except Exception as error:  # a class of somebody else's
+        raise ConfigError(f"{config.path}: [{section.name}] {type(error).__name__}: {error}") from error
 
 
 def _checked(where: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any:

@@ -25,6 +25,7 @@ def status(run: Path) -> Any:
     return done.json()
 
 
+@pytest.mark.slow
 def test_check_shows_what_would_be_done_and_does_nothing(config: Path, simulator: Simulated) -> None:
     before, asked = fingerprint(config.parent), simulator.stats()["arrivals"]
     text = personastream("check", config, "--set", "provider.in_flight_max=5")
@@ -47,6 +48,7 @@ def test_check_shows_what_would_be_done_and_does_nothing(config: Path, simulator
     assert simulator.stats()["arrivals"] == asked
 
 
+@pytest.mark.slow
 def test_status_and_verify_of_a_finished_run(config: Path) -> None:
     run = config.parent / "run"
     assert personastream("run", config).code == 0

@@ -43,11 +43,13 @@ def test_a_run_is_done_once_and_says_where_everything_is(config: Path, simulator
     assert "= 30 delivered + 0 dropped + 0 dead" in resumed.err
 
 
+@pytest.mark.slow
 def test_resume_starts_a_run_where_there_is_none(config: Path) -> None:
     assert personastream("run", config, "--resume").code == 0
     assert len(read_records(config.parent / "run" / "data")) == 30
 
 
+@pytest.mark.slow
 def test_max_rows_leaves_work_and_what_to_type_finishes_it(config: Path) -> None:
     first = personastream("run", config, "--max-rows", "7", "--set", "provider.in_flight_max=3")
     assert first.code == 75
@@ -59,6 +61,7 @@ def test_max_rows_leaves_work_and_what_to_type_finishes_it(config: Path) -> None
     assert sorted(identities) == sorted(f"shard-{shard}:{row}" for shard in range(3) for row in range(10))
 
 
+@pytest.mark.slow
 def test_set_reaches_the_run_and_what_shapes_the_output_is_held_to(config: Path) -> None:
     assert personastream("run", config, "--set", "recipe.samples=2", "--max-rows", "1").code == 75
     assert [record["id"] for record in read_records(config.parent / "run" / "data", open_parts=True)] == [

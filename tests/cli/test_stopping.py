@@ -58,7 +58,7 @@ def send_and_see_taken(process: "Popen[bytes]", number: signal.Signals) -> None:
         waits = any(mask >> (number - 1) & 1 for mask in pending)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_first_signal_drains_and_resume_finishes(tmp_path: Path, server: HeldServer, number: signal.Signals) -> None:
     config = job(tmp_path, server)
     with under_way(config, server) as process:
@@ -151,6 +151,7 @@ def test_a_signal_before_anything_began_does_no_harm(
     assert finishes(config)
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path, server: HeldServer) -> None:
     config = job(tmp_path, server)
     with under_way(config, server) as process:

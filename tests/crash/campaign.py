@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from random import Random
 from statistics import median
 
 from tests.crash.jobs import VARIANTS, Variant, write_job
@@ -28,6 +29,7 @@ class Campaign:
     seed: int
     enough: Callable[[Sequence[Story]], bool]
     inputs: int = INPUTS
+    kills_max: int = 5
     variants: Sequence[Variant] = VARIANTS
     on_story: Callable[[Story], None] = lambda _: None
     stories: list[Story] = field(default_factory=list)
@@ -36,10 +38,13 @@ class Campaign:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, workers: int = WORKERS) -> None:
-        """Work until there is enough. Raises what a worker raises."""
-        with tempfile.TemporaryDirectory(prefix="personastream-crash-") as folder, ThreadPoolExecutor(workers) as pool:
-            for done in [pool.submit(self._work, Path(folder) / str(worker)) for worker in range(workers)]:
+        """Work until there is enough. Raises what a worker raises. The files of runs gone wrong are kept."""
+        folder = Path(tempfile.mkdtemp(prefix="personastream-crash-"))
+        with ThreadPoolExecutor(workers) as pool:
+            for done in [pool.submit(self._work, folder / str(worker)) for worker in range(workers)]:
                 done.result()
+        if not any(story.problems for story in self.stories):
+            shutil.rmtree(folder)
 
     def _work(self, folder: Path) -> None:
         with ExitStack() as stack:
@@ -62,7 +67,8 @@ class Campaign:
         if like is None:
             like = live_undisturbed(write_job(folder / "undisturbed", variant, server.base_url, inputs))
             self._undisturbed[variant, inputs] = like
-        return live_and_be_killed(config, variant, self.seed * 1_000_000 + number, like, server)
+        random = Random(self.seed * 1_000_000 + number)
+        return live_and_be_killed(config, variant, random, random.randint(1, self.kills_max), like, server)
 
 
 def figures(stories: Sequence[Story]) -> list[str]:
@@ -78,5 +84,5 @@ def figures(stories: Sequence[Story]) -> list[str]:
         f"at most {max(lost, default=0)}; allowed {LOST_PER_KILL_MAX}",
         *(f"hit       {number:>6,}  {state}" for state, number in hit.most_common()),
         f"wrong     {len(bad):>6,}  runs",
-        *(f"  {story.variant.name}, seed {story.seed}: {problem}" for story in bad for problem in story.problems),
+        *(f"  {story.variant.name}, {story.config}: {problem}" for story in bad for problem in story.problems),
     ]

@@ -56,7 +56,7 @@ class Story:
     """What happened to one run. `lost` is, of each kill, the requests that settled no row; `hit`, what it left."""
 
     variant: Variant
-    seed: int
+    config: Path
     lost: list[int] = field(default_factory=list)
     hit: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -78,10 +78,12 @@ def live_undisturbed(config: Path) -> Undisturbed:
     return Undisturbed(read_ends(config), start_s, _bytes_written(config))
 
 
-def live_and_be_killed(config: Path, variant: Variant, seed: int, like: Undisturbed, server: Simulated) -> Story:
-    """Kill a run one to five times, let it finish, and compare it with an undisturbed one."""
-    story, random = Story(variant, seed), Random(seed)
-    for _ in range(random.randint(1, 5)):
+def live_and_be_killed(
+    config: Path, variant: Variant, random: Random, kills_max: int, like: Undisturbed, server: Simulated
+) -> Story:
+    """Kill a run up to `kills_max` times, let it finish, and compare it with an undisturbed one."""
+    story = Story(variant, config)
+    for _ in range(kills_max):
         arrived, before = server.stats()["arrivals"], report(config).counts
         if not _killed(config, random, like):
             break

@@ -10,6 +10,7 @@ import anyio
 
 from personastream.core import ranges
 from personastream.core.retry import RetryPolicy
+from personastream.engine.ask import PROBE
 from personastream.errors import (
     AttemptError,
     BadInput,
@@ -188,7 +189,8 @@ class Simulation:
             if end == "rejected" and self.answers - answers_before >= stops_at:
                 return Unauthorized("no quota")
             fault = self._fault(request.user, asked)
-            self.answers += fault is None or isinstance(fault, Refused)
+            if request is not PROBE:
+                self.answers += fault is None or isinstance(fault, Refused)
             return fault
 
         self.sink.refusal = refusal

@@ -35,9 +35,9 @@ def command(config: str, settings: tuple[str, ...], as_json: bool) -> int:
         click.echo(json_text(document))
         return 0
     for name, values in sections.items():
-        click.echo(f"[{name}]")
+        click.echo("[[transform]]" if name.startswith("transform") else f"[{name}]")
         for key, value in values.items():
-            click.echo(f"{key} = {_toml(value)}")
+            click.echo(f"# {key} is not set" if value is None else f"{key} = {_toml(value)}")
         click.echo()
     for line in (*_graph(parts, shards), *_estimate_lines(parts, guess)):
         click.echo(line)
@@ -84,6 +84,4 @@ def _estimate_lines(parts: Parts, guess: Estimate) -> list[str]:
 
 
 def _toml(value: object) -> str:
-    if value is None:
-        return "# not set"
     return json.dumps(value, ensure_ascii=False)

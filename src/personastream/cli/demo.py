@@ -86,7 +86,12 @@ def command(out: str | None, template: str, latency: float, style: Style) -> int
         )
         click.echo(f"simulated model at {base_url}, configuration in {config}", err=True)
         outcome = run_config(load(str(config)), resume=True, progress=Display(style, directory / "run"))
-    _show(outcome, directory)
+    if outcome.summary.finished:
+        _show(outcome, directory)
+    else:
+        for line in summary_lines(outcome):
+            click.echo(line)
+        click.echo("Stopped before the end. What is there is whole; start the demo again for another.")
     return outcome.exit_code
 
 

@@ -54,6 +54,7 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
     """Carry the run as far as it goes; whatever is complete at the end is committed. Raises `RunError`."""
     states = await offload(graph.sink.recover)
     statistics.committed = sum((state.counts for state in states), Counts())
+    statistics.settled_before = statistics.committed.settled
     statistics.committed_usage = sum((state.usage for state in states), Usage())
     settle = Settle(graph.sink, graph.shards, states, graph.group, graph.dead_share_max, statistics, stop, offload)
     reading = Reading(

@@ -1,6 +1,6 @@
 """Settle: rows reach their end here. One task commits them in groups and alone writes the output and the ledgers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -111,7 +111,7 @@ class Settle:
     def dead(self, shard: int, row: DeadRow) -> None:
         """The row cannot be delivered; it becomes a dead letter."""
         pending, row = self._of(shard), _encodable(row)
-        line = self._dead_letter(shard, row)
+        line = _dead_letter(self._shards[shard].stem, row)
         pending.dead.setdefault(row.reason, []).append(row.number)
         pending.dead_lines.append(line)
         self._died += 1
@@ -238,7 +238,8 @@ class Settle:
             return
         if self._tried >= DEAD_ROWS_TRIED_MIN and self._died > self._dead_share_max * self._tried:
             error = TooManyDead(
-                f"{self._died} of {self._tried} rows ended in the dead letters",
+                f"{self._died} of {self._tried} rows ended in the dead letters, "
+                f"most of them as {_commonest(self._statistics.committed.dead)}",
                 hint="See the reasons with `personastream status` and the rows in dead/; "
                 "`[limits] dead_share_max` sets the share that is accepted.",
             )
@@ -257,10 +258,15 @@ class Settle:
         if self._pending_bytes >= self._group.bytes_max or self._statistics.uncommitted * 2 >= self._group.rows_max:
             self._wake.set()
 
-    def _dead_letter(self, shard: int, row: DeadRow) -> bytes:
-        letter = {"id": f"{self._shards[shard].stem}:{row.number}", **row._asdict()}
-        del letter["number"]
-        return orjson.dumps(letter)
+
+def _dead_letter(stem: str, row: DeadRow) -> bytes:
+    letter = {"id": f"{stem}:{row.number}", **row._asdict()}
+    del letter["number"]
+    return orjson.dumps(letter)
+
+
+def _commonest(reasons: Mapping[str, int]) -> str:
+    return max(reasons, key=reasons.__getitem__)
 
 
 def _encodable(row: DeadRow) -> DeadRow:

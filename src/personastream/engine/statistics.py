@@ -10,13 +10,14 @@ from personastream.core.outcomes import Counts, Usage
 class Statistics:
     """Counts of this sitting, besides `committed`, which covers the whole run.
 
-    `in_flight` is requests on the wire now, `waiting` rows between two attempts; `faults` counts failed attempts by
-    error class; `rows_estimated` is the likely length of the whole input; `latency_s_sum` adds up the answered
-    requests' seconds. `paused` says why nothing moves, if so.
+    `settled_before` is the rows that earlier sittings settled. `in_flight` is requests on the wire now, `waiting`
+    rows between two attempts; `faults` counts failed attempts by error class; `rows_estimated` is the likely length
+    of the whole input; `latency_s_sum` adds up the answered requests' seconds. `paused` says why nothing moves, if so.
     """
 
     committed: Counts = field(default_factory=Counts)
     committed_usage: Usage = field(default_factory=Usage)
+    settled_before: int = 0
     handed_out: int = 0
     in_flight: int = 0
     waiting: int = 0

@@ -12,6 +12,9 @@ from personastream.errors import CannotCreate, CorruptOutput, RunBusy, RunExists
 from personastream.launch.manifest import Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
 from personastream.records import Shard
 
+OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp"})
+"""What a run that was killed while it started may have left."""
+
 
 @contextmanager
 def owned(directory: Path) -> Iterator[None]:
@@ -54,6 +57,11 @@ def begin_or_continue(
         if any(path for kind in ("data", "dead") for path in (directory / kind).glob("*.jsonl.zst*")):
             raise CorruptOutput(
                 f"{directory} holds output but no run.json", hint="Restore run.json, or choose another [sink] path."
+            )
+        if strangers := sorted({path.name for path in directory.iterdir()} - OWN_NAMES):
+            raise CannotCreate(
+                f"{directory} is no run, but holds {', '.join(strangers[:3])}",
+                hint="Give the run a folder of its own: another [sink] path.",
             )
         kept = new_manifest(config, identity, shards)
         _sync_way_to(directory)

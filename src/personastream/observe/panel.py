@@ -9,6 +9,9 @@ from rich.text import Text
 from personastream.observe.rates import duration
 from personastream.observe.snapshot import Snapshot
 
+WIDTH = 76
+"""Some columns less than a usual terminal: an echoed ^C must not wrap a line of the panel."""
+
 
 def panel(seen: Snapshot) -> RenderableType:
     """Everything worth watching, in a box."""
@@ -29,19 +32,20 @@ def panel(seen: Snapshot) -> RenderableType:
         "retries",
         Text(f"{seen.retries:,}", style="yellow" if seen.retries else ""),
     )
+    rows.add_row("to commit", f"{seen.uncommitted:,}")
     parts: list[RenderableType] = [_bar(seen), Text(), rows]
     if seen.state != "running":
         parts.append(Text(_state_words(seen.state), style="bold yellow"))
     elif seen.last_fault and seen.waiting:
-        parts.append(Text(f"last fault: {seen.last_fault[:150]}", style="dim"))
-    return Panel(Group(*parts), title="personastream", title_align="left", border_style="cyan", width=84)
+        parts.append(Text(f"last fault: {seen.last_fault}", style="dim", overflow="ellipsis", no_wrap=True))
+    return Panel(Group(*parts), title="personastream", title_align="left", border_style="cyan", width=WIDTH)
 
 
 def _bar(seen: Snapshot) -> Table:
     line = Table.grid(padding=(0, 1))
     estimated = f"≈{seen.rows_estimated:,}" if seen.rows_estimated else "?"
     line.add_row(
-        ProgressBar(total=1.0, completed=seen.share_done, width=30),
+        ProgressBar(total=1.0, completed=seen.share_done, width=22),
         f"{seen.share_done:4.0%}",
         f"{seen.settled + seen.uncommitted:,} / {estimated} rows",
         Text(f"{seen.shards_finished}/{seen.shards} shards", style="dim"),

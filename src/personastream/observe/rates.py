@@ -20,33 +20,29 @@ class Rates:
 
 @dataclass(slots=True)
 class RateMeter:
-    """Remembers (time, rows, tokens, requests, share of the input read) over a sliding window."""
+    """Remembers (time, rows, tokens, answered requests) of this sitting over a sliding window."""
 
-    _seen: deque[tuple[float, int, int, int, float]] = field(default_factory=deque)
+    _seen: deque[tuple[float, int, int, int]] = field(default_factory=deque)
 
-    def update(self, now_s: float, statistics: Statistics, share_done: float) -> Rates:
-        """Add a reading; `share_done` is the settled share of the whole input, 0 to 1."""
+    def update(self, now_s: float, statistics: Statistics) -> Rates:
+        """Add a reading."""
         tokens = statistics.input_tokens + statistics.output_tokens
-        reading = (
-            now_s,
-            statistics.committed.settled + statistics.uncommitted,
-            tokens,
-            statistics.answered,
-            share_done,
-        )
-        self._seen.append(reading)
+        settled = statistics.committed.settled + statistics.uncommitted
+        rows = settled - statistics.settled_before
+        self._seen.append((now_s, rows, tokens, statistics.answered))
         while now_s - self._seen[0][0] > WINDOW_S:
             self._seen.popleft()
-        first = self._seen[0]
-        elapsed_s = now_s - first[0]
+        first_s, first_rows, first_tokens, first_answered = self._seen[0]
+        elapsed_s = now_s - first_s
         if elapsed_s <= 0:
             return Rates(0.0, 0.0, 0.0, None)
-        share_per_s = (share_done - first[4]) / elapsed_s
+        rows_per_s = (rows - first_rows) / elapsed_s
+        rows_left = max(0, statistics.rows_estimated - settled)
         return Rates(
-            rows=(reading[1] - first[1]) / elapsed_s,
-            tokens=(tokens - first[2]) / elapsed_s,
-            requests=(reading[3] - first[3]) / elapsed_s,
-            eta_s=(1.0 - share_done) / share_per_s if share_per_s > 0 else None,
+            rows=rows_per_s,
+            tokens=(tokens - first_tokens) / elapsed_s,
+            requests=(statistics.answered - first_answered) / elapsed_s,
+            eta_s=rows_left / rows_per_s if rows_per_s > 0 and statistics.rows_estimated else None,
         )
 
 

@@ -67,7 +67,7 @@ class Camera:
     def snapshot(self, now_s: float) -> Snapshot:
         """What there is to see at `now_s`, on the clock of `started_s`."""
         seen, counts = self.statistics, self.statistics.committed
-        rates = self.meter.update(now_s, seen, _share(counts.settled + seen.uncommitted, seen.rows_estimated))
+        rates = self.meter.update(now_s, seen)
         state = f"paused: {printable(seen.paused)}" if seen.paused else "draining" if self.stop.draining else "running"
         return Snapshot(
             state=state,

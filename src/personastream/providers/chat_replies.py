@@ -70,7 +70,9 @@ def _fault(what: str, status: int, headers: Mapping[str, str], body: bytes) -> A
     if labels & FILTERED:
         return Refused(message, reason="refused", body=body[:BODY_BYTES_KEPT_MAX])
     if labels & NO_QUOTA or status in REJECTING:
-        return Unauthorized(message, hint="Check the key, its quota, the model name and base_url.")
+        return Unauthorized(
+            message, hint="Check the key, its quota, the model name, and base_url, which usually ends in /v1."
+        )
     if 300 <= status < 400:
         return Unauthorized(
             f"{what}: the server redirects to {_host(headers)}",

@@ -10,7 +10,7 @@ import orjson
 from yarl import URL
 
 from personastream import __version__
-from personastream.errors import ConfigError, StaleConnection, Unavailable
+from personastream.errors import AttemptError, ConfigError, StaleConnection, Unauthorized, Unavailable
 from personastream.providers.chat_replies import completion, fault, one_line
 from personastream.records import Completion, Request
 from personastream.settings import setting
@@ -81,7 +81,7 @@ class Openai:
                 content = self._redact(await self._read(response))
                 if response.status == 200:
                     return completion(content)
-                raise fault(response.status, response.headers, content)
+                raise self._placed(fault(response.status, response.headers, content))
         except TimeoutError as error:
             raise Unavailable(f"no complete answer from {self._url.host} within {self.timeout_s:g} s") from error
         except aiohttp.ClientConnectorError as error:
@@ -127,6 +127,14 @@ class Openai:
             if len(received) > self.reply_bytes_max:
                 raise Unavailable(f"{self._url.host} sent a reply of over {self.reply_bytes_max} bytes")
         return bytes(received)
+
+    def _placed(self, error: AttemptError) -> AttemptError:
+        """A refusal that stops the run says where from and with which key, for people to mend."""
+        if isinstance(error, Unauthorized):
+            origin = self.api_key_file or f"${self.api_key_env}"
+            key = f"with the key from {origin}" if self._key else f"without a key: {origin} is not set"
+            error.message = f"{self._url} refused the request {key}: {error.message}"
+        return error
 
     def _redact(self, content: bytes) -> bytes:
         for secret in self._secrets:

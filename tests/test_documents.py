@@ -1,0 +1,40 @@
+"""What the documents say of the repository is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import configuration
+from personastream.build import build
+from personastream.config import load
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+PATH = re.compile(r"`((?:src|tests|bench|docs|configs)/[\w./*-]+)`")
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_and_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    missing = [path for path in PATH.findall(text) if "NAME" not in path and not list(ROOT.glob(path.rstrip("/")))]
+    missing += [link for link in LINK.findall(text) if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_the_page_of_all_keys_is_up_to_date() -> None:
+    assert configuration.TARGET.read_text(encoding="utf-8") == configuration.page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.name)
+def test_shipped_configurations_build_and_find_their_shards(path: Path) -> None:
+    assert len(build(load(str(path))).source.shards()) == 4
+
+
+def test_the_configuration_in_the_readme_builds(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    file = tmp_path / "readme.toml"
+    file.write_text(example)
+    build(load(str(file)))
