@@ -1,6 +1,6 @@
 """What the whole engine costs per row, against the floor and against the official SDK doing the same work.
 
-    python -m bench.engine [--in-flight 64 256] [--rounds 5] [--rows 20000] [--near]
+    python -m bench.engine [--in-flight 64 256] [--rounds 7] [--rows 20000] [--near]
 
 nginx answers at once. In every round each contender runs two sizes as a process of its own; the slope between them
 is its CPU time per row, without start-up. The SDK is measured inside its process, after a warm-up. Contenders take
@@ -22,7 +22,8 @@ from bench.personas import write_shard
 from bench.processes import SERVER_CORE
 
 SMALL_ROWS = 2_000
-SDK_ROWS_SHARE = 0.1
+SDK_ROWS_SHARE = 0.08
+SDK_ROWS_MIN = 300
 FLOOR_RATIO_MAX = 1.25
 SDK_RATIO_MIN = 10.0
 
@@ -33,10 +34,10 @@ Cost = Callable[[int], float]
 class Contenders:
     """Runs each contender on the same rows; every run has an output folder of its own."""
 
-    def __init__(self, folder: Path, base_url: str, rows: int) -> None:
+    def __init__(self, folder: Path, base_url: str, rows: int, in_flight_max: int) -> None:
         self._folder = folder
         self._base_url = base_url
-        sdk_rows = max(500, int(rows * SDK_ROWS_SHARE))
+        sdk_rows = 2 * in_flight_max + max(SDK_ROWS_MIN, int(rows * SDK_ROWS_SHARE))  # its warm-up first
         sizes = {SMALL_ROWS, SMALL_ROWS + rows, sdk_rows}
         self._shards = {size: write_shard(folder / f"rows-{size}.jsonl.zst", 0, size) for size in sizes}
         self._large = SMALL_ROWS + rows
@@ -105,13 +106,13 @@ def main() -> None:
     """Measure at each number of requests in flight and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--in-flight", type=int, nargs="+", default=[64, 256])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--rows", type=int, default=20_000, help="difference between the two sizes")
     parser.add_argument("--near", action="store_true", help="also with near dedup")
     parser.add_argument("--no-sdk", action="store_true", help="leave the SDK out: it takes most of the time")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-engine-") as folder, instant_server(SERVER_CORE) as base_url:
-        runs = Contenders(Path(folder), base_url, options.rows)
+        runs = Contenders(Path(folder), base_url, options.rows, max(options.in_flight))
         contenders: dict[str, Cost] = {"floor": runs.floor, "engine": runs.engine}
         if options.near:
             contenders["engine_near"] = runs.engine_near

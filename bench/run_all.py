@@ -11,7 +11,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,13 @@ from bench.machine import say
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
+HEADING = """# Benchmark results
+
+Made by `make bench`. Figures are median [minimum–maximum]; how each is measured, the module says:
+`python -m bench.NAME --help`. Load is the machine's, in the last minute: below 2 it was quiet.
+
+| what | target | measured | command | load |
+|---|---|---|---|---|"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +96,15 @@ def memory_rows(result: Mapping[str, Any]) -> list[Row]:
 
 
 def resume_rows(result: Mapping[str, Any]) -> list[Row]:
-    """Time and CPU to the first request."""
-    after = f"after {result['run']['settled']:,} rows in {result['run']['shards']} shards"
+    """Time and CPU to the first request, as the kill came and at its worst moment."""
+    after = f"resume after {result['run']['settled']:,} rows in {result['run']['shards']} shards"
     most = result["targets"]["first_request_s_max"]
-    return [
-        Row(f"resume {after}: first request", f"≤ {most:g} s", shown(result["first_request_s"], " s")),
-        Row(f"resume {after}: CPU until then", "–", shown(result["cpu_s"], " s")),
-    ]
+    rows = []
+    for case, words in (("as_killed", ""), ("worst", ", killed just before a snapshot")):
+        found = result[case]
+        cpu = f"{shown(found['first_request_s'], ' s')}, {found['cpu_s']['median']:g} s of CPU"
+        rows.append(Row(f"{after}: first request{words}", f"≤ {most:g} s", cpu))
+    return rows
 
 
 def startup_rows(result: Mapping[str, Any]) -> list[Row]:
@@ -107,12 +116,29 @@ def startup_rows(result: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def parts_rows(result: Mapping[str, Any]) -> list[Row]:
+    """The engine without a network, and what its parts cost."""
+    parts = ", ".join(f"{name} {part['median']:g}" for name, part in result["part_us"].items())
+    return [
+        Row("engine alone, answered in the process: CPU µs per row", "–", shown(result["whole_us"])),
+        Row("of these (near dedup: on top), CPU µs per row", "–", parts),
+    ]
+
+
+def simulator_rows(result: Mapping[str, Any]) -> list[Row]:
+    """Requests per second of CPU time."""
+    rate = result["plain"]["requests_per_cpu_s"]
+    return [Row("simulator: requests per second of one core", "≥ 5,000", f"{rate:,}")]
+
+
 BENCHMARKS = (
     Benchmark("engine", "--rounds 1 --rows 2000 --near", engine_rows),
+    Benchmark("parts", "--rounds 1 --rows 2000", parts_rows),
     Benchmark("utilisation", "--rounds 1 --rows 3000 --in-flight 200", utilisation_rows),
     Benchmark("memory", "--rows 1000 5000", memory_rows),
     Benchmark("resume", "--rounds 1 --rows 60000 --shards 3", resume_rows),
     Benchmark("startup", "--rounds 3", startup_rows),
+    Benchmark("simulator", "--rounds 1 --requests 5000", simulator_rows),
 )
 
 
@@ -129,34 +155,33 @@ def run(benchmark: Benchmark, folder: Path, options: str) -> None:
 
 def table(folder: Path) -> str:
     """The results in `folder`, as Markdown."""
-    lines = ["# Benchmark results", "", "Made by `make bench`. Figures are median [minimum–maximum]; how each is"]
-    lines += ["measured, the module says: `python -m bench.NAME --help`.", ""]
-    lines += ["| what | target | measured | command | date, load |", "|---|---|---|---|---|"]
-    machine: Mapping[str, Any] = {}
+    lines, ending = [HEADING], ""
     for benchmark in BENCHMARKS:
         path = folder / f"{benchmark.name}.json"
         if not path.exists():
             continue
         result = json.loads(path.read_bytes())
-        machine = result["machine"]
-        tail = f"`python -m bench.{benchmark.name}` | {result['date'][:10]}, {machine['load_1min']:g}"
+        load = result["load_average"] if "load_average" in result else result["machine"]["load_1min"]
+        tail = f"`python -m bench.{benchmark.name}` | {load:.1f}"
         lines += [f"| {row.what} | {row.target} | {row.measured} | {tail} |" for row in benchmark.rows(result)]
-    if machine:
-        packages = ", ".join(f"{name} {found}" for name, found in machine["packages"].items())
-        lines += [
-            "",
-            f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}, Python {machine['python']};",
-        ]
-        lines += [f"{packages}."]
-    return "\n".join(lines) + "\n"
+        if "machine" in result:
+            ending = machine_words(result["machine"], result["date"])
+    return "\n".join([*lines, "", ending]) + "\n"
 
 
-def main(words: Sequence[str] | None = None) -> None:
+def machine_words(machine: Mapping[str, Any], date: str) -> str:
+    """On what and when the figures were measured."""
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    where = f"{machine['cores']} cores of {machine['cpu']}, Linux {machine['kernel']}, Python {machine['python']}"
+    return f"{where}; {packages}. {date[:10]}."
+
+
+def main() -> None:
     """Run the benchmarks named, or all, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(one.name for one in BENCHMARKS))
     parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args(words)
+    options = parser.parse_args()
     unknown = set(options.names) - {one.name for one in BENCHMARKS}
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")

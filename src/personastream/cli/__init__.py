@@ -15,6 +15,7 @@ from personastream import __version__
 from personastream.errors import ExitCode, RunError
 from personastream.observe.say import say
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
 VERBS = {
     "run": "Run a configuration, or continue it with --resume.",
     "check": "Show what a configuration would do; sends nothing.",
@@ -65,8 +66,10 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a persona may hold what the terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")
+    for number in ENDING:
+        signal.signal(number, _leave)
     code = _call()
-    for number in (signal.SIGINT, signal.SIGTERM):  # it is over: one signal more must not change the exit code
+    for number in ENDING:  # it is over: one signal more must not change the exit code
         signal.signal(number, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -74,6 +77,11 @@ def main() -> NoReturn:
         except OSError:  # told already, or nobody listens; what is left must not fail again as Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """What a signal does until a run listens for itself. Raising would do too, but crash libraries being imported."""
+    os._exit(ExitCode.WORK_LEFT)
 
 
 def _call() -> int:

@@ -18,8 +18,8 @@ from personastream.errors import RunError
 from personastream.ports import Checkpoints, Offload, Source, StatefulTransform, Transform
 from personastream.records import Batch, Position, Row, Shard
 
-CHECKPOINT_ROWS_MIN = 250_000
-CHECKPOINT_SHARE = 0.05
+CHECKPOINT_ROWS_MIN = 100_000
+CHECKPOINT_SHARE = 0.025
 """A checkpoint is due after this many rows, or this share of the rows read so far if that is more: what a resume has
 to replay, and what checkpoints cost, both stay a small share of the run."""
 
@@ -71,7 +71,8 @@ class Reading:
         ledger = self.recovered[batch.shard.index]
         if batch.start >= ledger.stop:
             return batch
-        kept = [(n, text) for n, text in zip(batch.numbers, batch.texts, strict=True) if n not in ledger]
+        unsettled = frozenset(ledger.unsettled(batch.numbers))
+        kept = [(n, text) for n, text in zip(batch.numbers, batch.texts, strict=True) if n in unsettled]
         dropped = {reason: ledger.unsettled(numbers) for reason, numbers in batch.dropped.items()}
         return replace(
             batch,
