@@ -7,7 +7,7 @@ SEED ?= 1
 KILLS ?= 1000
 CRASHES ?= 20000
 
-.PHONY: all lint types fast test slow demo bench crash sim fmt docs clean
+.PHONY: all lint types fast test demo bench crash sim fmt docs clean
 
 all: lint types fast
 
@@ -24,11 +24,7 @@ fast: .venv/dev
 test: .venv/dev .venv/readers
 	@command -v zstd >/dev/null || { apt-get update -q && apt-get install -y -q zstd; }
 	$(MAKE) lint types
-	$(BIN)/pytest -n auto -m "not slow"
-	$(BIN)/pytest tests/cli/test_stock_readers.py
-
-slow: .venv/dev .venv/readers
-	$(BIN)/pytest -n auto -m slow
+	$(BIN)/pytest -n auto
 
 demo: .venv/run
 	$(BIN)/personastream demo

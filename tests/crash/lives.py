@@ -180,8 +180,8 @@ def _bytes_written(config: Path) -> int:
     total = 0
     with suppress(FileNotFoundError):
         for name in ("data", "dead"):
-            for entry in os.scandir(config.parent / "run" / name):
-                total += entry.stat().st_size
+            with os.scandir(config.parent / "run" / name) as entries:
+                total += sum(entry.stat().st_size for entry in entries)
     return total
 
 

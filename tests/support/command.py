@@ -29,11 +29,9 @@ class Finished:
         return orjson.loads(self.out)
 
 
-def personastream(
-    *arguments: str | Path, folder: Path | None = None, env: Mapping[str, str] | None = None, user: int | None = None
-) -> Finished:
+def personastream(*arguments: str | Path, folder: Path | None = None, env: Mapping[str, str] | None = None) -> Finished:
     """Run `personastream …` to its end. No test may see a traceback: an exit code of 1 is a bug."""
-    with started(*arguments, folder=folder, env=env, user=user) as process:
+    with started(*arguments, folder=folder, env=env) as process:
         return finish(process)
 
 
@@ -42,14 +40,13 @@ def started(
     *arguments: str | Path,
     folder: Path | None = None,
     env: Mapping[str, str] | None = None,
-    user: int | None = None,
     stdout: int | IO[bytes] = subprocess.PIPE,
     stderr: int | IO[bytes] = subprocess.PIPE,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """`personastream …` under way. What still runs at the end of the block is killed."""
     command = [COMMAND, *map(str, arguments)]
     with subprocess.Popen(
-        command, cwd=folder, env=environment(env), user=user, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+        command, cwd=folder, env=environment(env), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
     ) as process:
         try:
             yield process
