@@ -110,19 +110,39 @@ class AttemptError(PersonaStreamError):
 
 
 class Throttled(AttemptError):
-    """The endpoint asks for a pause (429, 503, 529). The row waits; no attempt is counted."""
+    """The endpoint asks for a pause (429, 503, 529). The row waits; no attempt is counted.
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    `retry_after_s` is the pause it asks for, if it names one; else the pause starts at `pause_s`, if that is given,
+    and doubles from one such answer to the next.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, pause_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.pause_s = pause_s
+
+
+class Unreachable(AttemptError):
+    """No connection (refused, no such host, handshake cut). The endpoint's fault alone: no attempt is counted."""
 
 
 class Unavailable(AttemptError):
-    """No usable answer (refused or cut connection, timeout, 5xx, broken body). The row is tried again."""
+    """No usable answer (cut connection, timeout, 5xx, broken body). The row is tried again.
+
+    `billed` says that the endpoint may charge for it all the same: it had the request and may have answered.
+    """
+
+    def __init__(self, message: str, *, billed: bool = False) -> None:
+        super().__init__(message)
+        self.billed = billed
 
 
 class StaleConnection(Unavailable):
     """The server closed an idle connection as we used it. Tried again at once, not counted."""
+
+
+class NotFound(AttemptError):
+    """The endpoint does not know the model or the address (404). A mistake, unless it has answered before."""
 
 
 class Refused(AttemptError):
@@ -138,7 +158,7 @@ class Refused(AttemptError):
 
 
 class Unauthorized(AttemptError):
-    """The key, the model name or the quota is refused (401, 402, 403, 404). The run stops."""
+    """The key or the quota is refused (401, 402, 403), or the server is not to be trusted. This endpoint is out."""
 
 
 class RowError(PersonaStreamError):

@@ -92,7 +92,11 @@ class Request(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """What a model answered. Token counts are the endpoint's own, 0 where it gave none; `body` is the raw reply."""
+    """What a model answered. Token counts are the endpoint's own, 0 where it gave none; `body` is the raw reply.
+
+    `cached_tokens` is the part of `input_tokens` that the endpoint had in its cache. `headers` are those of the
+    reply, names in any case, for what they tell of limits; None if there are none.
+    """
 
     text: str
     finish_reason: str
@@ -100,3 +104,13 @@ class Completion(NamedTuple):
     input_tokens: int
     output_tokens: int
     body: bytes
+    cached_tokens: int = 0
+    headers: Mapping[str, str] | None = None
+
+
+class Prices(NamedTuple):
+    """What a million tokens cost, in any currency: input, input that was cached, output."""
+
+    input: float = 0.0
+    cached_input: float = 0.0
+    output: float = 0.0
