@@ -1,7 +1,13 @@
 """Settings of all tests."""
 
+import signal
+
 from hypothesis import settings
 
 # Machines differ and are shared: how long an example takes says nothing about the code.
 settings.register_profile("personastream", deadline=None)
 settings.load_profile("personastream")
+
+# Processes started by tests inherit ignored signals, and a background job or nohup ignores these.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)

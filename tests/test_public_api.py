@@ -14,7 +14,7 @@ from personastream.errors import AttemptError, ExitCode, PersonaStreamError, Row
 from personastream.limits import Limits
 
 NAMES = {
-    records: {"Shard", "Position", "Row", "DeadRow", "Batch", "Request", "Completion"},
+    records: {"Shard", "Position", "Row", "DeadRow", "DeadLetter", "Prices", "Batch", "Request", "Completion"},
     settings: {"setting"},
     ports: {
         "Ask", "Offload", "Source", "Transform", "StatefulTransform", "Recipe", "Provider", "Limit", "Chunk",
@@ -23,8 +23,8 @@ NAMES = {
     errors: {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
         "RunExists", "RunBusy", "ManifestMismatch", "CorruptOutput", "StorageFailed", "DiskFull", "ProviderDown",
-        "ProviderRejected", "AttemptError", "Throttled", "Unavailable", "StaleConnection", "Refused", "Unauthorized",
-        "RowError",
+        "ProviderRejected", "QuotaSpent", "SpendLimitReached", "RequestsRefused", "AttemptError", "Throttled",
+        "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
     },
     testing: {
         "ListSource", "ScriptedProvider", "Echo", "MemorySink", "NoCheckpoints", "MemoryCheckpoints", "inline",
@@ -35,15 +35,22 @@ NAMES = {
 FIELDS: dict[type[Any], tuple[str, ...]] = {
     records.Shard: ("index", "stem", "path", "size_bytes", "fingerprint"),
     records.Position: ("shard", "row"),
-    records.Row: ("shard", "number", "text"),
+    records.Row: ("shard", "number", "text", "reply"),
     records.DeadRow: ("number", "reason", "detail", "text", "response"),
-    records.Batch: ("shard", "start", "stop", "numbers", "texts", "dropped", "dead", "last", "bytes_read"),
+    records.Batch: ("shard", "start", "stop", "numbers", "texts", "dropped", "dead", "replies", "last", "bytes_read"),
     records.Request: ("system", "user", "parameters"),
-    records.Completion: ("text", "finish_reason", "model", "input_tokens", "output_tokens", "body"),
+    records.DeadLetter: ("row", "asked"),
+    records.Completion: (
+        "text", "finish_reason", "model", "input_tokens", "output_tokens", "body", "cached_tokens", "headers",
+    ),
+    records.Prices: ("input", "cached_input", "output"),
     ports.Chunk: ("shard", "kind", "lines", "outcomes", "usage"),
-    ports.ShardState: ("settled", "counts", "usage", "rows"),
-    Limits: ("attempts_max", "backoff_s", "backoff_s_max", "outage_s_max", "drain_s_max", "dead_share_max"),
-}
+    ports.ShardState: ("settled", "counts", "usage", "rows", "revived"),
+    Limits: (
+        "attempts_max", "backoff_s", "backoff_s_max", "outage_s_max", "pause_s_max", "spend_max", "drain_s_max",
+        "dead_share_max",
+    ),
+}  # fmt: skip
 
 METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
     ports.Source: {"shards": (), "read": ("shard", "start")},
@@ -52,7 +59,14 @@ METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
     ports.Recipe: {"__call__": ("row", "ask")},
     ports.Provider: {"complete": ("request",), "aclose": ()},
     ports.Limit: {"take": ("request",), "acquire": ("request",), "settle": ("reserved", "used")},
-    ports.Sink: {"attach": ("run_id", "shards"), "recover": (), "commit": ("chunk",), "finish": ("shard", "rows")},
+    ports.Sink: {
+        "attach": ("run_id", "shards"),
+        "recover": (),
+        "commit": ("chunk",),
+        "finish": ("shard", "rows"),
+        "revive": ("shard", "rows"),
+        "letters": ("shard",),
+    },
     ports.Checkpoints: {
         "load": ("not_after", "transforms"),
         "save": ("at", "settled_to", "transforms"),
@@ -82,6 +96,9 @@ EXIT_CODE_OF = {
     errors.StorageFailed: 74,
     errors.ProviderDown: 69,
     errors.ProviderRejected: 77,
+    errors.QuotaSpent: 75,
+    errors.SpendLimitReached: 75,
+    errors.RequestsRefused: 78,
 }
 
 

@@ -2,7 +2,9 @@
 
 import dataclasses
 import importlib
+import json
 import math
+import re
 import sys
 import types
 import typing
@@ -33,7 +35,7 @@ class Parts:
     source: Source
     transforms: list[Transform]
     recipe: Recipe
-    provider: Provider
+    providers: list[Provider]
     sink: Sink
     limits: Limits
 
@@ -44,29 +46,41 @@ def build(config: Config) -> Parts:
         source=_adapter(config, config.source),
         transforms=[_adapter(config, section) for section in config.transforms],
         recipe=_adapter(config, config.recipe),
-        provider=_adapter(config, config.provider),
+        providers=[_adapter(config, section) for section in config.providers],
         sink=_adapter(config, config.sink),
         limits=_construct(config, config.limits, Limits),
     )
 
 
 def identity(config: Config, parts: Parts) -> dict[str, Any]:
-    """What must stay the same in all sittings of a run, by key: settings that shape the output, and the template."""
+    """What must stay the same in all sittings of a run, by key: settings that shape the output, and the template.
+
+    Of several providers, only the set of what they are counts: another server for the same model is no change.
+    """
     kept: dict[str, Any] = {}
     for section, part in (
         (config.source, parts.source),
         *zip(config.transforms, parts.transforms, strict=True),
         (config.recipe, parts.recipe),
-        (config.provider, parts.provider),
     ):
-        kept[f"{section.name}.type"] = section.type
-        for field in dataclasses.fields(typing.cast(Any, part)):
-            if field.init and field.metadata.get("identity", True) and not field.metadata.get("path"):
-                kept[f"{section.name}.{field.name}"] = getattr(part, field.name)
+        kept |= {f"{section.name}.{key}": value for key, value in _identity(section, part).items()}
+    providers = [_identity(section, part) for section, part in zip(config.providers, parts.providers, strict=True)]
+    for key in dict.fromkeys(key for each in providers for key in each):
+        values = sorted({json.dumps(each[key], sort_keys=True, default=str) for each in providers if key in each})
+        kept[f"provider.{key}"] = json.loads(values[0]) if len(values) == 1 else [json.loads(one) for one in values]
     fingerprint = getattr(parts.recipe, "fingerprint", None)
     if fingerprint is not None:
         kept["recipe.template"] = fingerprint
+    contract = getattr(parts.recipe, "contract", None)
+    if contract is not None:
+        kept["recipe.contract"] = contract
     return kept
+
+
+def _identity(section: Section, part: object) -> dict[str, Any]:
+    fields = dataclasses.fields(typing.cast(Any, part))
+    shaping = [f for f in fields if f.init and f.metadata.get("identity", True) and not f.metadata.get("path")]
+    return {"type": section.type, **{field.name: getattr(part, field.name) for field in shaping}}
 
 
 def effective(section: Section, part: object) -> dict[str, Any]:
@@ -117,7 +131,9 @@ def _holds_adapter(path: Path, name: str) -> bool:
     """Told from the text, so that listing the choices imports none of them."""
     class_name = "".join(word.capitalize() for word in name.split("_"))
     text = path.read_text(encoding="utf-8")
-    return f"\nclass {class_name}:" in text and ("= setting(" in text or "field(init=False" in text)
+    return re.search(rf"^class {class_name}[:(]", text, re.M) is not None and (
+        "= setting(" in text or "field(init=False" in text
+    )
 
 
 def _adapter(config: Config, section: Section) -> Any:

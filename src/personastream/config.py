@@ -32,7 +32,7 @@ class Config:
     source: Section
     transforms: Sequence[Section]
     recipe: Section
-    provider: Section
+    providers: Sequence[Section]
     sink: Section
     limits: Section
 
@@ -78,20 +78,27 @@ def _sections(path: Path, document: dict[str, Any]) -> Config:
     transforms = document.get("transform", [])
     if not isinstance(transforms, list):
         raise ConfigError(f"{path}: write [[transform]], in double brackets: there may be several")
-    providers = document["provider"]
-    if isinstance(providers, list):
-        if len(providers) != 1:
-            raise ConfigError(f"{path}: exactly one [[provider]] is supported")
-        providers = providers[0]
     return Config(
         path=path,
         transforms=[_section(path, f"transform[{place}]", table, "") for place, table in enumerate(transforms)],
-        provider=_section(path, "provider", providers, DEFAULT_TYPES["provider"]),
+        providers=_providers(path, document["provider"]),
         **{
             name: _section(path, name, document.get(name, {}), DEFAULT_TYPES[name])
             for name in ("source", "recipe", "sink", "limits")
         },
     )
+
+
+def _providers(path: Path, tables: object) -> list[Section]:
+    """One [provider], or several [[provider]], over which the load is spread."""
+    if not isinstance(tables, list):
+        return [_section(path, "provider", tables, DEFAULT_TYPES["provider"])]
+    if not tables:
+        raise ConfigError(f"{path}: section [provider] is missing")
+    return [
+        _section(path, f"provider[{place}]" if len(tables) > 1 else "provider", table, DEFAULT_TYPES["provider"])
+        for place, table in enumerate(tables)
+    ]
 
 
 def _section(path: Path, name: str, table: object, default_type: str) -> Section:

@@ -105,6 +105,22 @@ class ProviderRejected(RunError):
     exit_code = ExitCode.NO_PERMISSION
 
 
+class QuotaSpent(RunError):
+    """The model service asks for a pause longer than `[limits] pause_s_max`."""
+
+    exit_code = ExitCode.WORK_LEFT
+
+
+class SpendLimitReached(RunError):
+    """The next request might cost more than `[limits] spend_max` leaves."""
+
+    exit_code = ExitCode.WORK_LEFT
+
+
+class RequestsRefused(ConfigError):
+    """The model service refuses every single request: something is wrong with all of them."""
+
+
 class AttemptError(PersonaStreamError):
     """One attempt failed. Subclasses say whose fault it was, thus what happens next."""
 

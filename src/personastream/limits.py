@@ -33,6 +33,20 @@ class Limits:
         maximum=86400.0,
         identity=False,
     )
+    pause_s_max: float = setting(
+        "A provider that asks for a longer pause is left out; the run ends (exit 75) when none is left.",
+        default=3600.0,
+        minimum=0.0,
+        maximum=86400.0 * 31,
+        identity=False,
+    )
+    spend_max: float = setting(
+        "Ceiling on what the whole run may cost, in the currency of the prices; 0 for none. Crashes count as spending.",
+        default=0.0,
+        minimum=0.0,
+        maximum=1e9,
+        identity=False,
+    )
     drain_s_max: float = setting(
         "Time for rows in flight to finish after SIGTERM or Ctrl-C, in seconds.",
         default=120.0,

@@ -3,14 +3,14 @@
 Sources, transforms and sinks are synchronous and called from one thread at a time; providers and recipes are async.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
 
 from personastream.core.frame_log import LogKind
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Ranges
-from personastream.records import Batch, Completion, Position, Request, Row, Shard
+from personastream.records import Batch, Completion, DeadLetter, Position, Request, Row, Shard
 
 Ask = Callable[[Request], Awaitable[Completion]]
 """One limited, paced, retried request. Raises `RowError` for the row's own fault, `RunError` to stop the run."""
@@ -103,12 +103,21 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ShardState:
-    """What a sink found of a shard: its settled rows, how they ended, the cost; `rows` once it is finished."""
+    """What a sink found of a shard: its settled rows, how they ended, the cost; `rows` once all are read and settled.
+
+    `revived` are rows that had died and are to be asked again; all others are settled, then, if `rows` is known.
+    """
 
     settled: Ranges
     counts: Counts
     usage: Usage
     rows: int | None
+    revived: Ranges = ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.rows is not None and not self.revived
 
 
 class Sink(Protocol):
@@ -140,6 +149,12 @@ class Sink(Protocol):
 
     def finish(self, shard: int, rows: int) -> None:
         """All `rows` rows of the shard are settled: seal its output. Raises like `commit`; may be tried again."""
+
+    def revive(self, shard: int, rows: Mapping[str, Ranges]) -> None:
+        """Take back dead rows, by the reason of their death: they are to be asked again. Raises like `commit`."""
+
+    def letters(self, shard: int) -> Iterator[DeadLetter]:
+        """Dead letters of rows that are dead or revived now, in the order of their deaths; a row may have several."""
 
 
 class Checkpoints(Protocol):

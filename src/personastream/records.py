@@ -24,11 +24,12 @@ class Position(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row to ask for: shard index, row number from 0, persona text."""
+    """One row to ask for: shard index, row number from 0, persona text; for a revived one, the last raw `reply`."""
 
     shard: int
     number: int
     text: str
+    reply: str = ""
 
 
 class DeadRow(NamedTuple):
@@ -41,13 +42,21 @@ class DeadRow(NamedTuple):
     response: str = ""
 
 
+class DeadLetter(NamedTuple):
+    """A dead row as it was written down. `asked` tells rows that a model was asked for from unreadable ones."""
+
+    row: DeadRow
+    asked: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Consecutive rows `start` to `stop - 1` of one shard, as columns.
 
     `numbers` and `texts` are the rows still alive, in order. `dropped` maps a reason to the numbers of rows a
     transform removed, in order; `dead` holds rows that could not be read. Every row of the range is in exactly one
-    of the three. `last` marks the end of the shard; `bytes_read` is how much of the file lies behind, for estimates.
+    of the three. `replies` are the last raw replies to revived rows, one for each of `texts`. `last` marks the end
+    of the shard; `bytes_read` is how much of the file lies behind, for estimates.
     """
 
     shard: Shard
@@ -57,6 +66,7 @@ class Batch:
     texts: Sequence[str]
     dropped: Mapping[str, Sequence[int]] = field(default_factory=dict)
     dead: Sequence[DeadRow] = ()
+    replies: Sequence[str] = ()
     last: bool = False
     bytes_read: int = 0
 

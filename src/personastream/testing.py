@@ -8,7 +8,7 @@ Times are seconds on the clock of the running event loop, so that a mock clock m
 pass the same conformance tests as the real adapters.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, TypeVar
@@ -19,12 +19,12 @@ import orjson
 import xxhash
 
 from personastream.core import ranges
-from personastream.core.frame_log import LogKind
-from personastream.core.outcomes import Counts, Usage
-from personastream.core.ranges import Range
+from personastream.core.frame_log import LogKind, PartRows, ShardRows, replay
+from personastream.core.outcomes import Counts, Outcomes, Usage
+from personastream.core.ranges import Ranges
 from personastream.errors import AttemptError, BadInput, DiskFull, StorageFailed
 from personastream.ports import Ask, Chunk, ShardState, StatefulTransform
-from personastream.records import Batch, Completion, DeadRow, Position, Request, Row, Shard
+from personastream.records import Batch, Completion, DeadLetter, DeadRow, Position, Request, Row, Shard
 
 T = TypeVar("T")
 
@@ -157,36 +157,62 @@ class MemorySink:
     chunks: list[list[Chunk]] = field(init=False, default_factory=list)
     rows: list[int | None] = field(init=False, default_factory=list)
     _run: tuple[str, tuple[str, ...]] | None = field(init=False, default=None)
-    _settled: list[list[Range]] = field(init=False, default_factory=list)
+    _sealed: set[int] = field(init=False, default_factory=set)
 
     def attach(self, run_id: str, shards: Sequence[str]) -> None:
         run = (run_id, tuple(shards))
         if self._run is None:
             self._run = run
-            self.chunks, self.rows, self._settled = [[] for _ in shards], [None] * len(shards), [[] for _ in shards]
+            self.chunks, self.rows = [[] for _ in shards], [None] * len(shards)
         assert self._run == run, "one sink is for one run"
 
     def recover(self) -> list[ShardState]:
-        return [
-            ShardState(
-                settled=settled,
-                counts=sum((chunk.outcomes.counts() for chunk in chunks), Counts()),
-                usage=sum((chunk.usage for chunk in chunks), Usage()),
-                rows=rows,
-            )
-            for settled, chunks, rows in zip(self._settled, self.chunks, self.rows, strict=True)
-        ]
+        states = []
+        for shard, (chunks, rows) in enumerate(zip(self.chunks, self.rows, strict=True)):
+            settled, _, revived = self._replay(shard)
+            counts = sum((chunk.outcomes.counts() for chunk in chunks), Counts())
+            usage = sum((chunk.usage for chunk in chunks), Usage())
+            known = rows if revived or shard in self._sealed else None
+            states.append(ShardState(settled, counts, usage, known, tuple(revived)))
+        return states
 
     def commit(self, chunk: Chunk) -> None:
         self._write()
-        assert self.rows[chunk.shard] is None, "the shard is finished"
-        self._settled[chunk.shard] = ranges.union_all((self._settled[chunk.shard], chunk.outcomes.settled()))
-        self.chunks[chunk.shard].append(chunk)
+        assert chunk.shard not in self._sealed, "the shard is finished"
+        self._append(chunk)
 
     def finish(self, shard: int, rows: int) -> None:
         self._write()
-        assert self._settled[shard] == ([(0, rows)] if rows else []), "rows of the shard are not settled"
+        assert self._replay(shard)[0] == ([(0, rows)] if rows else []), "rows of the shard are not settled"
         self.rows[shard] = rows
+        self._sealed.add(shard)
+
+    def letters(self, shard: int) -> Iterator[DeadLetter]:
+        _, died, revived = self._replay(shard)
+        for line in (line for chunk in self.chunks[shard] if chunk.kind == "dead" for line in chunk.lines):
+            letter = orjson.loads(line)
+            number, asked = int(letter.pop("id").rpartition(":")[2]), letter.pop("asked")
+            if ranges.contains(died, number) or ranges.contains(revived, number):
+                yield DeadLetter(DeadRow(number, **letter), asked)
+
+    def revive(self, shard: int, rows: Mapping[str, Ranges]) -> None:
+        self._write()
+        self._append(Chunk(shard, "dead", (), Outcomes(revived=rows), Usage()))
+        self._sealed.discard(shard)
+
+    def _append(self, chunk: Chunk) -> None:
+        self.chunks[chunk.shard].append(chunk)
+        try:
+            self._replay(chunk.shard)
+        except ValueError:
+            self.chunks[chunk.shard].pop()
+            raise
+
+    def _replay(self, shard: int) -> ShardRows:
+        parts: dict[LogKind, list[PartRows]] = {"data": [], "dead": []}
+        for chunk in self.chunks[shard]:
+            parts[chunk.kind].append(PartRows(chunk.outcomes.taken_back(), chunk.outcomes.settled()))
+        return replay(parts["data"], parts["dead"])
 
     def documents(self, kind: LogKind = "data") -> list[dict[str, Any]]:
         """All committed records, or dead letters, in the order of their commits within each shard."""

@@ -11,6 +11,7 @@ from personastream.core.frame_log import LogKind
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Range
 from personastream.ports import Chunk, ShardState, Sink
+from personastream.records import DeadLetter, DeadRow
 from personastream.sinks.frames import Frames
 from personastream.testing import MemorySink
 
@@ -164,3 +165,64 @@ def test_many_small_commits_are_all_found(reopen: Reopen) -> None:
     state = states(reopen)[0]
     assert list(state.settled) == [(row, row + 1) for row in range(0, 60, 2)]
     assert state.counts.delivered == 30
+
+
+def test_revived_rows_have_no_end_until_they_settle_again(reopen: Reopen) -> None:
+    sink = reopen()
+    sink.recover()
+    sink.commit(delivered(0, (0, 4)))
+    sink.commit(dead(0, (4, 7)))
+    sink.finish(0, 7)
+    sink = reopen()
+    sink.recover()
+    sink.revive(0, {"refused": [(4, 5), (6, 7)]})
+    sink = reopen()
+    state = sink.recover()[0]
+    assert (list(state.settled), list(state.revived), state.rows) == ([(0, 4), (5, 6)], [(4, 5), (6, 7)], 7)
+    assert (state.finished, state.counts) == (False, Counts(4, {}, {"refused": 1}))
+    sink.commit(delivered(0, (4, 5)))
+    sink.commit(dead(0, (6, 7)))
+    state = reopen().recover()[0]
+    assert (list(state.settled), state.rows, state.revived) == ([(0, 7)], None, ())
+    sink = reopen()
+    sink.recover()
+    sink.finish(0, 7)
+    state = states(reopen)[0]
+    assert (state.finished, state.rows, state.counts) == (True, 7, Counts(5, {}, {"refused": 2}))
+
+
+def test_a_row_may_die_and_be_revived_again_and_again(reopen: Reopen) -> None:
+    sink = reopen()
+    sink.recover()
+    sink.commit(dead(0, (0, 2)))
+    for _ in range(3):
+        sink.revive(0, {"refused": [(1, 2)]})
+        state = reopen().recover()[0]
+        assert (list(state.settled), list(state.revived), state.rows) == ([(0, 1)], [(1, 2)], None)
+        sink = reopen()
+        sink.recover()
+        sink.commit(dead(0, (1, 2)))
+    sink.commit(delivered(0, (2, 3)))
+    sink.finish(0, 3)
+    state = states(reopen)[0]
+    assert (state.finished, state.counts) == (True, Counts(1, {}, {"refused": 2}))
+
+
+def test_letters_are_read_back_in_the_order_of_their_deaths(reopen: Reopen) -> None:
+    sink = reopen()
+    sink.recover()
+    rows = [DeadRow(4, "length", "too long", "a nurse", '{"a": 1}'), DeadRow(2, "bad_json", "not JSON", "{", "")]
+    for row, asked in zip(rows, (True, False), strict=True):
+        letter = {"id": f"{STEMS[0]}:{row.number}", **row._asdict(), "asked": asked}
+        del letter["number"]
+        outcomes = Outcomes(dead={row.reason: [(row.number, row.number + 1)]})
+        sink.commit(Chunk(0, "dead", [orjson.dumps(letter)], outcomes, Usage()))
+    expected = [DeadLetter(rows[0], True), DeadLetter(rows[1], False)]
+    assert list(sink.letters(0)) == expected
+    assert list(sink.letters(1)) == []
+    sink.revive(0, {"length": [(4, 5)]})
+    sink = reopen()
+    sink.recover()
+    assert list(sink.letters(0)) == expected
+    sink.commit(delivered(0, (4, 5)))
+    assert list(sink.letters(0)) == expected[1:]

@@ -356,11 +356,12 @@ def test_a_provider_of_somebody_else_may_serve(config_path: Path) -> None:
     )
     config_path.write_text(text)
     _, parts = built(config_path)
-    assert parts.provider == Parrot(model="m")
+    assert parts.providers == [Parrot(model="m")]
 
 
 @pytest.mark.parametrize(
-    "name", ["attempts_max", "backoff_s", "backoff_s_max", "outage_s_max", "drain_s_max", "dead_share_max"]
+    "name",
+    ["attempts_max", "backoff_s", "backoff_s_max", "outage_s_max", "pause_s_max", "drain_s_max", "dead_share_max"],
 )
 def test_every_limit_has_bounds(config_path: Path, name: str) -> None:
     assert "is above the maximum" in complaint(

@@ -35,7 +35,7 @@ def complaint(folder: Path, text: str | bytes, *settings: str) -> str:
 
 def test_sections_have_the_usual_types_unless_they_say_otherwise(tmp_path: Path) -> None:
     config = config_of(tmp_path, MINIMAL + '[[transform]]\ntype = "dedup"\n')
-    types = [config.source.type, config.recipe.type, config.provider.type, config.sink.type, config.limits.type]
+    types = [config.source.type, config.recipe.type, config.providers[0].type, config.sink.type, config.limits.type]
     assert types == ["jsonl", "generate", "openai", "frames", ""]
     assert [(one.name, one.type) for one in config.transforms] == [("transform[0]", "dedup")]
     assert config.limits.values == {}
@@ -51,7 +51,7 @@ def test_the_folder_of_the_file_is_known_even_if_it_was_named_relatively(
 
 def test_one_provider_may_be_written_as_a_list(tmp_path: Path) -> None:
     config = config_of(tmp_path, MINIMAL.replace("[provider]", "[[provider]]"))
-    assert config.provider.values["model"] == "m"
+    assert config.providers[0].values["model"] == "m"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -121,9 +121,14 @@ def test_a_transform_needs_a_type(tmp_path: Path) -> None:
     assert "[transform[1]] needs a `type`" in text
 
 
-def test_several_providers_are_refused_for_now(tmp_path: Path) -> None:
-    text = complaint(tmp_path, MINIMAL.replace("[provider]", "[[provider]]") + "[[provider]]\n")
-    assert "exactly one [[provider]]" in text
+def test_several_providers_are_numbered(tmp_path: Path) -> None:
+    config = config_of(tmp_path, MINIMAL.replace("[provider]", "[[provider]]") + '[[provider]]\nmodel = "n"\n')
+    assert [section.name for section in config.providers] == ["provider[0]", "provider[1]"]
+    assert [section.values["model"] for section in config.providers] == ["m", "n"]
+
+
+def test_an_empty_list_of_providers_is_none(tmp_path: Path) -> None:
+    assert "[provider] is missing" in complaint(tmp_path, "provider = []\n" + MINIMAL.replace("[provider]", "[limits]"))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +173,7 @@ def test_a_setting_is_read_as_toml_or_else_as_text(tmp_path: Path, setting: str,
 def test_settings_add_sections_keys_and_types(tmp_path: Path) -> None:
     config = config_of(tmp_path, MINIMAL, "limits.attempts_max=9", "provider.in_flight_max=7", "source.type=parquet")
     assert config.limits.values == {"attempts_max": 9}
-    assert config.provider.values["in_flight_max"] == 7
+    assert config.providers[0].values["in_flight_max"] == 7
     assert config.source.type == "parquet"
 
 
@@ -187,7 +192,7 @@ def test_the_number_of_an_only_entry_may_be_left_out(tmp_path: Path) -> None:
     one = MINIMAL.replace("[provider]", "[[provider]]") + '[[transform]]\ntype = "near_dedup"\n'
     config = config_of(tmp_path, one, "transform.distance_max=2", "provider.model=other")
     assert config.transforms[0].values == {"distance_max": 2}
-    assert config.provider.values["model"] == "other"
+    assert config.providers[0].values["model"] == "other"
 
 
 @pytest.mark.parametrize(

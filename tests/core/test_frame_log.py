@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from personastream.core import frame_log, ranges, zstd_format
-from personastream.core.frame_log import BLOCK_BYTES, NO_TRAILER, Commit, PartName, ReadAt, Summary
+from personastream.core.frame_log import BLOCK_BYTES, NO_TRAILER, Commit, PartName, PartRows, ReadAt, Summary
 from personastream.core.outcomes import Counts, Outcomes, Usage
 
 NAME = PartName("run-1", "personas", "data", 3)
@@ -46,7 +46,7 @@ def sealed_part(count: int) -> tuple[bytes, int]:
     content = small_part(count)
     pieces = [piece for commit in found(content) for piece in commit.pieces]
     summary = Summary(count, 2 * count, Counts(2 * count), Usage(1, 2, 3), 2 * count)
-    return content + frame_log.encode_seal(NAME, summary, [(0, 2 * count)], pieces), len(content)
+    return content + frame_log.encode_seal(NAME, summary, PartRows((), [(0, 2 * count)]), pieces), len(content)
 
 
 def found(content: bytes, name: PartName = NAME) -> list[Commit]:
@@ -162,7 +162,7 @@ def test_a_part_of_another_name_is_refused_as_a_whole(name: PartName) -> None:
     content, _ = sealed_part(2)
     assert found(content, name) == []
     assert frame_log.read_seal(reader(content), len(content), name) is None
-    assert frame_log.read_settled(reader(content), len(content), name) is None
+    assert frame_log.read_rows(reader(content), len(content), name) is None
     assert frame_log.commit_after(reader(content), len(content), 0, name) is None
 
 
@@ -192,7 +192,7 @@ def test_a_valid_commit_behind_a_damaged_one_is_found() -> None:
 def test_a_seal_is_read_back_and_stock_tools_do_not_see_it() -> None:
     content, _ = sealed_part(3)
     assert frame_log.read_seal(reader(content), len(content), NAME) == Summary(3, 6, Counts(6), Usage(1, 2, 3), 6)
-    assert frame_log.read_settled(reader(content), len(content), NAME) == [(0, 6)]
+    assert frame_log.read_rows(reader(content), len(content), NAME) == ([], [(0, 6)])
     assert stock_read(content).count(b"\n") == 6
     pieces = frame_log.read_pieces(reader(content), len(content))
     table = zstd_format.seek_table_bytes(content[-zstd_format.SEEKABLE_FOOTER_BYTES :])
@@ -204,16 +204,16 @@ def test_counts_by_reason_and_an_open_end_survive_in_a_seal() -> None:
     content = small_part(1)
     summary = Summary(1, 2, Counts(2, {"exact": 4, "near": 0}, {"length": 5}), Usage(7, 8, 9), None)
     pieces = [piece for commit in found(content) for piece in commit.pieces]
-    content += frame_log.encode_seal(NAME, summary, [(0, 2), (5, 14)], pieces)
+    content += frame_log.encode_seal(NAME, summary, PartRows([(0, 1)], [(0, 2), (5, 14)]), pieces)
     assert frame_log.read_seal(reader(content), len(content), NAME) == summary
-    assert frame_log.read_settled(reader(content), len(content), NAME) == [(0, 2), (5, 14)]
+    assert frame_log.read_rows(reader(content), len(content), NAME) == ([(0, 1)], [(0, 2), (5, 14)])
 
 
 def test_a_cut_seal_is_no_seal() -> None:
     content, seal_at = sealed_part(2)
     for size in range(seal_at, len(content)):
         assert frame_log.read_seal(reader(content), size, NAME) is None
-        assert frame_log.read_settled(reader(content), size, NAME) is None
+        assert frame_log.read_rows(reader(content), size, NAME) is None
         assert len(found(content[:size])) == 2
 
 
@@ -231,7 +231,7 @@ def test_every_flipped_bit_of_settled_rows_or_summary_is_noticed() -> None:
     table_at = summary_at + pieces[-1][0]
     for bit in range(8 * seal_at, 8 * table_at):
         damaged = flipped(content, bit)
-        read = frame_log.read_settled if bit < 8 * summary_at else frame_log.read_seal
+        read = frame_log.read_rows if bit < 8 * summary_at else frame_log.read_seal
         assert read(reader(damaged), len(damaged), NAME) is None, f"bit {bit}"
 
 
@@ -243,7 +243,7 @@ def test_garbage_is_never_a_commit_nor_a_seal_nor_an_error(garbage: bytes, start
     content += zstd_format.SEEKABLE_FOOTER_MAGIC.to_bytes(4, "little") * (start == 2)
     assert found(content) == []
     assert frame_log.read_seal(reader(content), len(content), NAME) is None
-    assert frame_log.read_settled(reader(content), len(content), NAME) is None
+    assert frame_log.read_rows(reader(content), len(content), NAME) is None
     assert frame_log.read_pieces(reader(content), len(content)) == []
 
 
@@ -275,5 +275,5 @@ def test_what_earlier_versions_wrote_is_read_for_ever() -> None:
     assert commit.usage == Usage(3, 210, 384)
     summary = Summary(1, 3, Counts(3, {"exact": 1}), Usage(3, 210, 384), 5)
     assert frame_log.read_seal(reader(content), len(content), NAME) == summary
-    assert frame_log.read_settled(reader(content), len(content), NAME) == [(0, 3), (4, 5)]
+    assert frame_log.read_rows(reader(content), len(content), NAME) == ([], [(0, 3), (4, 5)])
     assert stock_read(content) == b'{"id":"personas:0"}\n{"id":"personas:1"}\n{"id":"personas:4"}\n'

@@ -1,41 +1,51 @@
 import math
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.retry import (
-    RETRY_AFTER_S_MAX,
+    NOT_FOUND_MAX,
+    NOT_FOUND_PAUSE_S,
+    PROBE_AFTER_S,
+    REFUSED_ALIKE,
     STALE_MAX,
-    Endpoint,
+    Health,
     RetryPolicy,
     Trial,
-    Wait,
+    Verdict,
     after_failure,
 )
 from personastream.errors import (
     AttemptError,
-    ProviderDown,
+    ExitCode,
+    NotFound,
     ProviderRejected,
+    QuotaSpent,
     Refused,
+    RequestsRefused,
     RowError,
     StaleConnection,
     Throttled,
     Unauthorized,
     Unavailable,
+    Unreachable,
 )
 
 POLICY = RetryPolicy()
 chances = st.floats(0, 1, exclude_max=True)
 endpoint_faults = st.one_of(
     st.just(Throttled("429")),
-    st.floats(allow_nan=False, min_value=-1e9).map(lambda s: Throttled("429", retry_after_s=s)),
+    st.floats(-1e9, POLICY.pause_s_max).map(lambda s: Throttled("429", retry_after_s=s)),
+    st.floats(0, 60).map(lambda s: Throttled("529", pause_s=s)),
+    st.just(Unreachable("refused")),
 )
 passing_faults = st.one_of(endpoint_faults, st.just(Unavailable("500")), st.just(StaleConnection("closed")))
 
 
-def endpoint(policy: RetryPolicy = POLICY, now_s: float = 0.0) -> Endpoint:
-    return Endpoint(policy, last_success_s=now_s)
+def endpoint(policy: RetryPolicy = POLICY, now_s: float = 0.0) -> Health:
+    return Health(policy, last_success_s=now_s)
 
 
 def test_a_refused_request_is_a_dead_row_with_its_reason_and_answer() -> None:
@@ -44,10 +54,42 @@ def test_a_refused_request_is_a_dead_row_with_its_reason_and_answer() -> None:
     assert (caught.value.reason, caught.value.response) == ("too_long", b"{}")
 
 
-def test_a_refused_key_stops_the_run_with_its_hint() -> None:
-    with pytest.raises(ProviderRejected, match="no key") as caught:
-        after_failure(Unauthorized("no key", hint="Set it."), Trial(), endpoint(), 0.0, 0.5)
-    assert caught.value.hint == "Set it."
+def test_a_refused_key_puts_the_endpoint_out_with_a_hint() -> None:
+    verdict = after_failure(Unauthorized("no key", hint="Set it."), Trial(), endpoint(), 0.0, 0.5)
+    assert isinstance(verdict.out, ProviderRejected)
+    assert (verdict.out.message, verdict.out.hint) == ("no key", "Set it.")
+    assert verdict.out.exit_code == ExitCode.NO_PERMISSION
+
+
+def test_a_model_that_was_never_there_is_a_mistake_and_one_that_is_gone_may_come_back() -> None:
+    assert isinstance(after_failure(NotFound("404"), Trial(), endpoint(), 0.0, 0.5).out, ProviderRejected)
+    server = endpoint()
+    for _ in range(2):
+        server.succeeded(0.0)
+        for _ in range(NOT_FOUND_MAX):
+            verdict = after_failure(NotFound("404"), Trial(), server, 1.0, 0.5)
+            assert (verdict.pause_s, verdict.out) == (NOT_FOUND_PAUSE_S, None)
+    assert isinstance(after_failure(NotFound("404"), Trial(), server, 1.0, 0.5).out, ProviderRejected)
+
+
+def test_requests_that_are_all_refused_from_the_start_stop_the_run() -> None:
+    server = endpoint()
+    for _ in range(REFUSED_ALIKE - 1):
+        with pytest.raises(RowError):
+            after_failure(Refused("no such parameter", reason="bad_request"), Trial(), server, 0.0, 0.5)
+    with pytest.raises(RequestsRefused, match=r"the first 20 requests were all refused.*no such parameter") as caught:
+        after_failure(Refused("no such parameter", reason="bad_request"), Trial(), server, 0.0, 0.5)
+    assert caught.value.exit_code == ExitCode.CONFIG
+
+
+@pytest.mark.parametrize(("answered", "reason"), [(True, "bad_request"), (False, "too_long"), (False, "refused")])
+def test_refusals_of_rows_one_by_one_never_stop_a_run(answered: bool, reason: str) -> None:
+    server = endpoint()
+    if answered:
+        server.succeeded(0.0)
+    for _ in range(100):
+        with pytest.raises(RowError):
+            after_failure(Refused("no", reason=reason), Trial(), server, 1.0, 0.5)
 
 
 def test_stale_connections_are_free_but_not_without_end() -> None:
@@ -62,7 +104,7 @@ def test_stale_connections_are_free_but_not_without_end() -> None:
     assert wait.trial.faults == 1
 
 
-def fail_until_dead(server: Endpoint, served_between: bool, attempts: int) -> int | None:
+def fail_until_dead(server: Health, served_between: bool, attempts: int) -> int | None:
     """After how many failed attempts, one a second, the row is given up, or None."""
     trial = Trial()
     for attempt in range(attempts):
@@ -124,8 +166,10 @@ def test_throttling_never_kills_a_row_and_counts_no_attempt(faults: list[tuple[A
         check_wait(wait, POLICY)
 
 
-def check_wait(wait: Wait, policy: RetryPolicy) -> None:
-    assert 0.0 <= wait.seconds <= max(policy.backoff_s_max, RETRY_AFTER_S_MAX + policy.backoff_s)
+def check_wait(verdict: Verdict, policy: RetryPolicy) -> None:
+    assert 0.0 <= verdict.seconds <= policy.backoff_s_max
+    assert verdict.out is None
+    assert 0.0 <= (verdict.pause_s or 0.0) <= PROBE_AFTER_S
 
 
 @settings(max_examples=100)
@@ -149,40 +193,45 @@ def test_waits_grow_from_fault_to_fault_and_chance_spreads_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked_s", "blocked_s"), [(0.0, 0.0), (7.5, 7.5), (-3.0, 0.0), (1e308, RETRY_AFTER_S_MAX), (601.0, 600.0)]
+    ("asked_s", "pause_s"), [(0.0, 0.0), (7.5, 7.5), (-3.0, 0.0), (601.0, PROBE_AFTER_S), (3600.0, PROBE_AFTER_S)]
 )
-def test_a_retry_after_blocks_the_whole_endpoint_within_reason(asked_s: float, blocked_s: float) -> None:
+def test_a_retry_after_is_a_pause_of_the_whole_endpoint_within_reason(asked_s: float, pause_s: float) -> None:
+    verdict = after_failure(Throttled("429", retry_after_s=asked_s), Trial(), endpoint(), 10.0, 0.5)
+    assert (verdict.pause_s, verdict.seconds) == (pause_s, POLICY.backoff_s / 2)
+
+
+@pytest.mark.parametrize("asked_s", [3600.1, 86400.0, 1e308, math.inf])
+def test_a_pause_of_hours_puts_the_endpoint_out_for_this_sitting(asked_s: float) -> None:
+    out = after_failure(Throttled("429", retry_after_s=asked_s), Trial(), endpoint(), 10.0, 0.5).out
+    assert isinstance(out, QuotaSpent)
+    assert out.exit_code == ExitCode.WORK_LEFT
+
+
+def test_an_overloaded_endpoint_is_left_alone_longer_and_longer_until_it_answers() -> None:
     server = endpoint()
-    wait = after_failure(Throttled("429", retry_after_s=asked_s), Trial(), server, 10.0, 0.5)
-    assert server.blocked_s(10.0) == blocked_s
-    assert wait.seconds == blocked_s + POLICY.backoff_s / 2
-    assert server.blocked_s(10.0 + blocked_s) == server.blocked_s(1e9) == 0.0
+    pauses = [after_failure(Throttled("529", pause_s=5.0), Trial(), server, 0.0, 0.5).pause_s for _ in range(5)]
+    assert pauses == [5.0, 10.0, 20.0, 30.0, 30.0]
+    server.succeeded(1.0)
+    assert after_failure(Throttled("529", pause_s=5.0), Trial(), server, 2.0, 0.5).pause_s == 5.0
 
 
-def test_a_shorter_retry_after_does_not_open_the_endpoint_earlier() -> None:
+@pytest.mark.parametrize("error", [Throttled("429"), Unavailable("500"), Unreachable("refused")])
+def test_an_outage_lasts_from_the_first_failure_to_the_next_answer(error: AttemptError) -> None:
     server = endpoint()
-    after_failure(Throttled("429", retry_after_s=60.0), Trial(), server, 0.0, 0.5)
-    after_failure(Throttled("429", retry_after_s=1.0), Trial(), server, 1.0, 0.5)
-    assert server.blocked_s(1.0) == 59.0
+    assert server.failing_s(1000.0) == 0.0  # idle until here: nothing was asked
+    after_failure(error, Trial(), server, 1000.0, 0.5)
+    after_failure(error, Trial(), server, 1300.0, 0.5)
+    assert server.failing_s(1301.0) == 301.0
+    server.succeeded(1302.0)
+    assert server.failing_s(1400.0) == 0.0
 
 
-@pytest.mark.parametrize("error", [Throttled("429"), Unavailable("500")])
-def test_an_outage_stops_the_run_after_its_time_and_not_before(error: AttemptError) -> None:
-    server = endpoint(RetryPolicy(outage_s_max=300.0))
-    trial = after_failure(error, Trial(), server, 1000.0, 0.5).trial  # idle until here: nothing was asked
-    trial = after_failure(error, trial, server, 1300.0, 0.5).trial
-    with pytest.raises(ProviderDown, match="301 s"):
-        after_failure(error, trial, server, 1301.0, 0.5)
-
-
-def test_any_answer_ends_an_outage() -> None:
-    server = endpoint(RetryPolicy(outage_s_max=300.0))
-    trial = after_failure(Unavailable("500"), Trial(), server, 0.0, 0.5).trial
-    server.succeeded(299.0)
-    trial = after_failure(Unavailable("500"), trial, server, 400.0, 0.5).trial
-    after_failure(Unavailable("500"), trial, server, 700.0, 0.5)
-    with pytest.raises(ProviderDown):
-        after_failure(Unavailable("500"), trial, server, 701.0, 0.5)
+@pytest.mark.parametrize("error", [Refused("no", reason="refused"), StaleConnection("closed"), Unauthorized("no")])
+def test_what_is_no_fault_of_the_endpoint_is_no_outage(error: AttemptError) -> None:
+    server = endpoint()
+    with suppress(RowError):
+        after_failure(error, Trial(), server, 0.0, 0.5)
+    assert server.failing_s(500.0) == 0.0
 
 
 def test_retries_beyond_what_successes_earn_wait_as_in_an_outage() -> None:

@@ -65,6 +65,7 @@ def test_a_refused_row_is_dead_at_once_with_the_answer_it_got() -> None:
         "detail": "too long",
         "text": "row 3",
         "response": '{"error": 1}',
+        "asked": True,
     }
     assert len(bench.provider.requests) == 30
 

@@ -56,7 +56,7 @@ def settled_rows_are_hidden_from_transforms() -> AbstractContextManager[object]:
     thin = Reading._thin
 
     def thin_late(reading: Reading, batch: Batch) -> Batch:
-        ledger = reading.recovered[batch.shard.index]
+        ledger = reading._known[batch.shard.index]
         live = [(number, text) for number, text in zip(batch.numbers, batch.texts, strict=True) if number not in ledger]
         numbers, texts = [number for number, _ in live], [text for _, text in live]
         return thin(reading, replace(batch, numbers=numbers, texts=texts))

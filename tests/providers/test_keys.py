@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import orjson
 import pytest
 
 from personastream.errors import AttemptError, ConfigError, Refused
-from personastream.providers.openai import Openai, chat_url, read_key
+from personastream.providers.access import api_url, read_key
+from personastream.providers.anthropic import Anthropic
+from personastream.providers.openai import Openai
 from personastream.records import Request
 from tests.support.raw_server import Talk, hang_up, http, raw_server, silence
 
@@ -21,10 +24,12 @@ def key(monkeypatch: pytest.MonkeyPatch) -> str:
     return KEY
 
 
-async def attempt(*answers: bytes | Talk, timeout_s: float = 30.0) -> tuple[bytes, object]:
+async def attempt(
+    *answers: bytes | Talk, kind: type[Openai | Anthropic] = Openai, timeout_s: float = 30.0
+) -> tuple[bytes, object]:
     """(head of the request, completion or error) of one attempt with the key in TEST_KEY."""
     async with raw_server(*answers) as server:
-        provider = Openai(base_url=server.base_url, model="m", api_key_env="TEST_KEY", timeout_s=timeout_s)
+        provider = kind(base_url=server.base_url, model="m", api_key_env="TEST_KEY", timeout_s=timeout_s)
         assert KEY not in repr(provider)
         try:
             return server.heads[0] if server.heads else b"", await provider.complete(REQUEST)
@@ -41,10 +46,20 @@ async def test_the_key_is_sent_as_a_bearer_token(key: str) -> None:
 
 
 @pytest.mark.anyio
+async def test_anthropic_takes_the_key_in_a_header_of_its_own(key: str) -> None:
+    head, _ = await attempt(http(401, b"{}"), kind=Anthropic)
+    assert f"\r\nx-api-key: {key}\r\n".lower() in head.decode().lower()
+    assert b"authorization" not in head.lower()
+
+
+@pytest.mark.anyio
 async def test_without_a_key_no_authorization_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TEST_KEY", raising=False)
-    head, _ = await attempt(http(401, b"{}"))
-    assert b"authorization" not in head.lower()
+    for kind in (Openai, Anthropic):
+        head, error = await attempt(http(401, b"{}"), kind=kind)
+        assert b"authorization" not in head.lower()
+        assert b"x-api-key" not in head.lower()
+        assert "without a key: $TEST_KEY is not set" in str(error)
 
 
 QUOTING = {
@@ -54,6 +69,10 @@ QUOTING = {
     "the status line": b"HTTP/1.1 20x " + KEY.encode() + b"\r\n\r\n",
     "a header": http(200, b"{}", f"x-echo: {KEY}\0"),
     "a redirect": http(302, b"", f"location: https://other.example/?key={KEY}"),
+    "an address": http(404, orjson.dumps({"error": f"no {quote(KEY, safe='')}"})),
+    "a refusal of its own": http(403, KEY.encode(), "content-type: text/html"),
+    "a label": http(429, orjson.dumps({"error": {"code": KEY, "type": KEY, "status": KEY}})),
+    "a stream": http(200, b'data: {"error": "%b"}\n' % KEY.encode()),
     "no protocol at all": KEY.encode() * 3 + b"\r\n\r\n",
     "a 200 that is no completion": http(200, KEY.encode()),
     "a 200 with an error": http(200, orjson.dumps({"error": KEY})),
@@ -63,12 +82,15 @@ QUOTING = {
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("kind", [Openai, Anthropic])
 @pytest.mark.parametrize("answer", QUOTING.values(), ids=QUOTING.keys())
-async def test_a_server_that_quotes_the_key_is_not_quoted(key: str, answer: bytes | Talk) -> None:
-    _, error = await attempt(answer, timeout_s=0.3)
+async def test_a_server_that_quotes_the_key_is_not_quoted(
+    key: str, answer: bytes | Talk, kind: type[Openai | Anthropic]
+) -> None:
+    _, error = await attempt(answer, kind=kind, timeout_s=0.3)
     assert isinstance(error, AttemptError)
     shown = f"{error}{error!r}{error.hint}" + (error.body.decode() if isinstance(error, Refused) else "")
-    assert key not in shown.replace("\\/", "/")
+    assert key not in unquote(shown.replace("\\/", "/"))
 
 
 @pytest.mark.anyio
@@ -141,7 +163,7 @@ def test_a_key_file_that_holds_no_key_is_refused(content: bytes | None, tmp_path
     ],
 )
 def test_the_address_that_is_asked(base_url: str, asked: str) -> None:
-    assert str(chat_url(base_url)) == asked
+    assert str(api_url(base_url, "/chat/completions")) == asked
 
 
 @pytest.mark.parametrize(
@@ -152,7 +174,7 @@ def test_the_address_that_is_asked(base_url: str, asked: str) -> None:
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused_on_one_line(base_url: str) -> None:
     with pytest.raises(ConfigError, match="base_url") as caught:
-        chat_url(base_url)
+        api_url(base_url, "/messages")
     assert caught.value.message.isprintable()
     assert "http://127.0.0.1:8000/v1" in caught.value.hint
 
@@ -171,5 +193,5 @@ def test_an_address_that_is_none_is_refused_on_one_line(base_url: str) -> None:
 )
 def test_a_secret_in_the_address_is_not_shown(base_url: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        chat_url(base_url)
+        api_url(base_url, "/messages")
     assert "hunter2" not in str(caught.value)

@@ -9,7 +9,17 @@ import anyio
 import orjson
 import pytest
 
-from personastream.errors import AttemptError, Refused, StaleConnection, Throttled, Unauthorized, Unavailable
+from personastream.errors import (
+    AttemptError,
+    NotFound,
+    Refused,
+    StaleConnection,
+    Throttled,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
+from personastream.providers import http as service
 from personastream.providers.openai import Openai
 from personastream.records import Completion, Request
 from tests.support.raw_server import RawServer, Talk, after, endlessly, hang_up, http, raw_server, reset, silence
@@ -45,9 +55,12 @@ async def failure(*answers: bytes | Talk, **settings: Any) -> AttemptError:
 
 
 async def test_a_plain_answer_is_a_completion_and_the_request_says_what_it_should() -> None:
-    async with connected(FINE) as (server, provider):
+    async with connected(http(200, BODY, "x-Told: 7")) as (server, provider):
         completion = await provider.complete(Request("Be brief.", "Hello", {"max_tokens": 5, "seed": 1}))
-    assert completion == Completion("Fine.", "stop", "m", 0, 0, BODY)
+        assert provider.parse(completion.body) == completion._replace(headers=None)
+    assert completion[:6] == Completion("Fine.", "stop", "m", 0, 0, BODY)[:6]
+    assert completion.headers is not None
+    assert completion.headers["X-Told"] == completion.headers["x-told"] == "7"
     assert orjson.loads(server.bodies[0]) == {
         "model": "m",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}],
@@ -77,6 +90,16 @@ STALE: dict[str, Talk] = {
 @pytest.mark.parametrize("end", STALE.values(), ids=STALE.keys())
 async def test_a_connection_lost_before_an_answer_is_stale_not_the_rows_fault(end: Talk) -> None:
     assert type(await failure(end)) is StaleConnection
+
+
+@pytest.mark.parametrize("end", STALE.values(), ids=STALE.keys())
+async def test_a_connection_lost_long_after_the_request_may_have_cost_something(
+    end: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "STALE_S_MAX", 0.0)
+    error = await failure(end)
+    assert type(error) is Unavailable
+    assert error.billed
 
 
 @pytest.mark.parametrize("end", [hang_up, reset])
@@ -119,7 +142,9 @@ BROKEN: dict[str, bytes | Talk] = {
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
 async def test_a_broken_answer_is_tried_again(answer: bytes | Talk) -> None:
-    assert type(await failure(answer)) is Unavailable
+    error = await failure(answer)
+    assert type(error) is Unavailable
+    assert error.billed or error.message.startswith(("status 101", "status 999"))
 
 
 SLOW: dict[str, Talk] = {
@@ -138,6 +163,7 @@ SLOW: dict[str, Talk] = {
 async def test_a_slow_answer_is_given_up_as_a_whole_however_busy_it_looks(talk: Talk) -> None:
     error = await failure(talk, timeout_s=0.2)
     assert type(error) is Unavailable
+    assert error.billed
     assert "within 0.2 s" in error.message
 
 
@@ -200,23 +226,22 @@ async def test_nobody_listening_is_said_with_host_and_port() -> None:
     async with raw_server() as server:
         base_url = server.base_url
     provider = Openai(base_url=base_url, model="m")
-    with pytest.raises(Unavailable, match=r"cannot connect to 127\.0\.0\.1:\d+"):
+    with pytest.raises(Unreachable, match=r"cannot connect to 127\.0\.0\.1:\d+"):
         await provider.complete(REQUEST)
     await provider.aclose()
 
 
-async def test_https_where_only_http_is_spoken_is_an_attempt_failed() -> None:
-    async with raw_server(FINE) as server:
-        provider = Openai(base_url=server.base_url.replace("http:", "https:"), model="m", timeout_s=0.5)
-        with pytest.raises(Unavailable):
-            await provider.complete(REQUEST)
-        await provider.aclose()
+async def test_a_host_that_no_name_server_knows_is_unreachable() -> None:
+    provider = Openai(base_url="http://no-such-host.invalid/v1", model="m", timeout_s=30)
+    with pytest.raises(Unreachable, match=r"cannot connect to no-such-host\.invalid:80"):
+        await provider.complete(REQUEST)
+    await provider.aclose()
 
 
 TURNED_AWAY: list[tuple[int, type[AttemptError], Callable[[AttemptError], object], object]] = [
     (400, Refused, lambda error: getattr(error, "reason", None), "bad_request"),
     (401, Unauthorized, lambda error: "key" in error.hint, True),
-    (404, Unauthorized, lambda error: "model" in error.hint, True),
+    (404, NotFound, lambda error: "model" in error.hint, True),
     (408, Unavailable, lambda error: error.message, "status 408: no"),
     (429, Throttled, lambda error: getattr(error, "retry_after_s", None), 7.0),
     (503, Throttled, lambda error: getattr(error, "retry_after_s", None), 7.0),

@@ -80,43 +80,43 @@ def test_what_remains_is_told_as_part_of_the_limit_per_minute() -> None:
 
 
 def test_a_refused_request_takes_from_neither_bucket() -> None:
-    limits = RateLimits(requests_per_minute=60, tokens_per_minute=600, burst_s=60)
-    assert limits.admit(600, 0.0) is None
+    limits = RateLimits({"requests": 60, "tokens": 600}, burst_s=60)
+    assert limits.admit(600, 0, 0.0) is None
     for _ in range(5):
-        refusal = limits.admit(10, 0.0)
+        refusal = limits.admit(10, 0, 0.0)
         assert refusal is not None
         assert (refusal.kind, refusal.per_minute, refusal.requested, refusal.remaining) == ("tokens", 600, 10, 0)
         assert refusal.wait_s == pytest.approx(1.0)
-    assert b"x-ratelimit-remaining-requests: 59\r\n" in limits.headers(0.0)
+    assert b"x-ratelimit-remaining-requests: 59\r\n" in limits.openai_headers(0.0)
 
 
 def test_the_longer_wait_is_told() -> None:
-    limits = RateLimits(requests_per_minute=1, tokens_per_minute=60, burst_s=60)
-    assert limits.admit(60, 0.0) is None
-    refusal = limits.admit(1, 0.0)
+    limits = RateLimits({"requests": 1, "tokens": 60}, burst_s=60)
+    assert limits.admit(60, 0, 0.0) is None
+    refusal = limits.admit(1, 0, 0.0)
     assert refusal is not None
     assert refusal.kind == "requests"
     assert refusal.wait_s == pytest.approx(60.0)
 
 
 def test_a_request_larger_than_the_bucket_can_never_pass() -> None:
-    refusal = RateLimits(0, tokens_per_minute=600, burst_s=1).admit(11, 0.0)
+    refusal = RateLimits({"tokens": 600}, burst_s=1).admit(11, 0, 0.0)
     assert refusal is not None
     assert math.isinf(refusal.wait_s)
     assert retry_headers(refusal.wait_s) == b""
 
 
 def test_without_limits_all_passes_and_nothing_is_told() -> None:
-    limits = RateLimits(0, 0, 60)
+    limits = RateLimits({"requests": 0}, 60)
     assert not limits
-    assert all(limits.admit(10**9, 0.0) is None for _ in range(10))
-    assert limits.headers(0.0) == b""
+    assert all(limits.admit(10**9, 0, 0.0) is None for _ in range(10))
+    assert limits.openai_headers(0.0) == b""
 
 
 def test_headers_name_limit_remainder_and_reset() -> None:
-    limits = RateLimits(requests_per_minute=3500, tokens_per_minute=90_000, burst_s=60)
-    assert limits.admit(3, 0.0) is None
-    assert limits.headers(0.0).split(b"\r\n")[:-1] == [
+    limits = RateLimits({"requests": 3500, "tokens": 90_000}, burst_s=60)
+    assert limits.admit(3, 0, 0.0) is None
+    assert limits.openai_headers(0.0).split(b"\r\n")[:-1] == [
         b"x-ratelimit-limit-requests: 3500",
         b"x-ratelimit-remaining-requests: 3499",
         b"x-ratelimit-reset-requests: 18ms",

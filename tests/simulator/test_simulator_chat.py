@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personastream.simulator.chat import InvalidRequest, completion_body, parse_request
+from personastream.simulator.chat import Chat
+from personastream.simulator.dialect import InvalidRequest, Tokens
 from personastream.simulator.replies import Reply
 
 texts = st.text(st.characters(codec="utf-8"))
@@ -16,6 +17,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
+CHAT = Chat(b"fp_1")
 USER = [{"role": "user", "content": "Hello"}]
 
 
@@ -24,7 +26,7 @@ def body(**changed: Any) -> bytes:
 
 
 def test_a_whole_request_is_read() -> None:
-    asked = parse_request(
+    asked = CHAT.parse(
         body(
             messages=[
                 {"role": "system", "content": "Be brief."},
@@ -44,9 +46,9 @@ def test_a_whole_request_is_read() -> None:
 
 
 def test_left_out_and_null_counts_mean_no_limit() -> None:
-    assert parse_request(body())[4:] == (None, 1)
-    assert parse_request(body(max_tokens=None, n=None))[4:] == (None, 1)
-    assert parse_request(body(max_tokens=9))[4:] == (9, 1)
+    assert CHAT.parse(body())[4:] == (None, 1)
+    assert CHAT.parse(body(max_tokens=None, n=None))[4:] == (None, 1)
+    assert CHAT.parse(body(max_tokens=9))[4:] == (9, 1)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_left_out_and_null_counts_mean_no_limit() -> None:
 )
 def test_a_wrong_request_names_what_is_wrong(wrong: bytes, param: str | None) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parse_request(wrong)
+        CHAT.parse(wrong)
     assert caught.value.param == param
 
 
@@ -85,7 +87,7 @@ def test_a_wrong_request_names_what_is_wrong(wrong: bytes, param: str | None) ->
 @given(st.binary() | values.map(orjson.dumps) | st.builds(body, messages=values, model=values, n=values))
 def test_whatever_is_sent_is_read_or_refused(sent: bytes) -> None:
     try:
-        parse_request(sent)
+        CHAT.parse(sent)
     except InvalidRequest as error:
         orjson.dumps(error.message)
 
@@ -93,9 +95,9 @@ def test_whatever_is_sent_is_read_or_refused(sent: bytes) -> None:
 @settings(max_examples=50)
 @given(texts, st.lists(st.builds(Reply, st.none() | texts, st.just("stop"), st.integers(0, 99)), max_size=3))
 def test_a_completion_is_json_that_holds_what_was_put_in(model: str, replies: list[Reply]) -> None:
-    asked = parse_request(body())._replace(model=model, input_tokens=11)
+    asked = CHAT.parse(body())._replace(model=model, input_tokens=11)
     tokens = sum(reply.tokens for reply in replies)
-    read = orjson.loads(completion_body(asked, replies, tokens, key=5, fingerprint=b"fp_1"))
+    read = orjson.loads(CHAT.completion(asked, replies, Tokens(11, 2, tokens), key=5))
     assert read["id"] == "chatcmpl-0000000000000005"
     assert read["model"] == model
     assert [choice["message"]["content"] for choice in read["choices"]] == [reply.text for reply in replies]

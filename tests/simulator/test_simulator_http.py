@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from personastream.simulator.behaviour import Behaviour
-from personastream.simulator.server import Simulator, serve_in_thread
+from personastream.simulator.server import serve_in_thread
+from personastream.simulator.simulator import Simulator
 
 
 class Reply(NamedTuple):

@@ -50,7 +50,7 @@ def test_a_commit_is_durable_when_it_returns() -> None:
     for power_lost in (False, True):
         disk.restart(power_lost=power_lost)
         part = taken_up(disk)
-        assert part.settled == [(0, 2)]
+        assert part.rows.settled == [(0, 2)]
         assert (part.bytes, part.counts, part.usage) == (2 * BLOCK_BYTES, Counts(2), Usage(2))
 
 
@@ -59,7 +59,7 @@ def test_a_part_taken_up_goes_on_where_it_was() -> None:
     new_part(disk, commits=2)
     commit(taken_up(disk), 2)
     part = taken_up(disk)
-    assert part.settled == [(0, 3)]
+    assert part.rows.settled == [(0, 3)]
     summary = part.seal(3)
     assert (summary.commits, summary.lines, summary.shard_rows) == (3, 3, 3)
 
@@ -70,9 +70,9 @@ def test_a_torn_tail_is_cut_off_but_not_by_someone_who_only_looks() -> None:
     whole = disk.content(OPEN) or b""
     for torn in (whole[:-1], whole[:-100], whole[: BLOCK_BYTES + 1], whole[:BLOCK_BYTES] + bytes(BLOCK_BYTES)):
         disk.put(OPEN, torn)
-        assert taken_up(disk, repair=False).settled == [(0, 1)]
+        assert taken_up(disk, repair=False).rows.settled == [(0, 1)]
         assert disk.content(OPEN) == torn
-        assert taken_up(disk).settled == [(0, 1)]
+        assert taken_up(disk).rows.settled == [(0, 1)]
         assert disk.content(OPEN) == whole[:BLOCK_BYTES]
 
 
@@ -107,9 +107,9 @@ def test_a_full_disk_leaves_the_last_commit_at_the_end() -> None:
     with pytest.raises(DiskFull):
         commit(part, 1)
     assert disk.content(OPEN) == before
-    assert part.settled == [(0, 1)]
+    assert part.rows.settled == [(0, 1)]
     commit(part, 1)
-    assert taken_up(disk).settled == [(0, 2)]
+    assert taken_up(disk).rows.settled == [(0, 2)]
 
 
 @pytest.mark.parametrize("operation", [1, 3], ids=["append", "rename"])
@@ -131,7 +131,7 @@ def test_a_failed_sync_is_final_and_its_commit_counts_for_nothing() -> None:
     disk.plan = Plan(fails_at=disk.operations + 2)
     with pytest.raises(StorageFailed):
         commit(part, 1)
-    assert part.settled == [(0, 1)]
+    assert part.rows.settled == [(0, 1)]
 
 
 def test_a_file_that_something_else_has_written_to_is_not_appended_to() -> None:
@@ -188,6 +188,6 @@ def test_a_commit_that_another_process_finishes_meanwhile_is_no_damage(monkeypat
 
     monkeypatch.setattr(frame_log, "commits", read_then_wait)
     disk.put(OPEN, whole[:written])
-    assert taken_up(disk, repair=False).settled == [(0, 1)]
+    assert taken_up(disk, repair=False).rows.settled == [(0, 1)]
     disk.put(OPEN, whole[:written])
     assert not verified(disk, stems=["personas"]).problems

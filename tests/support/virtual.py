@@ -8,7 +8,9 @@ from typing import Any, BinaryIO, TypeVar
 import anyio
 from trio.testing import MockClock
 
-from personastream.core.retry import RetryPolicy
+from personastream.core.pace import Pace
+from personastream.core.retry import Health, RetryPolicy
+from personastream.engine.endpoint import Endpoint
 from personastream.engine.run import Graph, Summary, run
 from personastream.engine.settle import GroupCommit
 from personastream.engine.statistics import Statistics
@@ -73,6 +75,12 @@ class Bench:
             raise failure
         return summary
 
+    def endpoints(self) -> list[Endpoint]:
+        """The provider as the engine sees it, with a pace that allows all workers at once."""
+        now_s = anyio.current_time()
+        pace = Pace(self.workers, adaptive=False, now_s=now_s)
+        return [Endpoint(self.provider, pace, Health(self.retry, now_s), self.limit)]
+
     def graph(self) -> Graph:
         """The run as the engine takes it."""
         sink = self.sink
@@ -81,8 +89,7 @@ class Bench:
             shards=self.source.shards(),
             transforms=self.transforms,
             recipe=self.recipe,
-            provider=self.provider,
-            limit=self.limit,
+            endpoints=self.endpoints(),
             sink=sink,
             checkpoints=self.checkpoints,
             group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),

@@ -35,7 +35,8 @@ def command(config: str, settings: tuple[str, ...], as_json: bool) -> int:
         click.echo(json_text(document))
         return 0
     for name, values in sections.items():
-        click.echo("[[transform]]" if name.startswith("transform") else f"[{name}]")
+        kind, several, _ = name.partition("[")
+        click.echo(f"[[{kind}]]" if several else f"[{name}]")
         for key, value in values.items():
             click.echo(f"# {key} is not set" if value is None else f"{key} = {_toml(value)}")
         click.echo()
@@ -49,7 +50,7 @@ def _sections(config: Config, parts: Parts) -> dict[str, dict[str, Any]]:
         (config.source, parts.source),
         *zip(config.transforms, parts.transforms, strict=True),
         (config.recipe, parts.recipe),
-        (config.provider, parts.provider),
+        *zip(config.providers, parts.providers, strict=True),
         (config.sink, parts.sink),
         (config.limits, parts.limits),
     ]
@@ -58,11 +59,11 @@ def _sections(config: Config, parts: Parts) -> dict[str, dict[str, Any]]:
 
 def _graph(parts: Parts, shards: Sequence[Shard]) -> list[str]:
     size = sum(shard.size_bytes for shard in shards)
+    workers = sum(provider.in_flight_max for provider in parts.providers)
     chain = ["source", *(type(transform).__name__ for transform in parts.transforms)]
     return [
         f"shards    {len(shards):>12,}  {size:,} bytes",
-        f"graph     {' → '.join(chain)} → {type(parts.recipe).__name__} × {parts.provider.in_flight_max:,} in flight "
-        f"→ {parts.sink.path}",
+        f"graph     {' → '.join(chain)} → {type(parts.recipe).__name__} × {workers:,} in flight → {parts.sink.path}",
         "",
     ]
 

@@ -12,6 +12,15 @@ from personastream.launch.inline import Progress, run_config
 from personastream.observe.progress import Display, Style
 from personastream.observe.say import say
 
+progress_option = click.option(
+    "--progress",
+    "style",
+    type=click.Choice(["auto", "rich", "plain", "json", "none"]),
+    default="auto",
+    show_default=True,
+    help="How to show progress on stderr; auto: a panel on a terminal, plain lines elsewhere.",
+)
+
 
 @click.command("run")
 @click.argument("config", type=click.Path(dir_okay=False))
@@ -26,14 +35,7 @@ from personastream.observe.say import say
 @click.option(
     "--max-rows", type=click.IntRange(min=1), help="Ask for at most N rows now, then stop (exit 75 if rows are left)."
 )
-@click.option(
-    "--progress",
-    "style",
-    type=click.Choice(["auto", "rich", "plain", "json", "none"]),
-    default="auto",
-    show_default=True,
-    help="How to show progress on stderr; auto: a panel on a terminal, plain lines elsewhere.",
-)
+@progress_option
 def command(config: str, resume: bool, settings: tuple[str, ...], max_rows: int | None, style: Style) -> int:
     """Run CONFIG: read its shards, drop duplicates, ask the model once per row, commit every outcome.
 

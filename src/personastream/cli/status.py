@@ -1,5 +1,6 @@
 """`personastream status`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ import click
 
 from personastream.cli.words import counts_lines, json_text, usage_line
 from personastream.core.outcomes import Counts, Usage
+from personastream.core.spend import shown
 from personastream.errors import BadInput
 from personastream.launch.manifest import Manifest, read_manifest
+from personastream.launch.spend_file import read_authorised
 from personastream.observe.live_file import read_live
 from personastream.observe.rates import duration
 from personastream.ports import ShardState
@@ -44,7 +47,7 @@ def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> 
     counts = sum((state.counts for state in states), Counts())
     usage = sum((state.usage for state in states), Usage())
     live = read_live(directory)
-    finished = all(state.rows is not None for state in states)
+    finished = all(state.finished for state in states)
     return {
         "run": str(directory),
         "run_id": manifest.run_id,
@@ -56,15 +59,11 @@ def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> 
             "dropped": dict(counts.dropped),
             "dead": dict(counts.dead),
         },
-        "usage": {
-            "requests": usage.requests,
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-        },
+        "usage": {**asdict(usage), "authorised_nanos": read_authorised(directory)},
         "shards": {
             "total": len(states),
-            "finished": sum(state.rows is not None for state in states),
-            "started": sum(state.rows is None and bool(state.settled) for state in states),
+            "finished": sum(state.finished for state in states),
+            "started": sum(not state.finished and bool(state.settled) for state in states),
         },
         "live": live,
     }
@@ -78,6 +77,11 @@ def _lines(document: dict[str, Any], states: list[ShardState]) -> list[str]:
         *counts_lines(sum((state.counts for state in states), Counts())),
         usage_line(sum((state.usage for state in states), Usage())),
     ]
+    authorised, spent = document["usage"]["authorised_nanos"], document["usage"]["spend_nanos"]
+    if authorised > spent:
+        lines.append(
+            f"          {shown(authorised - spent):>12}  more may have been spent: set aside, or lost in a crash"
+        )
     live = document["live"]
     if live and document["state"] != "finished":
         lines.append(

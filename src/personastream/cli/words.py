@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from personastream.core.outcomes import Counts, Usage
+from personastream.core.spend import shown
 from personastream.launch.inline import Outcome
 from personastream.observe.rates import duration
 
@@ -34,10 +35,11 @@ def counts_lines(counts: Counts) -> list[str]:
 
 
 def usage_line(usage: Usage) -> str:
-    """Requests and tokens."""
+    """Requests, tokens, and money where there are prices."""
+    money = f", {shown(usage.spend_nanos)} in all" if usage.spend_nanos else ""
     return (
         f"spent     {usage.requests:>12,}  requests, {usage.input_tokens:,} input and "
-        f"{usage.output_tokens:,} output tokens"
+        f"{usage.output_tokens:,} output tokens{money}"
     )
 
 

@@ -10,15 +10,15 @@ from the sectors of this one.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
 
 import orjson
 import xxhash
 import zstandard
 
-from personastream.core import zstd_format
+from personastream.core import ranges, zstd_format
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Range, Ranges
 
@@ -71,6 +71,21 @@ class Commit:
     pieces: tuple[tuple[int, int], ...]
 
 
+class PartRows(NamedTuple):
+    """What a whole part does to its log's rows: first it takes the `revived` back, then it settles the `settled`."""
+
+    revived: Ranges
+    settled: Ranges
+
+
+class ShardRows(NamedTuple):
+    """Rows of a shard: settled ones, those of them that are dead, and those that were revived and not settled since."""
+
+    settled: list[Range]
+    died: list[Range]
+    revived: list[Range]
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a sealed part holds. `shard_rows` is the shard's length if this part is the last of its log, else None."""
@@ -108,7 +123,8 @@ def encode_commit(
         "delivered": outcomes.delivered,
         "dropped": outcomes.dropped,
         "dead": outcomes.dead,
-        "usage": _usage(usage),
+        "revived": outcomes.revived,
+        "usage": asdict(usage),
     }
     trailer, digest = _envelope(TRAILER_MAGIC, payload)
     if len(frame) > FRAME_BYTES_MAX or len(raw) > RAW_BYTES_MAX or len(trailer) > TRAILER_BYTES_MAX:
@@ -173,9 +189,9 @@ def commit_after(read_at: ReadAt, size: int, offset: int, name: PartName) -> Com
     return next((commit for commit in found if commit is not None), None)
 
 
-def encode_seal(name: PartName, summary: Summary, settled: Ranges, pieces: Sequence[tuple[int, int]]) -> bytes:
-    """What is appended to seal a part: its settled rows, its summary, and a seek table of its frames (`pieces`)."""
-    rows, _ = _envelope(SETTLED_MAGIC, {**_named(name), "settled": settled})
+def encode_seal(name: PartName, summary: Summary, part_rows: PartRows, pieces: Sequence[tuple[int, int]]) -> bytes:
+    """What is appended to seal a part: its rows, its summary, and a seek table of its frames (`pieces`)."""
+    rows, _ = _envelope(SETTLED_MAGIC, {**_named(name), **part_rows._asdict()})
     counts = {
         "delivered": summary.counts.delivered,
         "dropped": summary.counts.dropped,
@@ -186,7 +202,7 @@ def encode_seal(name: PartName, summary: Summary, settled: Ranges, pieces: Seque
         "commits": summary.commits,
         "lines": summary.lines,
         "counts": counts,
-        "usage": _usage(summary.usage),
+        "usage": asdict(summary.usage),
         "shard_rows": summary.shard_rows,
     }
     sealed, _ = _envelope(SUMMARY_MAGIC, payload)
@@ -208,11 +224,11 @@ def read_seal(read_at: ReadAt, size: int, name: PartName) -> Summary | None:
     )
 
 
-def read_settled(read_at: ReadAt, size: int, name: PartName) -> list[Range] | None:
-    """All rows settled in the sealed part `name`, or None if it is not sealed."""
+def read_rows(read_at: ReadAt, size: int, name: PartName) -> PartRows | None:
+    """The rows of the sealed part `name`, or None if it is not sealed."""
     places = _seal_places(read_at, size)
     payload = places and _named_payload(SETTLED_MAGIC, read_at(*places[0]), name)
-    return _ranges(payload["settled"]) if payload else None
+    return PartRows(_ranges(payload.get("revived", [])), _ranges(payload["settled"])) if payload else None
 
 
 def read_pieces(read_at: ReadAt, size: int) -> list[tuple[int, int]]:
@@ -226,6 +242,21 @@ def read_pieces(read_at: ReadAt, size: int) -> list[tuple[int, int]]:
     except zstd_format.FormatError:
         return []
     return pieces if sum(compressed for compressed, _ in pieces) + table_bytes == size else []
+
+
+def replay(data: Iterable[PartRows], dead: Iterable[PartRows]) -> ShardRows:
+    """What all parts of a shard's logs add up to, each log's in order.
+
+    Raises `ranges.Overlap` for a row with two ends, `ranges.Missing` for one that was revived and had not died.
+    """
+    died: list[Range] = []
+    revived: list[Range] = []
+    for part in dead:
+        died = ranges.difference(died, part.revived)
+        revived = ranges.union_all((ranges.without(revived, part.revived), part.revived))
+        died = ranges.union_all((died, part.settled))
+    settled = ranges.union_all((died, *(part.settled for part in data)))
+    return ShardRows(settled, died, ranges.without(revived, settled))
 
 
 def _seal_places(read_at: ReadAt, size: int) -> tuple[tuple[int, int], tuple[int, int]] | None:
@@ -249,14 +280,6 @@ def _named(name: PartName) -> dict[str, object]:
     return {"run": name.run_id, "shard": name.shard, "kind": name.kind, "part": name.part}
 
 
-def _usage(usage: Usage) -> dict[str, int]:
-    return {
-        "requests": usage.requests,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-    }
-
-
 def _ranges(pairs: list[list[int]]) -> list[Range]:
     return [(start, stop) for start, stop in pairs]
 
@@ -266,6 +289,7 @@ def _outcomes(payload: dict[str, Any]) -> Outcomes:
         delivered=_ranges(payload["delivered"]),
         dropped={reason: _ranges(rows) for reason, rows in payload["dropped"].items()},
         dead={reason: _ranges(rows) for reason, rows in payload["dead"].items()},
+        revived={reason: _ranges(rows) for reason, rows in payload.get("revived", {}).items()},
     )
 
 

@@ -17,6 +17,14 @@ class Overlap(ValueError):
         self.number = number
 
 
+class Missing(ValueError):
+    """A row `number` that must be in a set is not."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"row {number} is not in the set")
+        self.number = number
+
+
 def from_numbers(numbers: Iterable[int]) -> list[Range]:
     """The ranges that hold `numbers`, given in any order. Raises `Overlap` for a number given twice."""
     ranges: list[Range] = []
@@ -46,6 +54,29 @@ def union_all(sets: Iterable[Ranges]) -> list[Range]:
         else:
             merged.append((start, stop))
     return merged
+
+
+def without(rows: Ranges, others: Ranges) -> list[Range]:
+    """`rows` less those of them that are among `others`."""
+    left: list[Range] = []
+    for start, stop in rows:
+        for cut_start, cut_stop in others[max(0, bisect_right(others, start, key=itemgetter(0)) - 1) :]:
+            if cut_start >= stop:
+                break
+            if start < cut_start:
+                left.append((start, cut_start))
+            start = max(start, cut_stop)
+        if start < stop:
+            left.append((start, stop))
+    return left
+
+
+def difference(rows: Ranges, others: Ranges) -> list[Range]:
+    """`rows` less `others`, all of which must be among them. Raises `Missing`."""
+    left = without(rows, others)
+    if count(left) + count(others) != count(rows):
+        raise Missing(without(others, rows)[0][0])
+    return left
 
 
 def count(ranges: Ranges) -> int:

@@ -1,9 +1,9 @@
-"""What follows a failed attempt: a wait, or giving the row up. Pure: time and chance are arguments.
+"""What follows a failed attempt: a wait, giving the row up, or giving the endpoint up. Pure: time and chance are given.
 
 Faults are split by whose they are. An endpoint's faults (throttling, an outage) delay its rows for as long as it
-takes, up to `outage_s_max`; they never kill a row. A row's own faults are counted, and only while the endpoint
-serves others. Waits follow "full jitter": uniform between 0 and an exponentially growing cap
-(Brooker, Exponential Backoff and Jitter, AWS Architecture Blog, 2015).
+takes; they never kill a row. A row's own faults are counted, and only while the endpoint serves others. Waits follow
+"full jitter": uniform between 0 and an exponentially growing cap (Brooker, Exponential Backoff and Jitter, AWS
+Architecture Blog, 2015).
 """
 
 from dataclasses import dataclass, field
@@ -11,41 +11,57 @@ from typing import NamedTuple
 
 from personastream.errors import (
     AttemptError,
-    ProviderDown,
+    NotFound,
     ProviderRejected,
+    QuotaSpent,
     Refused,
+    RequestsRefused,
     RowError,
+    RunError,
     StaleConnection,
     Throttled,
     Unauthorized,
+    Unreachable,
 )
 
 STALE_MAX = 3
-RETRY_AFTER_S_MAX = 600.0
-"""A longer Retry-After is probed at this interval: some servers send nonsense, and limits are lifted early."""
+PROBE_AFTER_S = 600.0
+"""A longer pause is probed at this interval: some servers send nonsense, and limits are lifted early."""
+NOT_FOUND_PAUSE_S, NOT_FOUND_MAX = 60.0, 5
+"""A model that was there and is gone comes back after a rolling deploy, or never."""
+BAD_REQUEST = "bad_request"
+"""The reason of a refusal that does not speak of this row in particular."""
+REFUSED_ALIKE = 20
+"""So many requests refused before the first answer: something is wrong with all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Limits of patience. Times are seconds; `retry_share` is the retries earned by each success."""
+    """Limits of patience. Times are seconds; `retry_share` is the retries earned by each success.
+
+    An endpoint that asks for a pause longer than `pause_s_max` is given up for this sitting.
+    """
 
     attempts_max: int = 4
     backoff_s: float = 0.5
     backoff_s_max: float = 30.0
     outage_s_max: float = 300.0
+    pause_s_max: float = 3600.0
     retry_share: float = 0.5
     retries_saved_max: float = 1000.0
 
 
 @dataclass(slots=True)
-class Endpoint:
-    """What is known of an endpoint's health. `now` is any monotonic time in seconds."""
+class Health:
+    """What is known of an endpoint's health. `now_s` is any monotonic time in seconds."""
 
     policy: RetryPolicy
     last_success_s: float
     failing_since_s: float | None = None
-    blocked_until_s: float = 0.0
+    answered: bool = False
     throttles_in_a_row: int = 0
+    not_found_in_a_row: int = 0
+    refused_first: int = 0
     budget: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,21 +71,21 @@ class Endpoint:
         """A request was answered: the endpoint lives, and a share of a retry is earned."""
         self.last_success_s = now_s
         self.failing_since_s = None
-        self.throttles_in_a_row = 0
+        self.answered = True
+        self.throttles_in_a_row = self.not_found_in_a_row = 0
         self.budget = min(self.policy.retries_saved_max, self.budget + self.policy.retry_share)
 
-    def failed(self, now_s: float) -> float:
-        """An attempt failed: returns for how many seconds nothing but failures has been seen.
+    def failed(self, now_s: float) -> None:
+        """An attempt failed, and not by the row's own fault alone."""
+        if self.failing_since_s is None:
+            self.failing_since_s = now_s
+
+    def failing_s(self, now_s: float) -> float:
+        """For how many seconds nothing but failures has been seen.
 
         Not since the last success: there may have been nothing to ask for a while.
         """
-        if self.failing_since_s is None:
-            self.failing_since_s = now_s
-        return now_s - self.failing_since_s
-
-    def blocked_s(self, now_s: float) -> float:
-        """Seconds until the endpoint may be asked again."""
-        return max(0.0, self.blocked_until_s - now_s)
+        return now_s - self.failing_since_s if self.failing_since_s is not None else 0.0
 
 
 class Trial(NamedTuple):
@@ -87,68 +103,107 @@ class Trial(NamedTuple):
 UNTRIED = Trial()
 
 
-class Wait(NamedTuple):
-    """Try again after `seconds`; `trial` is the request's history from then on."""
+class Verdict(NamedTuple):
+    """How to go on: the row waits `seconds`, with `trial` as its history from then on.
+
+    `pause_s` is a pause that the whole endpoint asks for; `out` is why it is not to be asked any more.
+    """
 
     seconds: float
     trial: Trial
+    pause_s: float | None = None
+    out: RunError | None = None
 
 
-def after_failure(error: AttemptError, trial: Trial, endpoint: Endpoint, now_s: float, chance: float) -> Wait:
+def after_failure(error: AttemptError, trial: Trial, health: Health, now_s: float, chance: float) -> Verdict:
     """How to go on after `error`; `chance` is uniform in [0, 1).
 
-    Raises `RowError` to give the row up, `ProviderDown` or `ProviderRejected` to stop the run.
+    Raises `RowError` to give the row up, `RequestsRefused` to stop the run.
     """
     match error:
         case Unauthorized():
-            raise ProviderRejected(error.message, hint=error.hint) from error
+            return Verdict(0.0, trial, out=_rejected(error))
+        case NotFound():
+            return _not_found(error, trial, health, now_s)
         case Refused():
-            raise RowError(error.message, reason=error.reason, response=error.body) from error
+            raise _refused(error, health)
         case StaleConnection() if trial.stale < STALE_MAX:
-            return Wait(0.0, trial._replace(stale=trial.stale + 1))
+            return Verdict(0.0, trial._replace(stale=trial.stale + 1))
         case Throttled():
-            _check_outage(error, endpoint.failed(now_s), endpoint.policy)
-            return Wait(_block(error, endpoint, now_s, chance), trial)
+            health.failed(now_s)
+            return _throttled(error, trial, health, chance)
+        case Unreachable():
+            health.failed(now_s)
+            return Verdict(_backoff_s(health.policy, trial.faults) * chance, trial)
         case _:
-            return _own_fault(error, trial, endpoint, now_s, chance)
+            return _own_fault(error, trial, health, now_s, chance)
 
 
-def _own_fault(error: AttemptError, trial: Trial, endpoint: Endpoint, now_s: float, chance: float) -> Wait:
-    policy = endpoint.policy
+def _own_fault(error: AttemptError, trial: Trial, health: Health, now_s: float, chance: float) -> Verdict:
+    policy = health.policy
     faults = trial.faults + 1
-    served_others = endpoint.last_success_s >= trial.last_fault_s if trial.faults else endpoint.failing_since_s is None
+    served_others = health.last_success_s >= trial.last_fault_s if trial.faults else health.failing_since_s is None
     own_faults = trial.own_faults + served_others
-    silent_s = endpoint.failed(now_s)
+    health.failed(now_s)
     if own_faults >= policy.attempts_max:
         raise RowError(
             f"{own_faults} attempts failed while other rows were answered; the last one: {error.message}",
             reason="retries_exhausted",
         ) from error
-    _check_outage(error, silent_s, policy)
-    cap_s = min(policy.backoff_s_max, policy.backoff_s * 2.0 ** min(faults - 1, 16))
-    if endpoint.budget >= 1.0:
-        endpoint.budget -= 1.0
+    cap_s = _backoff_s(policy, trial.faults)
+    if health.budget >= 1.0:
+        health.budget -= 1.0
     else:  # too many retries for the successes seen: an outage, not a row's bad luck
         cap_s = policy.backoff_s_max
-    return Wait(cap_s * chance, Trial(faults, own_faults, trial.stale, now_s))
+    return Verdict(cap_s * chance, Trial(faults, own_faults, trial.stale, now_s))
 
 
-def _block(error: Throttled, endpoint: Endpoint, now_s: float, chance: float) -> float:
-    """Close the endpoint for all rows; returns how long this one waits, spread out so that not all return at once."""
-    policy = endpoint.policy
+def _throttled(error: Throttled, trial: Trial, health: Health, chance: float) -> Verdict:
+    """The row waits for its turn: for how long the endpoint is closed to all is its own affair."""
+    policy = health.policy
     if error.retry_after_s is not None:
-        pause_s = min(RETRY_AFTER_S_MAX, max(0.0, error.retry_after_s))
-        endpoint.blocked_until_s = max(endpoint.blocked_until_s, now_s + pause_s)
-        return pause_s + policy.backoff_s * chance
-    cap_s = min(policy.backoff_s_max, policy.backoff_s * 2.0 ** min(endpoint.throttles_in_a_row, 16))
-    endpoint.throttles_in_a_row += 1
-    return cap_s * (0.5 + chance / 2)
+        if error.retry_after_s > policy.pause_s_max:
+            return Verdict(0.0, trial, out=_spent(error, error.retry_after_s))
+        return Verdict(policy.backoff_s * chance, trial, pause_s=min(PROBE_AFTER_S, max(0.0, error.retry_after_s)))
+    doubled = min(health.throttles_in_a_row, 16)
+    health.throttles_in_a_row += 1
+    if error.pause_s is not None:
+        return Verdict(0.0, trial, pause_s=min(error.pause_s * 2.0**doubled, max(error.pause_s, policy.backoff_s_max)))
+    return Verdict(_backoff_s(policy, doubled) * (0.5 + chance / 2), trial)
 
 
-def _check_outage(error: AttemptError, silent_s: float, policy: RetryPolicy) -> None:
-    if silent_s > policy.outage_s_max:
-        raise ProviderDown(
-            f"no request has succeeded for {silent_s:.0f} s; the last failure: {error.message}",
-            hint="Check the endpoint, then run again with --resume; nothing is lost. "
-            "`[limits] outage_s_max` sets the patience.",
-        ) from error
+def _not_found(error: NotFound, trial: Trial, health: Health, now_s: float) -> Verdict:
+    health.not_found_in_a_row += 1
+    if not health.answered or health.not_found_in_a_row > NOT_FOUND_MAX:
+        return Verdict(0.0, trial, out=_rejected(error))
+    health.failed(now_s)
+    return Verdict(0.0, trial, pause_s=NOT_FOUND_PAUSE_S)
+
+
+def _refused(error: Refused, health: Health) -> RowError | RunError:
+    if not health.answered and error.reason == BAD_REQUEST:
+        health.refused_first += 1
+        if health.refused_first >= REFUSED_ALIKE:
+            return RequestsRefused(
+                f"the first {health.refused_first} requests were all refused; the last one: {error.message}",
+                hint="Check the model and the parameters, then run again with --resume; no row of these is lost. "
+                "The refused rows are in dead/; `personastream retry` asks them again.",
+            )
+    return RowError(error.message, reason=error.reason, response=error.body)
+
+
+def _rejected(error: AttemptError) -> RunError:
+    rejection = ProviderRejected(error.message, hint=error.hint)
+    rejection.__cause__ = error
+    return rejection
+
+
+def _spent(error: Throttled, seconds: float) -> RunError:
+    return QuotaSpent(
+        f"the quota is used up for {seconds / 3600:.1f} h: {error.message}",
+        hint="Run again with --resume when it is back. `[limits] pause_s_max` sets the longest pause to sit out.",
+    )
+
+
+def _backoff_s(policy: RetryPolicy, faults: int) -> float:
+    return min(policy.backoff_s_max, policy.backoff_s * 2.0 ** min(faults, 16))

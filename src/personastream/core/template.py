@@ -34,7 +34,7 @@ class Template:
     """A prompt around one persona, and what the reply must look like.
 
     `before` and `after` surround the persona in the user text. A reply must start with `opening`; "" allows all.
-    `fingerprint` is `<name>@<8 hex digits>` over all that is sent or checked: not over layout or comments.
+    `fingerprint` is `<name>@<8 hex digits>` over all that is sent, `contract` 8 hex digits over what is checked.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Template:
     opening: str
     parameters: Mapping[str, object]
     fingerprint: str
+    contract: str
 
     def render(self, persona: str) -> Request:
         """The request that asks for `persona`."""
@@ -90,9 +91,12 @@ def parse_template(text: str, origin: str) -> Template:
         hint = "write it into `user` word for word: no model can guess it"
         raise ConfigError(f"{origin}: the prompt never asks for reply.opening, {opening!r}", hint=hint)
     sampling = {"max_tokens": MAX_TOKENS_DEFAULT} | {key: parameters.number(key) for key in parameters.values}
-    content = [description, system, before, after, opening, sampling]
-    digest = xxh3_64_hexdigest(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
-    return Template(name, description, system, before, after, opening, sampling, f"{name}@{digest[:8]}")
+    sent, checked = _digest([description, system, before, after, sampling]), _digest([opening])
+    return Template(name, description, system, before, after, opening, sampling, f"{name}@{sent}", checked)
+
+
+def _digest(content: object) -> str:
+    return xxh3_64_hexdigest(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))[:8]
 
 
 def _without_markup(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Ask: one request, limited, tried again as the retry policy says, counted. The only retry layer there is."""
+"""Ask: one request, paced, limited, paid for, tried again as the retry policy says. The only retry layer there is."""
 
 import random
 from collections.abc import Callable
@@ -6,106 +6,152 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from personastream.core.retry import UNTRIED, Endpoint, Trial, after_failure
+from personastream.core.retry import UNTRIED, RetryPolicy, Trial, Verdict, after_failure
+from personastream.core.spend import most_nanos, spend_nanos
+from personastream.engine.budget import Budget
+from personastream.engine.endpoint import Endpoint
+from personastream.engine.pool import Abandoned, Pool
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
-from personastream.errors import AttemptError
-from personastream.ports import Limit, Provider
+from personastream.errors import AttemptError, NotFound, StaleConnection, Throttled, Unavailable, Unreachable
 from personastream.records import Completion, Request
 
 PROBE = Request("", "Say yes.", {"max_tokens": 1})
 """A request that any healthy endpoint answers, and hardly costs anything."""
 
 
-class Abandoned(BaseException):
-    """The run drains while this request waits: the row is left for the next sitting. No recipe's business."""
-
-
 @dataclass(slots=True)
 class Asker:
     """The callable that recipes know as `ask`. `clock` tells seconds on any monotonic scale."""
 
-    provider: Provider
-    limit: Limit | None
-    endpoint: Endpoint
+    pool: Pool
+    policy: RetryPolicy
     statistics: Statistics
     stop: Stop
+    budget: Budget | None = None
     clock: Callable[[], float] = anyio.current_time
     chance: random.Random = field(default_factory=random.Random)
 
     async def __call__(self, request: Request) -> Completion:
         """Raises `RowError` for the row's own fault, `RunError` to stop the run, `Abandoned` on a drain."""
-        trial = UNTRIED
+        trial, again, failed = UNTRIED, False, None
         while True:
-            reserved = await self._turn(request)
+            endpoint, sent_s = await self.pool.turn(again, failed)
             try:
-                completion = await self._attempt(request)
+                completion = await self._within_limits(endpoint, request)
+                if completion is not None:
+                    endpoint.pace.answered(self.clock(), sent_s, completion.output_tokens, completion.headers)
+                    return completion
+                endpoint.pace.ended(self.clock(), sent_s)
+                continue
             except AttemptError as error:
-                if self.limit is not None:
-                    self.limit.settle(reserved, 0)
-                trial = await self._after(error, trial)
-            else:
-                if self.limit is not None:
-                    self.limit.settle(reserved, completion.input_tokens + completion.output_tokens)
-                return completion
+                verdict = self._judged(error, trial, endpoint, sent_s)
+            except BaseException:  # cancelled, or the run ends: neither a good nor a bad sign
+                endpoint.pace.ended(self.clock(), sent_s)
+                raise
+            finally:
+                self.pool.give_back(endpoint)
+            await self._wait(verdict, endpoint)
+            trial, again, failed = verdict.trial, True, endpoint
 
-    async def _turn(self, request: Request) -> float:
-        """Wait until the endpoint may be asked and the limits let this request pass; returns the tokens reserved."""
-        limit = self.limit
-        while True:
-            if self.endpoint.blocked_until_s:
-                await self._wait_until_open()
-            if limit is None:
-                return 0.0
-            if (taken := limit.take(request)) is not None:
-                return taken
+    async def _within_limits(self, endpoint: Endpoint, request: Request) -> Completion | None:
+        """The completion, or None if the endpoint is not to be asked just now. Raises `AttemptError`."""
+        limit = endpoint.limit
+        if limit is None:
+            return await self._paid(endpoint, request)
+        reserved = limit.take(request)
+        if reserved is None:
             with self.stop.not_past_drain() as waiting:
                 reserved = await limit.acquire(request)
-            if waiting.cancelled_caught:
-                raise Abandoned
-            if not self.endpoint.blocked_s(self.clock()):
-                return reserved
-            limit.settle(reserved, 0)  # the endpoint asked for a pause meanwhile
+            if waiting.cancelled_caught or endpoint.out is not None or endpoint.pace.blocked_s(self.clock()):
+                if reserved is not None:
+                    limit.settle(reserved, 0)
+                if waiting.cancelled_caught:
+                    raise Abandoned
+                return None
+        used = 0
+        try:
+            completion = await self._paid(endpoint, request)
+            used = completion.input_tokens + completion.output_tokens
+        finally:
+            limit.settle(reserved, used)
+        return completion
 
-    async def _attempt(self, request: Request) -> Completion:
+    async def _paid(self, endpoint: Endpoint, request: Request) -> Completion:
+        budget = self.budget
+        if budget is None:
+            return await self._attempt(endpoint, request)
+        most = most_nanos(endpoint.prices, request)
+        with self.stop.not_past_drain() as waiting:
+            await budget.reserve(most)
+        if waiting.cancelled_caught:
+            raise Abandoned
+        cost = most  # whatever happens, as long as nobody knows better
+        try:
+            completion = await self._attempt(endpoint, request)
+            cost = spend_nanos(endpoint.prices, completion)
+        except AttemptError as error:
+            cost = most if isinstance(error, Unavailable) and error.billed else 0
+            raise
+        finally:
+            budget.settle(most, cost)
+        return completion
+
+    async def _attempt(self, endpoint: Endpoint, request: Request) -> Completion:
         statistics = self.statistics
         statistics.requests += 1
+        endpoint.requests += 1
         statistics.in_flight += 1
-        started_s = self.clock()
+        sent_s = self.clock()
         try:
-            completion = await self.provider.complete(request)
+            completion = await endpoint.provider.complete(request)
         finally:
             statistics.in_flight -= 1
         now_s = self.clock()
         statistics.answered += 1
-        statistics.latency_s_sum += now_s - started_s
+        endpoint.answered += 1
+        statistics.latency_s_sum += now_s - sent_s
         statistics.input_tokens += completion.input_tokens
         statistics.output_tokens += completion.output_tokens
-        self.endpoint.succeeded(now_s)
+        statistics.cached_tokens += completion.cached_tokens
+        statistics.spend_nanos += spend_nanos(endpoint.prices, completion)
+        endpoint.health.succeeded(now_s)
         return completion
 
-    async def _after(self, error: AttemptError, trial: Trial) -> Trial:
-        statistics = self.statistics
+    def _judged(self, error: AttemptError, trial: Trial, endpoint: Endpoint, sent_s: float) -> Verdict:
+        """How to go on. Raises `RowError` to give the row up, `RunError` to stop the run."""
+        statistics, pace, now_s = self.statistics, endpoint.pace, self.clock()
         statistics.faults[type(error).__name__] += 1
         statistics.last_fault = error.message
-        wait = after_failure(error, trial, self.endpoint, self.clock(), self.chance.random())
+        asks_for_rest = isinstance(error, Throttled | NotFound)
+        if isinstance(error, Unreachable | Unavailable) and not isinstance(error, StaleConnection):
+            pace.failed(now_s, sent_s)
+        elif not asks_for_rest:
+            pace.ended(now_s, sent_s)
+        verdict = after_failure(error, trial, endpoint.health, now_s, self.chance.random())
+        if asks_for_rest:
+            endpoint.throttled += 1
+            pace.throttled(now_s, sent_s, verdict.pause_s)
+        if verdict.out is not None:
+            self.pool.leave_out(endpoint, verdict.out)
+        self.pool.check_outage(error, self.policy.outage_s_max)
         statistics.retries += 1
-        await self._sleep(wait.seconds)
-        nearly_dead = wait.trial.faults + 1 >= self.endpoint.policy.attempts_max
-        if nearly_dead and statistics.in_flight == 0 and self.endpoint.failing_since_s is not None:
-            await self._probe()
-        return wait.trial
+        return verdict
 
-    async def _probe(self) -> None:
+    async def _wait(self, verdict: Verdict, endpoint: Endpoint) -> None:
+        """A first fault need not wait where another endpoint can be asked."""
+        go_on_elsewhere = verdict.trial.faults <= 1 and self.pool.elsewhere(endpoint)
+        await self._sleep(0.0 if go_on_elsewhere else verdict.seconds)
+        nearly_dead = verdict.trial.faults + 1 >= self.policy.attempts_max
+        if nearly_dead and self.statistics.in_flight == 0 and endpoint.health.failing_since_s is not None:
+            await self._probe(endpoint)
+
+    async def _probe(self, endpoint: Endpoint) -> None:
         """Nobody else is being asked, so nobody can vouch for the endpoint: is it down, or is it this row?"""
         try:
-            await self._attempt(PROBE)
+            await self._paid(endpoint, PROBE)
         except AttemptError:
             self.statistics.faults["Probe"] += 1
-
-    async def _wait_until_open(self) -> None:
-        while (blocked_s := self.endpoint.blocked_s(self.clock())) > 0:
-            await self._sleep(blocked_s + self.endpoint.policy.backoff_s * self.chance.random())
 
     async def _sleep(self, seconds: float) -> None:
         self.statistics.waiting += 1

@@ -6,22 +6,28 @@ decision is a function of the rows before it, so a resume that replays them come
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, repeat
 
 import anyio
 
+from personastream.core import ranges
 from personastream.core.ledger import Ledger
 from personastream.engine.settle import Settle
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import RunError
-from personastream.ports import Checkpoints, Offload, Source, StatefulTransform, Transform
-from personastream.records import Batch, Position, Row, Shard
+from personastream.ports import Checkpoints, Offload, ShardState, Source, StatefulTransform, Transform
+from personastream.records import Batch, DeadLetter, DeadRow, Position, Row, Shard
 
 CHECKPOINT_ROWS_MIN = 100_000
 CHECKPOINT_SHARE = 0.025
 """A checkpoint is due after this many rows, or this share of the rows read so far if that is more: what a resume has
 to replay, and what checkpoints cost, both stay a small share of the run."""
+
+
+REVIVED_ROWS = 256
+"""Rows to be asked again that are read from the dead letters at once."""
 
 
 @dataclass(slots=True)
@@ -31,26 +37,34 @@ class Reading:
     source: Source
     transforms: Sequence[Transform]
     shards: Sequence[Shard]
-    recovered: Sequence[Ledger]
-    finished: frozenset[int]
+    states: Sequence[ShardState]
+    letters: Callable[[int], Iterator[DeadLetter]]
     checkpoints: Checkpoints
     settled_to: Callable[[], Position]
     stop: Stop
     rows_read: int = 0
     _rows_at_checkpoint: int = 0
+    _known: list[Ledger] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = [Ledger(ranges.union_all((state.settled, state.revived))) for state in self.states]
 
     def batches(self) -> Iterator[Batch]:
-        """Batches with unsettled rows, and the last one of each unfinished shard."""
-        unfinished = [shard.index for shard in self.shards if shard.index not in self.finished]
-        if not unfinished:
+        """Revived rows; then batches with unsettled rows, and the last one of each shard not read to its end."""
+        for shard in self.shards:
+            if self.states[shard.index].revived:
+                yield from self._revived(shard)
+        unread = [shard.index for shard in self.shards if self.states[shard.index].rows is None]
+        if not unread:
             return
         stateful = [transform for transform in self.transforms if isinstance(transform, StatefulTransform)]
-        start = self.checkpoints.load(self.settled_to(), stateful) if stateful else None
-        for shard in self.shards[: unfinished[-1] + 1]:
+        read_to = Position(unread[0], self._known[unread[0]].watermark)
+        start = self.checkpoints.load(read_to, stateful) if stateful else None
+        for shard in self.shards[: unread[-1] + 1]:
             if start is None:
-                if shard.index in self.finished:
+                if self.states[shard.index].rows is not None:
                     continue
-                first = self.recovered[shard.index].watermark
+                first = self._known[shard.index].watermark
             elif shard.index < start.shard:
                 continue
             else:
@@ -64,11 +78,27 @@ class Reading:
                 if self.stop.draining:
                     return
 
+    def _revived(self, shard: Shard) -> Iterator[Batch]:
+        """The rows to be asked again, from their dead letters: they were thinned when they were first asked."""
+        wanted = set(chain.from_iterable(range(*rows) for rows in self.states[shard.index].revived))
+        found = self._letters(shard.index, wanted)
+        while rows := list(islice(found, REVIVED_ROWS)):
+            numbers = [row.number for row in rows]
+            texts, replies = [row.text for row in rows], [row.response for row in rows]
+            yield Batch(shard, min(numbers), max(numbers) + 1, numbers, texts, replies=replies)
+
+    def _letters(self, shard: int, wanted: set[int]) -> Iterator[DeadRow]:
+        """The first letter of each wanted row: if it has died again since, its text is the same."""
+        for letter in self.letters(shard):
+            if letter.row.number in wanted:
+                wanted.remove(letter.row.number)
+                yield letter.row
+
     def _thin(self, batch: Batch) -> Batch:
         self.rows_read += batch.stop - batch.start
         for transform in self.transforms:
             batch = transform(batch)
-        ledger = self.recovered[batch.shard.index]
+        ledger = self._known[batch.shard.index]
         if batch.start >= ledger.stop:
             return batch
         unsettled = frozenset(ledger.unsettled(batch.numbers))
@@ -148,7 +178,8 @@ class Feed:
 
     async def _take(self, batch: Batch) -> None:
         shard = batch.shard.index
-        self._rows.extend(map(Row, [shard] * len(batch.numbers), batch.numbers, batch.texts))
+        replies = batch.replies or repeat("")
+        self._rows.extend(map(Row, repeat(shard), batch.numbers, batch.texts, replies))
         self._settle.thinned(batch)
         self._low_rows = len(batch.numbers) // 2
         self.wake()

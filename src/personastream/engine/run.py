@@ -5,17 +5,19 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from personastream.core.ledger import Ledger
 from personastream.core.outcomes import Counts, Usage
-from personastream.core.retry import Endpoint, RetryPolicy
+from personastream.core.retry import RetryPolicy
 from personastream.engine.ask import Asker
+from personastream.engine.budget import Budget
+from personastream.engine.endpoint import Endpoint
 from personastream.engine.feed import Feed, Reading
+from personastream.engine.pool import Pool
 from personastream.engine.settle import GroupCommit, Settle
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
-from personastream.engine.work import work
+from personastream.engine.work import Parse, no_parse, work
 from personastream.errors import RunError
-from personastream.ports import Checkpoints, Limit, Offload, Provider, Recipe, Sink, Source, Transform
+from personastream.ports import Checkpoints, Offload, Recipe, Sink, Source, Transform
 from personastream.records import Shard
 
 
@@ -27,13 +29,14 @@ class Graph:
     shards: Sequence[Shard]
     transforms: Sequence[Transform]
     recipe: Recipe
-    provider: Provider
-    limit: Limit | None
+    endpoints: Sequence[Endpoint]
     sink: Sink
     checkpoints: Checkpoints
     group: GroupCommit
     workers: int
+    parse: Parse = no_parse
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    budget: Budget | None = None
     drain_s_max: float = 120.0
     dead_share_max: float = 0.5
     rows_max: int | None = None
@@ -56,13 +59,17 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
     statistics.committed = sum((state.counts for state in states), Counts())
     statistics.settled_before = statistics.committed.settled
     statistics.committed_usage = sum((state.usage for state in states), Usage())
+    statistics.spent_before_nanos = statistics.committed_usage.spend_nanos
+    statistics.endpoints = graph.endpoints
+    if graph.budget is not None:
+        graph.budget.begin(statistics.committed_usage.spend_nanos)
     settle = Settle(graph.sink, graph.shards, states, graph.group, graph.dead_share_max, statistics, stop, offload)
     reading = Reading(
         source=graph.source,
         transforms=graph.transforms,
         shards=graph.shards,
-        recovered=[Ledger(state.settled) for state in states],
-        finished=frozenset(shard.index for shard in graph.shards if states[shard.index].rows is not None),
+        states=states,
+        letters=graph.sink.letters,
         checkpoints=graph.checkpoints,
         settled_to=lambda: settle.settled_to,
         stop=stop,
@@ -75,6 +82,8 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
                 committing.start_soon(settle.run)
                 await _work(graph, feed, settle, statistics, stop)
                 settle.close()
+            if graph.budget is not None:
+                await offload(graph.budget.close)
             around.cancel_scope.cancel()
     except* RunError as group:
         stop.fail(_first(group))
@@ -85,14 +94,16 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
 
 async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics, stop: Stop) -> None:
     """Until the rows end, or a drain is done, or an abort cuts it short."""
-    endpoint = Endpoint(graph.retry, last_success_s=graph.clock())
-    ask = Asker(graph.provider, graph.limit, endpoint, statistics, stop, graph.clock)
+    pool = Pool(graph.endpoints, stop, graph.clock)
+    ask = Asker(pool, graph.retry, statistics, stop, graph.budget, graph.clock)
     async with anyio.create_task_group() as around:
         around.start_soon(feed.fill)
+        around.start_soon(pool.run)
+        around.start_soon(pool.abandon_on_drain)
         around.start_soon(_end_early, feed, stop, around.cancel_scope)
         async with anyio.create_task_group() as workers:
             for _ in range(graph.workers):
-                workers.start_soon(work, feed, graph.recipe, ask, settle, graph.shards, stop)
+                workers.start_soon(work, feed, graph.recipe, ask, graph.parse, settle, graph.shards, stop)
         around.cancel_scope.cancel()
 
 

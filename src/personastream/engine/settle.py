@@ -69,7 +69,7 @@ class Settle:
         self._offload = offload
         self._ledgers = [Ledger(state.settled) for state in states]
         self._rows: list[int | None] = [state.rows for state in states]
-        self._finished = [state.rows is not None for state in states]
+        self._finished = [state.finished for state in states]
         self._first_unfinished = 0
         self._pending: dict[int, Pending] = {}
         self._pending_bytes = 0
@@ -78,7 +78,7 @@ class Settle:
         self._wake = anyio.Event()
         self._room = anyio.Event()
         self._closing = False
-        self._read_to_end: set[int] = set()
+        self._read_to_end = {shard for shard, state in enumerate(states) if state.rows is not None and state.revived}
         self._tried = self._died = 0
         self._length = LengthEstimate(sum(shard.size_bytes for shard in shards))
         for shard, state in zip(shards, states, strict=True):
@@ -108,10 +108,10 @@ class Settle:
         pending.lines.extend(lines)
         self._asked(sum(map(len, lines)))
 
-    def dead(self, shard: int, row: DeadRow) -> None:
-        """The row cannot be delivered; it becomes a dead letter."""
+    def dead(self, shard: int, row: DeadRow, *, asked: bool = True) -> None:
+        """The row cannot be delivered; it becomes a dead letter. `asked` is false for one that could not be read."""
         pending, row = self._of(shard), _encodable(row)
-        line = _dead_letter(self._shards[shard].stem, row)
+        line = _dead_letter(self._shards[shard].stem, row, asked)
         pending.dead.setdefault(row.reason, []).append(row.number)
         pending.dead_lines.append(line)
         self._died += 1
@@ -124,7 +124,7 @@ class Settle:
             self._of(shard).dropped.setdefault(reason, []).extend(ranges.from_numbers(numbers))
             self._pending_drops += len(numbers)
         for row in batch.dead:
-            self.dead(shard, row)
+            self.dead(shard, row, asked=False)
         if batch.last and not self._finished[shard]:
             self._rows[shard] = batch.stop
             self._read_to_end.add(shard)
@@ -179,6 +179,8 @@ class Settle:
                 await self._until_written(lambda chunk=chunk: self._sink.commit(chunk))  # type: ignore[misc]
                 self._committed(chunk)
         self._statistics.uncommitted -= done
+        if self._closing:
+            await self._commit_usage()
         for shard in sorted(self._read_to_end):
             rows = self._rows[shard]
             if rows is not None and self._ledgers[shard].covers(rows):
@@ -188,6 +190,15 @@ class Settle:
         self._advance()
         self._room.set()
         self._room = anyio.Event()
+
+    async def _commit_usage(self) -> None:
+        """What was spent on rows that meet no end in this sitting is spent all the same."""
+        spent, shard = self._statistics.usage - self._usage_committed, self._first_unfinished
+        if spent != Usage() and shard < len(self._finished):
+            self._usage_committed = self._statistics.usage
+            chunk = Chunk(shard, "data", (), Outcomes(), spent)
+            await self._until_written(lambda: self._sink.commit(chunk))
+            self._committed(chunk)
 
     def _chunks(self, shard: int, pending: Pending) -> list[Chunk]:
         dropped = {reason: ranges.union_all([rows]) for reason, rows in pending.dropped.items()}
@@ -259,8 +270,8 @@ class Settle:
             self._wake.set()
 
 
-def _dead_letter(stem: str, row: DeadRow) -> bytes:
-    letter = {"id": f"{stem}:{row.number}", **row._asdict()}
+def _dead_letter(stem: str, row: DeadRow, asked: bool) -> bytes:
+    letter = {"id": f"{stem}:{row.number}", **row._asdict(), "asked": asked}
     del letter["number"]
     return orjson.dumps(letter)
 

@@ -1,25 +1,36 @@
 """Work: N identical tasks, each carrying one row at a time through the recipe to its end."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import orjson
 
-from personastream.engine.ask import Abandoned
 from personastream.engine.feed import Feed
+from personastream.engine.pool import Abandoned
 from personastream.engine.settle import Settle
 from personastream.engine.stop import Stop
-from personastream.errors import RowError, RunError
+from personastream.errors import AttemptError, RowError, RunError, Unavailable
 from personastream.ports import Ask, Recipe
-from personastream.records import DeadRow, Row, Shard
+from personastream.records import Completion, DeadRow, Request, Row, Shard
 
 RESPONSE_BYTES_KEPT_MAX = 1 << 20
 
+Parse = Callable[[bytes], Completion]
+"""Reads a raw reply again. Raises `AttemptError` for one that makes no sense."""
 
-async def work(feed: Feed, recipe: Recipe, ask: Ask, settle: Settle, shards: Sequence[Shard], stop: Stop) -> None:
+
+def no_parse(body: bytes) -> Completion:
+    """For a provider that cannot read kept replies: all are asked for again."""
+    raise Unavailable("kept replies are not read")
+
+
+async def work(
+    feed: Feed, recipe: Recipe, ask: Ask, parse: Parse, settle: Settle, shards: Sequence[Shard], stop: Stop
+) -> None:
     """Take rows until there are none. A `RunError` drains the run; the row is left unsettled, to be asked again."""
     while (row := await feed.next()) is not None:
         try:
-            records = await recipe(row, ask)
+            records = await recipe(row, _first_kept(row.reply, parse, ask) if row.reply else ask)
             lines = encode(shards[row.shard].stem, row.number, records)
         except RowError as error:
             settle.dead(row.shard, _dead(row, error))
@@ -29,6 +40,19 @@ async def work(feed: Feed, recipe: Recipe, ask: Ask, settle: Settle, shards: Seq
             return
         else:
             settle.delivered(row, lines)
+
+
+def _first_kept(reply: str, parse: Parse, ask: Ask) -> Ask:
+    """An `ask` whose first answer is a reply that is paid for already, if it makes sense now."""
+    kept = [reply]
+
+    async def ask_once_less(request: Request) -> Completion:
+        while kept:
+            with suppress(AttemptError):
+                return parse(kept.pop().encode())
+        return await ask(request)
+
+    return ask_once_less
 
 
 def encode(stem: str, number: int, records: Sequence[dict[str, object]]) -> list[bytes]:

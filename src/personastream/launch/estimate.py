@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from personastream.build import Parts
 from personastream.core.ledger import LengthEstimate
+from personastream.launch.endpoints import prices
 from personastream.ports import Recipe
 from personastream.records import Completion, Request, Row, Shard
 
@@ -86,21 +87,21 @@ def first_request(recipe: Recipe, row: Row) -> Request:
 
 
 def _seconds(parts: Parts, requests: int, tokens: int, output_tokens_each: float) -> float:
-    provider = parts.provider
-    bounds = [requests * output_tokens_each / TOKENS_PER_S / provider.in_flight_max]
-    if provider.requests_per_minute:
-        bounds.append(60 * requests / provider.requests_per_minute)
-    if provider.tokens_per_minute:
-        bounds.append(60 * tokens / provider.tokens_per_minute)
+    providers = parts.providers
+    bounds = [requests * output_tokens_each / TOKENS_PER_S / sum(each.in_flight_max for each in providers)]
+    if all(each.requests_per_minute for each in providers):
+        bounds.append(60 * requests / sum(each.requests_per_minute for each in providers))
+    if all(each.tokens_per_minute for each in providers):
+        bounds.append(60 * tokens / sum(each.tokens_per_minute for each in providers))
     return max(bounds)
 
 
 def _cost(parts: Parts, input_tokens: float, output_tokens: float) -> float | None:
-    input_price = getattr(parts.provider, "input_price", 0.0)
-    output_price = getattr(parts.provider, "output_price", 0.0)
-    if not input_price and not output_price:
+    """At the mean of the providers' prices, with nothing cached."""
+    named = [prices(provider) for provider in parts.providers]
+    if not any(each.input or each.output for each in named):
         return None
-    return float(input_tokens * input_price + output_tokens * output_price) / 1e6
+    return (input_tokens * _mean([p.input for p in named]) + output_tokens * _mean([p.output for p in named])) / 1e6
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -18,16 +18,16 @@ import xxhash
 
 from personastream.build import Parts, build, identity
 from personastream.config import Config
-from personastream.core.retry import RetryPolicy
 from personastream.engine.run import Graph, Summary, run
 from personastream.engine.settle import GroupCommit
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
+from personastream.engine.work import no_parse
 from personastream.errors import ConfigError, ExitCode
+from personastream.launch.endpoints import budget, check_prices, endpoints, parse_of, retry_policy
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.ports import Provider
-from personastream.providers.limit import ProviderLimit
 from personastream.records import Shard
 from personastream.sinks.checkpoints import CheckpointFiles
 
@@ -65,8 +65,10 @@ def run_config(
 ) -> Outcome:
     """Run a configuration to its end or to a stop. Raises `RunError`."""
     parts = build(config)
-    _raise_file_limit(parts.provider.in_flight_max)
-    gc.set_threshold(max(gc.get_threshold()[0], OBJECTS_PER_ROW * parts.provider.in_flight_max))
+    check_prices(parts.limits, parts.providers)
+    workers = sum(provider.in_flight_max for provider in parts.providers)
+    _raise_file_limit(workers)
+    gc.set_threshold(max(gc.get_threshold()[0], OBJECTS_PER_ROW * workers))
     directory = Path(parts.sink.path)
     state = directory / "state"
     if getattr(parts.source, "index_dir", "") is None:
@@ -111,10 +113,10 @@ async def _run(
     async with anyio.create_task_group() as around:
         around.start_soon(_obey_signals, stop)
         around.start_soon(progress.show, statistics, shards, stop)
-        async with _closing(parts.provider):
-            graph = _graph(parts, shards, manifest, state, rows_max)
+        async with _closing(parts.providers):
             failure = None
             try:
+                graph = _graph(parts, shards, manifest, state, rows_max)
                 summary = await run(graph, stop, statistics, anyio.to_thread.run_sync)
             except Exception as error:  # passed on below: leaving the group with it would wrap it
                 failure = error
@@ -125,26 +127,22 @@ async def _run(
 
 
 def _graph(parts: Parts, shards: Sequence[Shard], manifest: Manifest, state: Path, rows_max: int | None) -> Graph:
-    provider, sink, limits = parts.provider, parts.sink, parts.limits
-    limited = provider.requests_per_minute or provider.tokens_per_minute
+    sink, limits = parts.sink, parts.limits
+    policy = retry_policy(limits)
     fingerprint = xxhash.xxh3_128_digest(manifest.run_id.encode())
     return Graph(
         source=parts.source,
         shards=shards,
         transforms=parts.transforms,
         recipe=parts.recipe,
-        provider=provider,
-        limit=ProviderLimit(provider.requests_per_minute, provider.tokens_per_minute) if limited else None,
+        endpoints=endpoints(parts.providers, policy),
         sink=sink,
         checkpoints=CheckpointFiles(str(state), fingerprint),
         group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
-        workers=provider.in_flight_max,
-        retry=RetryPolicy(
-            attempts_max=limits.attempts_max,
-            backoff_s=limits.backoff_s,
-            backoff_s_max=limits.backoff_s_max,
-            outage_s_max=limits.outage_s_max,
-        ),
+        workers=sum(provider.in_flight_max for provider in parts.providers),
+        parse=parse_of(parts.providers) or no_parse,
+        retry=policy,
+        budget=budget(state.parent, limits, parts.providers),
         drain_s_max=limits.drain_s_max,
         dead_share_max=limits.dead_share_max,
         rows_max=rows_max,
@@ -163,9 +161,10 @@ async def _obey_signals(stop: Stop) -> None:
 
 
 @asynccontextmanager
-async def _closing(provider: Provider) -> AsyncIterator[None]:
+async def _closing(providers: Sequence[Provider]) -> AsyncIterator[None]:
     try:
         yield
     finally:
         with anyio.CancelScope(shield=True):
-            await provider.aclose()
+            for provider in providers:
+                await provider.aclose()

@@ -1,9 +1,8 @@
 """`run.json`: what a run is made of, written once, compared at every later start."""
 
-import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,12 @@ import orjson
 
 from personastream import __version__
 from personastream.errors import CannotCreate, CorruptOutput, ManifestMismatch
+from personastream.launch.durable_file import replace_durably
 from personastream.records import Shard
 
 FORMAT = 1
 NAME = "run.json"
+CONTRACT = "recipe.contract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +62,15 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     document = {"format": FORMAT, **asdict(manifest), "config": _utf8(manifest.config)}
     document["shards"] = [{**asdict(shard), "path": _utf8(shard.path)} for shard in manifest.shards]
     path = directory / NAME
-    temporary = path.with_suffix(".tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        replace_durably(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     except OSError as error:
         raise CannotCreate(f"cannot write {path}: {error.strerror}") from error
+
+
+def with_contract(manifest: Manifest, identity: Mapping[str, Any]) -> Manifest:
+    """The manifest with the reply contract of `identity`, which may be mended during a run."""
+    return replace(manifest, identity={**manifest.identity, CONTRACT: identity.get(CONTRACT)})
 
 
 def check_unchanged(kept: Manifest, identity: Mapping[str, Any], shards: Sequence[Shard], directory: Path) -> None:

@@ -1,5 +1,8 @@
 """The live panel on a terminal."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -32,8 +35,10 @@ def panel(seen: Snapshot) -> RenderableType:
         "retries",
         Text(f"{seen.retries:,}", style="yellow" if seen.retries else ""),
     )
-    rows.add_row("to commit", f"{seen.uncommitted:,}")
+    rows.add_row("to commit", f"{seen.uncommitted:,}", *(("spent", f"{seen.spend:,.2f}") if seen.spend else ()))
     parts: list[RenderableType] = [_bar(seen), Text(), rows]
+    if len(seen.endpoints) > 1 or any(endpoint["state"] != "closed" for endpoint in seen.endpoints):
+        parts += [Text(), _endpoints(seen.endpoints)]
     if seen.state != "running":
         parts.append(Text(_state_words(seen.state), style="bold yellow"))
     elif seen.last_fault and seen.waiting:
@@ -52,6 +57,22 @@ def _bar(seen: Snapshot) -> Table:
         f"ETA {duration(seen.eta_s)}",
     )
     return line
+
+
+def _endpoints(endpoints: Sequence[Mapping[str, Any]]) -> Table:
+    """One line for each: name, requests in flight of those allowed now, and what is wrong, if anything is."""
+    lines = Table.grid(padding=(0, 2), expand=False)
+    for endpoint in endpoints:
+        trouble = endpoint["state"] if endpoint["state"] != "closed" else ""
+        if endpoint["paused_s"]:
+            trouble = f"paused for {duration(endpoint['paused_s'])}"
+        lines.add_row(
+            Text(endpoint["label"], overflow="ellipsis", no_wrap=True),
+            f"{endpoint['in_flight']:,} of {endpoint['in_flight_limit']:,} in flight",
+            f"{endpoint['answered']:,} answered",
+            Text(trouble, style="red"),
+        )
+    return lines
 
 
 def _state_words(state: str) -> str:

@@ -57,6 +57,7 @@ def plain_line(seen: Snapshot) -> str:
         f"{seen.in_flight:,} in flight",
         f"{seen.tokens_per_s:,.0f} tokens/s",
         f"{seen.retries:,} retries",
+        *([f"{seen.spend:,.2f} spent"] if seen.spend else []),
         f"ETA {duration(seen.eta_s)}",
     ]
     if seen.state != "running":

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from personastream.core.spend import NANOS
+from personastream.engine.endpoint import Endpoint
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.observe.rates import RateMeter
@@ -36,8 +38,10 @@ class Snapshot:
     requests_per_s: float
     tokens_per_s: float
     latency_s: float
+    spend: float
     eta_s: float | None
     last_fault: str
+    endpoints: list[dict[str, Any]]
 
     @property
     def settled(self) -> int:
@@ -89,9 +93,25 @@ class Camera:
             requests_per_s=rates.requests,
             tokens_per_s=rates.tokens,
             latency_s=seen.latency_s_sum / seen.answered if seen.answered else 0.0,
+            spend=(seen.spent_before_nanos + seen.spend_nanos) / NANOS,
             eta_s=rates.eta_s,
             last_fault=printable(seen.last_fault),
+            endpoints=[_endpoint(each, now_s) for each in seen.endpoints],
         )
+
+
+def _endpoint(endpoint: Endpoint, now_s: float) -> dict[str, Any]:
+    return {
+        "label": printable(endpoint.label),
+        "state": "out" if endpoint.out else endpoint.pace.state(now_s),
+        "why": printable(endpoint.out.message if endpoint.out else endpoint.pace.reason),
+        "in_flight": endpoint.in_flight,
+        "in_flight_limit": endpoint.pace.limit,
+        "paused_s": endpoint.pace.blocked_s(now_s),
+        "requests": endpoint.requests,
+        "answered": endpoint.answered,
+        "throttled": endpoint.throttled,
+    }
 
 
 def _share(rows: int, rows_estimated: int) -> float:

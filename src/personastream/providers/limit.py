@@ -16,6 +16,9 @@ BYTES_PER_TOKEN = 4.0
 """A usual estimate for English text; replaced by real counts when the answer comes."""
 OUTPUT_TOKENS_FIRST_GUESS = 256.0
 OUTPUT_SMOOTHING = 0.05
+SMOOTHING_IN_FLIGHT = 0.3
+"""Answers are measured against guesses that are as many answers old as requests are under way: a controller with a
+delay, which swings up for ever unless its gain times the delay stays well below pi/2."""
 BLOCK_S = 0.01
 
 
@@ -67,6 +70,7 @@ class ProviderLimit:
         self._tokens = PerMinute(tokens_per_minute) if tokens_per_minute else None
         self._turn = asyncio.Lock()
         self._output_tokens = OUTPUT_TOKENS_FIRST_GUESS
+        self._in_flight = 0
 
     def take(self, request: Request) -> float | None:
         """The tokens reserved, if this request can have its turn at once and nobody waits, else None."""
@@ -81,23 +85,26 @@ class ProviderLimit:
             self._requests.use(1.0)
         if self._tokens is not None:
             self._tokens.use(tokens)
+        self._in_flight += 1
         return tokens
 
     async def acquire(self, request: Request) -> float:
         """Wait for this request's turn; returns the tokens reserved."""
-        reserved = self._estimate(request)
         async with self._turn:
+            reserved = self._estimate(request)  # not before: guesses grow old in the queue
             if self._requests is not None:
                 await self._requests.acquire(1.0)
             if self._tokens is not None:
                 await self._tokens.acquire(reserved)
+        self._in_flight += 1
         return reserved
 
     def settle(self, reserved: float, used: int) -> None:
         """Replace the estimate by what was used (0: the request failed, nothing was used)."""
         if used:
-            seen = max(0.0, self._output_tokens + used - reserved)
-            self._output_tokens += OUTPUT_SMOOTHING * (seen - self._output_tokens)
+            smoothing = min(OUTPUT_SMOOTHING, SMOOTHING_IN_FLIGHT / max(1, self._in_flight))
+            self._output_tokens = max(0.0, self._output_tokens + smoothing * (used - reserved))
+        self._in_flight -= 1
         if self._tokens is not None:
             self._tokens.settle(used - reserved)
 

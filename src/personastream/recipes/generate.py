@@ -62,6 +62,11 @@ class Generate:
         return self._template.fingerprint
 
     @property
+    def contract(self) -> str:
+        """What replies must be like, as a hash: it may be mended during a run, see `personastream reparse`."""
+        return self._template.contract
+
+    @property
     def parameters(self) -> Mapping[str, object]:
         """The sampling parameters in effect: the template's under this recipe's overrides."""
         return self._template.parameters

@@ -1,11 +1,16 @@
 """Requests- and tokens-per-minute limits as token buckets, and how a hosted API reports them.
 
-The headers are OpenAI's: limit per minute, what remains, and when the bucket is full again, as a Go duration.
-Pure: time is an argument.
+OpenAI tells the limit per minute, what remains, and in what time the bucket is full again, as a Go duration;
+Anthropic when it is. Pure: time is an argument.
 """
 
 import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
+
+KINDS = ("requests", "tokens", "input-tokens", "output-tokens")
+"""What can be limited; `tokens` are those of prompt and reply together."""
 
 
 class Bucket:
@@ -42,6 +47,14 @@ class Bucket:
         """Seconds until the bucket is full if nothing is taken."""
         return (self.capacity - self._refill(now_s)) / self._rate_per_s
 
+    def share(self, now_s: float) -> float:
+        """What is left, as a share of the capacity."""
+        return self._refill(now_s) / self.capacity
+
+    def fill(self, share: float, now_s: float) -> None:
+        """Hold this share of the capacity from now on."""
+        self._level, self._refilled_s = share * self.capacity, now_s
+
     def _refill(self, now_s: float) -> float:
         if now_s > self._refilled_s:
             gained = (now_s - self._refilled_s) * self._rate_per_s
@@ -64,34 +77,60 @@ class Refusal(NamedTuple):
 
 
 class RateLimits:
-    """Both limits together; 0 turns one off. A request passes both or takes from neither."""
+    """Limits per minute by kind; 0 turns one off. A request passes all of them or takes from none."""
 
-    def __init__(self, requests_per_minute: int, tokens_per_minute: int, burst_s: float) -> None:
-        named = {"requests": requests_per_minute, "tokens": tokens_per_minute}
-        self._buckets = {kind: Bucket(rate, burst_s) for kind, rate in named.items() if rate}
+    def __init__(self, per_minute: Mapping[str, int], burst_s: float) -> None:
+        self._buckets = {kind: Bucket(per_minute[kind], burst_s) for kind in KINDS if per_minute.get(kind)}
 
     def __bool__(self) -> bool:
         return bool(self._buckets)
 
-    def admit(self, tokens: int, now_s: float) -> Refusal | None:
-        """Take one request and `tokens` tokens, or say which limit makes it wait longest."""
-        wanted = {"requests": 1, "tokens": tokens}
-        waits = {kind: bucket.wait_s(wanted[kind], now_s) for kind, bucket in self._buckets.items()}
+    def admit(self, input_tokens: int, output_tokens: int, now_s: float) -> Refusal | None:
+        """Take one request and its tokens, or say which limit makes it wait longest."""
+        amounts = {
+            "requests": 1,
+            "tokens": input_tokens + output_tokens,
+            "input-tokens": input_tokens,
+            "output-tokens": output_tokens,
+        }
+        waits = {kind: bucket.wait_s(amounts[kind], now_s) for kind, bucket in self._buckets.items()}
         kind = max(waits, key=waits.__getitem__, default=None)
         if kind is not None and waits[kind] > 0:
             bucket = self._buckets[kind]
-            return Refusal(kind, bucket.per_minute, wanted[kind], bucket.remaining(now_s), waits[kind])
+            return Refusal(kind, bucket.per_minute, amounts[kind], bucket.remaining(now_s), waits[kind])
         for kind, bucket in self._buckets.items():
-            bucket.take(wanted[kind])
+            bucket.take(amounts[kind])
         return None
 
-    def headers(self, now_s: float) -> bytes:
+    def change(self, per_minute: Mapping[str, int], burst_s: float, now_s: float) -> None:
+        """Set other limits. What a bucket holds stays the same share of its capacity."""
+        old = self._buckets
+        self._buckets = {kind: Bucket(per_minute[kind], burst_s) for kind in KINDS if per_minute.get(kind)}
+        for kind, bucket in self._buckets.items():
+            if kind in old:
+                bucket.fill(old[kind].share(now_s), now_s)
+
+    def openai_headers(self, now_s: float) -> bytes:
         """The `x-ratelimit-*` header lines of every limit that is on."""
         return b"".join(
             b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %b\r\n"
             % (name, bucket.per_minute, name, bucket.remaining(now_s), name, go_duration(bucket.full_in_s(now_s)))
             for name, bucket in ((kind.encode(), bucket) for kind, bucket in self._buckets.items())
         )
+
+    def anthropic_headers(self, now_s: float, wall_s: float) -> bytes:
+        """The same as Anthropic tells it; `wall_s` is now in seconds since 1970."""
+        return b"".join(
+            b"anthropic-ratelimit-%b-limit: %d\r\nanthropic-ratelimit-%b-remaining: %d\r\n"
+            b"anthropic-ratelimit-%b-reset: %b\r\n"
+            % (name, bucket.per_minute, name, bucket.remaining(now_s), name, rfc3339(wall_s + bucket.full_in_s(now_s)))
+            for name, bucket in ((kind.encode(), bucket) for kind, bucket in self._buckets.items())
+        )
+
+
+def rfc3339(at_s: float) -> bytes:
+    """A time in seconds since 1970, rounded up to a second, as `2026-01-01T00:00:00Z`."""
+    return datetime.fromtimestamp(math.ceil(at_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
 
 
 def retry_headers(wait_s: float) -> bytes:

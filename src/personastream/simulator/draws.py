@@ -9,7 +9,7 @@ from xxhash import xxh3_64_intdigest
 QUANTILES = 1024
 """Steps of a tabulated distribution: fine enough for any histogram, and its largest value is 3.3 sigma out."""
 
-FOR_POISON, FOR_REPLY, FOR_SENTENCES = range(2**64 - 3, 2**64)
+FOR_ORDER, FOR_FAILURE, FOR_TRACE, FOR_POISON, FOR_REPLY, FOR_SENTENCES = range(2**64 - 6, 2**64)
 """Numbers for draws that belong to a request whatever the attempt; lower numbers are attempts."""
 
 _PAIR = struct.Struct("<QQ")

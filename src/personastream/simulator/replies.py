@@ -17,7 +17,7 @@ PERSONA_CHARS_MAX = 200
 _LENGTH_SIGMA = 0.35
 _LEADS, _CLOSINGS, _SENTENCES = 512, 512, 2048  # powers of two, so that a number's bits choose evenly
 _PROMPTS_REMEMBERED, _STOCKS_KEPT = 64, 16
-_PERSONA_STARTS, _PERSONA_ENDS = "<persona>\n", "\n</persona>"
+PERSONA_STARTS, _PERSONA_ENDS = "<persona>\n", "\n</persona>"
 
 
 class Reply(NamedTuple):
@@ -45,10 +45,10 @@ def shipped_openings() -> tuple[str, ...]:
 
 def take_apart(system: str, user: str) -> Prompt:
     """Find the persona: what stands between the lines `<persona>` and `</persona>`, else the end of the message."""
-    start, end = user.find(_PERSONA_STARTS), user.rfind(_PERSONA_ENDS)
+    start, end = user.find(PERSONA_STARTS), user.rfind(_PERSONA_ENDS)
     if start < 0 or end < start:
         return Prompt(user[-PERSONA_CHARS_MAX:].strip(), f"{user}\n{system}")
-    inside = start + len(_PERSONA_STARTS)
+    inside = start + len(PERSONA_STARTS)
     return Prompt(user[inside:end], f"{user[:start]}\n{user[end:]}\n{system}")
 
 
@@ -77,10 +77,18 @@ class Writer:
         self._openings = openings
         self._stock = lru_cache(maxsize=_PROMPTS_REMEMBERED)(self._find_stock)
 
-    def write(self, key: int, prompt: Prompt, tokens_max: int | None) -> Reply:
-        """The reply for a request with the 64-bit hash `key`, cut at `tokens_max` tokens."""
+    def write(self, key: int, prompt: Prompt, tokens_max: int | None, tokens_wanted: int | None = None) -> Reply:
+        """The reply for a request with the 64-bit hash `key`, cut at `tokens_max` tokens.
+
+        If its length is given as `tokens_wanted`, it has about that, and no more.
+        """
         number = draw(key, FOR_REPLY, self._seed)
-        text = self._stock(prompt.instructions).compose(prompt.persona, number, self._bytes_wanted[number % QUANTILES])
+        bytes_wanted = self._bytes_wanted[number % QUANTILES]
+        if tokens_wanted is not None:
+            bytes_wanted = tokens_wanted * BYTES_PER_TOKEN
+        text = self._stock(prompt.instructions).compose(prompt.persona, number, bytes_wanted)
+        if tokens_wanted is not None:
+            text = cut_to(text, tokens_wanted)
         tokens = token_count(text)
         if tokens_max is None or tokens <= tokens_max:
             return Reply(text, "stop", tokens)

@@ -1,15 +1,18 @@
 """Sink `frames`: one frame log of records and one of dead letters for each shard, in a run directory."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import orjson
 import zstandard
 
-from personastream.core import ranges
-from personastream.core.frame_log import LogKind
+from personastream.core import frame_log, ranges
+from personastream.core.frame_log import LogKind, ShardRows
+from personastream.core.ranges import Ranges
 from personastream.errors import CorruptOutput, DiskFull, StorageFailed
 from personastream.ports import Chunk, ShardState
+from personastream.records import DeadLetter, DeadRow
 from personastream.settings import setting
 from personastream.sinks.disk import Disk, OsDisk
 from personastream.sinks.series import Series, parse_file_name
@@ -86,6 +89,19 @@ class Frames:
         logs["dead"].finish(rows, self._compressor, needed=False)
         logs["data"].finish(rows, self._compressor, needed=True)  # the last step: it says that the shard is finished
 
+    def letters(self, shard: int) -> Iterator[DeadLetter]:
+        logs = self._series[shard]
+        _, died, revived = _replayed(logs)
+        for line in logs["dead"].lines():
+            letter = orjson.loads(line)
+            number = int(letter.pop("id").rpartition(":")[2])
+            asked = letter.pop("asked", True)
+            if ranges.contains(died, number) or ranges.contains(revived, number):
+                yield DeadLetter(DeadRow(number, **letter), asked)
+
+    def revive(self, shard: int, rows: Mapping[str, Ranges]) -> None:
+        self._series[shard]["dead"].revive(rows, self._compressor)
+
     def _take_up(self, kind: LogKind, *, repair: bool) -> None:
         files: dict[str, list[tuple[int, bool]]] = defaultdict(list)
         for parsed in map(parse_file_name, self._disk.names(kind)):
@@ -100,21 +116,40 @@ class Frames:
             logs[kind].recover(files[logs[kind].shard], repair=repair)
 
     def _state(self, logs: dict[LogKind, Series]) -> ShardState:
-        counts = logs["data"].counts + logs["dead"].counts
-        usage = logs["data"].usage + logs["dead"].usage
-        shard, rows = logs["data"].shard, logs["data"].shard_rows
-        if rows is not None:
-            if counts.settled != rows or logs["dead"].part is not None:
-                raise CorruptOutput(
-                    f"shard {shard} is sealed with {rows} rows, but its parts account for {counts.settled}",
-                    hint="Files are missing or foreign: restore them from a copy, or start a new run.",
-                )
+        data, dead = logs["data"], logs["dead"]
+        counts, usage = data.counts + dead.counts, data.usage + dead.usage
+        rows = data.shard_rows
+        if rows == counts.settled and dead.part is None:
             return ShardState([(0, rows)] if rows else [], counts, usage, rows)
-        try:
-            settled = ranges.union_all(part for log in logs.values() for part in log.settled())
-        except ranges.Overlap as error:
+        settled, _, revived = _replayed(logs)
+        length = data.length_known
+        if length is None:
+            return ShardState(settled, counts, usage, None, tuple(revived))
+        if ranges.union_all((settled, revived)) != ([(0, length)] if length else []):
+            raise _does_not_add_up(data.shard, length, counts.settled)
+        begins_to_revive = data.shard_rows is not None and dead.part is not None and not dead.part.bytes
+        if not dead.has_revived and not begins_to_revive:
             raise CorruptOutput(
-                f"row {error.number} of shard {shard} has two outcomes",
-                hint="Files were copied or restored from different moments: restore one consistent copy.",
-            ) from error
-        return ShardState(settled, counts, usage, None)
+                f"shard {data.shard}: unexpected part behind its last one, though no dead row was revived",
+                hint="Files are foreign or from different moments: restore one consistent copy, or start a new run.",
+            )
+        return ShardState(settled, counts, usage, length if revived else None, tuple(revived))
+
+
+def _replayed(logs: dict[LogKind, Series]) -> ShardRows:
+    """What a shard's parts add up to. Raises `CorruptOutput`."""
+    try:
+        return frame_log.replay(logs["data"].rows(), logs["dead"].rows())
+    except (ranges.Overlap, ranges.Missing) as error:
+        what = "has two outcomes" if isinstance(error, ranges.Overlap) else "was revived, but never died"
+        raise CorruptOutput(
+            f"row {error.number} of shard {logs['data'].shard} {what}",
+            hint="Files were copied or restored from different moments: restore one consistent copy.",
+        ) from error
+
+
+def _does_not_add_up(shard: str, rows: int, settled: int) -> CorruptOutput:
+    return CorruptOutput(
+        f"shard {shard} is sealed with {rows} rows, but its parts account for {settled}",
+        hint="Files are missing or foreign: restore them from a copy, or start a new run.",
+    )

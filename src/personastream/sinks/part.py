@@ -6,9 +6,9 @@ from contextlib import closing, contextmanager
 import zstandard
 
 from personastream.core import frame_log, ranges
-from personastream.core.frame_log import PartName, Summary
+from personastream.core.frame_log import PartName, PartRows, Summary
 from personastream.core.outcomes import Counts, Outcomes, Usage
-from personastream.core.ranges import Range, Ranges
+from personastream.core.ranges import Ranges
 from personastream.errors import CorruptOutput, DiskFull, StorageFailed
 from personastream.sinks.disk import Disk, LogFile, Snapshot
 
@@ -33,6 +33,7 @@ class Part:
         self._commits = 0
         self._lines = 0
         self._pieces: list[tuple[int, int]] = []
+        self._revived: Ranges = ()
         self._settled: list[Ranges] = []
 
     def create(self) -> None:
@@ -52,7 +53,7 @@ class Part:
                 file.drop_cache()
             snapshot = Snapshot(file)
             summary = frame_log.read_seal(snapshot.read_at, snapshot.size, self.name)
-            if summary is not None and frame_log.read_settled(snapshot.read_at, snapshot.size, self.name) is not None:
+            if summary is not None and frame_log.read_rows(snapshot.read_at, snapshot.size, self.name) is not None:
                 if repair:
                     finish_rename(self._disk, self._directory, self.name)
                 return summary
@@ -66,11 +67,11 @@ class Part:
             return None
 
     @property
-    def settled(self) -> list[Range]:
-        """All rows committed to this part."""
+    def rows(self) -> PartRows:
+        """All rows that this part takes back, with its first commit, and settles."""
         settled = ranges.union_all(self._settled)
         self._settled = [settled]
-        return settled
+        return PartRows(self._revived, settled)
 
     def commit(
         self, lines: Sequence[bytes], outcomes: Outcomes, usage: Usage, compressor: zstandard.ZstdCompressor
@@ -91,7 +92,7 @@ class Part:
         """End the part: summary, seek table, final name. It never changes again. Raises like `commit`."""
         summary = Summary(self._commits, self._lines, self.counts, self.usage, shard_rows)
         with self._open() as file:
-            file.append(frame_log.encode_seal(self.name, summary, self.settled, self._pieces))
+            file.append(frame_log.encode_seal(self.name, summary, self.rows, self._pieces))
             file.sync()
             finish_rename(self._disk, self._directory, self.name)
         return summary
@@ -137,6 +138,8 @@ class Part:
         self.counts += outcomes.counts()
         self.usage += usage
         self._settled.append(outcomes.settled())
+        if outcomes.revived:
+            self._revived = outcomes.taken_back()
 
 
 def file_name(name: PartName) -> str:

@@ -1,14 +1,14 @@
 """The parts of one log of one shard, one after another: recover, commit, roll, finish."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
 import zstandard
 
 from personastream.core import frame_log
-from personastream.core.frame_log import LogKind, PartName, Summary
+from personastream.core.frame_log import LogKind, PartName, PartRows, Summary
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Ranges
 from personastream.errors import CorruptOutput
@@ -33,7 +33,17 @@ class Series:
     @property
     def shard_rows(self) -> int | None:
         """The shard's length if this log is finished, else None."""
-        return self.sealed[-1].shard_rows if self.sealed else None
+        return self.sealed[-1].shard_rows if self.sealed and self.part is None else None
+
+    @property
+    def length_known(self) -> int | None:
+        """The shard's length if this log was ever finished: since then, dead rows may have been revived."""
+        return next((summary.shard_rows for summary in self.sealed if summary.shard_rows is not None), None)
+
+    @property
+    def has_revived(self) -> bool:
+        """Whether any dead row was ever taken back."""
+        return any(part.revived for part in self.rows())
 
     @property
     def counts(self) -> Counts:
@@ -47,18 +57,28 @@ class Series:
         parts = [*(summary.usage for summary in self.sealed), *([self.part.usage] if self.part else ())]
         return sum(parts, Usage())
 
-    def settled(self) -> Iterable[Ranges]:
-        """The rows settled in each part. Reads the sealed parts' ends; needed only while the shard is unfinished."""
+    def rows(self) -> Iterable[PartRows]:
+        """What each part does to the log's rows. Reads the sealed parts' ends; needed while the shard is unfinished."""
         for number in range(len(self.sealed)):
             name = self._name(number)
             path = f"{self.kind}/{file_name(name)}"
             with closing(open_to_read(self.disk, path + OPEN_SUFFIX)) as file:  # it may not be renamed yet
-                settled = frame_log.read_settled(file.read_at, file.size(), name)
-            if settled is None:
+                rows = frame_log.read_rows(file.read_at, file.size(), name)
+            if rows is None:
                 raise _not_sealed(path)
-            yield settled
+            yield rows
         if self.part is not None:
-            yield self.part.settled
+            yield self.part.rows
+
+    def lines(self) -> Iterator[bytes]:
+        """All lines of this log, commit by commit, without line feeds."""
+        for number in range(len(self.sealed) + (self.part is not None)):
+            name = self._name(number)
+            path = f"{self.kind}/{file_name(name)}{OPEN_SUFFIX}"
+            with closing(open_to_read(self.disk, path)) as file:
+                for commit in frame_log.commits(file.read_at, name):
+                    raw = zstandard.ZstdDecompressor().decompress(file.read_at(commit.offset, commit.pieces[0][0]))
+                    yield from raw.split(b"\n")[:-1]
 
     def recover(self, files: Sequence[tuple[int, bool]], *, repair: bool) -> None:
         """Take up the parts on disk, given as (number, whether open) in any order. Raises `CorruptOutput`.
@@ -68,9 +88,9 @@ class Series:
         for place, (number, is_open) in enumerate(sorted(files)):
             name = self._name(number)
             path = f"{self.kind}/{file_name(name)}"
-            if number != place or self.part is not None or self.shard_rows is not None:
+            if number != place or self.part is not None:
                 raise CorruptOutput(
-                    f"{path}: unexpected part; parts before it are missing, open or already final",
+                    f"{path}: unexpected part; parts before it are missing or open",
                     hint="Restore the missing files from a copy, or start a new run.",
                 )
             if is_open:
@@ -91,6 +111,14 @@ class Series:
             self._seal(self.part, None)
         part = self.part or self._begin()
         part.commit(chunk.lines, chunk.outcomes, chunk.usage, compressor)
+
+    def revive(self, rows: Mapping[str, Ranges], compressor: zstandard.ZstdCompressor) -> None:
+        """Take back rows that died, by reason: the first commit of a part of its own. Raises like `commit`."""
+        part = self.part
+        if part is not None and part.bytes:
+            self._seal(part, None)
+            part = None
+        (part or self._begin()).commit((), Outcomes(revived=rows), Usage(), compressor)
 
     def finish(self, shard_rows: int, compressor: zstandard.ZstdCompressor, *, needed: bool) -> None:
         """Seal the open part as the log's last one, if there is one or one is `needed`. May be called again."""

@@ -6,7 +6,7 @@ are complete (read = delivered + dropped + dead).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -14,9 +14,9 @@ import orjson
 import zstandard
 
 from personastream.core import frame_log, ranges, zstd_format
-from personastream.core.frame_log import Commit, LogKind, PartName, ReadAt, Summary
+from personastream.core.frame_log import Commit, LogKind, PartName, PartRows, ReadAt, Summary
 from personastream.core.outcomes import Counts, Usage
-from personastream.core.ranges import Ranges
+from personastream.core.ranges import Range, Ranges
 from personastream.sinks.disk import Disk, LogFile, Snapshot
 from personastream.sinks.frames import KINDS
 from personastream.sinks.part import OPEN_SUFFIX, file_name, open_to_read
@@ -57,18 +57,18 @@ class Verifier:
 
     def shard(self, stem: str) -> None:
         """Read everything of one shard."""
-        settled: list[Ranges] = []
+        settled: dict[LogKind, list[PartRows]] = {kind: [] for kind in KINDS}
         counts, rows = Counts(), None
         for kind in KINDS:
             final = None
             for place, (number, is_open) in enumerate(self._files[kind].pop(stem, [])):
                 name = PartName(self._run_id, stem, kind, number)
                 path = f"{kind}/{file_name(name)}{OPEN_SUFFIX if is_open else ''}"
-                if number != place or final is not None:
-                    self._problem(path, "unexpected part number: parts before it are missing, or it follows the last")
+                if number != place:
+                    self._problem(path, "unexpected part number: parts before it are missing")
                 with closing(open_to_read(self._disk, path)) as file:
                     part = self._part(path, name, file, is_open)
-                settled += part.settled
+                settled[kind].append(part.rows)
                 counts += part.counts
                 final = None if is_open else part.shard_rows  # it may have been sealed since it was listed
             if kind == "data":
@@ -121,12 +121,19 @@ class Verifier:
         else:
             self._problem(path, f"damaged at byte {end}: a valid commit stands at byte {beyond.offset}")
 
-    def _whole_shard(self, stem: str, settled: Sequence[Ranges], counts: Counts, rows: int | None) -> None:
+    def _whole_shard(
+        self, stem: str, parts: Mapping[LogKind, Sequence[PartRows]], counts: Counts, rows: int | None
+    ) -> None:
         self.report.counts += counts
         try:
-            union = ranges.union_all(settled)
+            union, _, revived = frame_log.replay(parts["data"], parts["dead"])
         except ranges.Overlap as error:
             self._problem(stem, f"row {error.number} has two outcomes")
+            return
+        except ranges.Missing as error:
+            self._problem(stem, f"row {error.number} was revived, but never died")
+            return
+        if revived:
             return
         if rows is None:
             return
@@ -154,6 +161,7 @@ class PartTotals:
     end: int = 0
     counts: Counts = field(default_factory=Counts)
     usage: Usage = field(default_factory=Usage)
+    revived: list[Range] = field(default_factory=list)
     settled: list[Ranges] = field(default_factory=list)
     pieces: list[tuple[int, int]] = field(default_factory=list)
     shard_rows: int | None = None
@@ -166,14 +174,21 @@ class PartTotals:
         self.counts += commit.outcomes.counts()
         self.usage += commit.usage
         self.settled.append(commit.outcomes.settled())
+        if commit.outcomes.revived:
+            self.revived = commit.outcomes.taken_back()
         self.pieces.extend(commit.pieces)
+
+    @property
+    def rows(self) -> PartRows:
+        """What the part does to its log's rows. Raises `Overlap`."""
+        return PartRows(self.revived, ranges.union_all(self.settled))
 
 
 def _is_seal_whole(file: Snapshot, name: PartName, totals: PartTotals) -> bool:
     """Whether the settled rows and the seek table of a part with a valid summary are those of its commits."""
-    settled = frame_log.read_settled(file.read_at, file.size, name)
+    rows = frame_log.read_rows(file.read_at, file.size, name)
     pieces = frame_log.read_pieces(file.read_at, file.size)
-    if settled is None or ranges.count(settled) != totals.counts.settled or pieces[:-2] != totals.pieces:
+    if rows != totals.rows or pieces[:-2] != totals.pieces:
         return False
     table = zstd_format.seek_table([*totals.pieces, *((compressed, 0) for compressed, _ in pieces[-2:])])
     return file.read_at(file.size - len(table), len(table)) == table

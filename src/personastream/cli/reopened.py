@@ -1,0 +1,78 @@
+"""An existing run, found by its directory, and gone on with: what `retry` and `reparse` share."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from personastream.build import Parts, build, identity
+from personastream.cli.words import program, summary_lines
+from personastream.config import Config, load
+from personastream.errors import BadInput, ConfigError
+from personastream.launch.inline import run_config
+from personastream.launch.manifest import check_unchanged, read_manifest, with_contract, write_manifest
+from personastream.launch.run_directory import owned
+from personastream.observe.progress import Display, Style
+from personastream.observe.say import say
+from personastream.ports import ShardState, Sink
+
+settings_option = click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help="As for `run`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """A run's configuration and parts, built anew."""
+
+    config: Config
+    parts: Parts
+    settings: tuple[str, ...]
+    contract_may_change: bool
+
+    @contextmanager
+    def owned(self) -> Iterator[tuple[Sink, Sequence[ShardState]]]:
+        """The run's sink, recovered, while nobody else works on the run. Raises `RunBusy`, `ManifestMismatch`."""
+        directory, sink = Path(self.parts.sink.path), self.parts.sink
+        with owned(directory):
+            manifest = read_manifest(directory)
+            if manifest is None:
+                raise BadInput(f"{directory} holds no run", hint="Give the directory that [sink] path names.")
+            now = identity(self.config, self.parts)
+            if self.contract_may_change:
+                manifest = with_contract(manifest, now)
+            check_unchanged(manifest, now, self.parts.source.shards(), directory)
+            if self.contract_may_change:
+                write_manifest(directory, manifest)
+            sink.attach(manifest.run_id, [shard.stem for shard in manifest.shards])
+            yield sink, sink.recover()
+
+
+def reopened(run: str, settings: tuple[str, ...], *, contract_may_change: bool = False) -> Reopened:
+    """The run in a directory. Raises `BadInput` if there is none, `ConfigError` if its configuration is gone."""
+    manifest = read_manifest(Path(run))
+    if manifest is None:
+        raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
+    config = load(manifest.config, settings)
+    parts = build(config)
+    if not Path(run).samefile(parts.sink.path):
+        raise ConfigError(
+            f"{manifest.config} writes to {parts.sink.path}, not to {run}",
+            hint=f"If the run was moved, add: --set sink.path={shlex.quote(str(Path(run).absolute()))}",
+        )
+    return Reopened(config, parts, settings, contract_may_change)
+
+
+def continue_run(job: Reopened, style: Style, rows_max: int | None = None) -> int:
+    """Bring what is left to its end, as `run --resume` does; the exit code is the same."""
+    words = [*program(), "run", str(job.config.path), "--resume"]
+    again = shlex.join([*words, *(word for one in job.settings for word in ("--set", one))])
+    progress = Display(style, Path(job.parts.sink.path))
+    outcome = run_config(job.config, resume=True, progress=progress, rows_max=rows_max, command=again)
+    if style != "none":
+        for line in summary_lines(outcome):
+            say(line)
+        if not outcome.summary.finished:
+            say(f"Work is left. To continue: {again}")
+    return outcome.exit_code

@@ -1,0 +1,134 @@
+"""A ceiling on requests per second that exists only while the endpoint turns requests away (429, 503, 529).
+
+A drop lowers the rate to 85 % of what was accepted; from there it grows along a cubic curve: flat near the rate at
+which the last drop came, then ever steeper, and after some seconds there is no ceiling at all. So a fixed limit is
+used almost fully with few drops, and one that has been raised is found in seconds. After CUBIC (Ha, Rhee and Xu,
+2008), on rates as in botocore's adaptive mode; the constants are from the worlds of `bench/pacing.py`.
+
+One decrease per epoch: only a request that was sent after the last decrease can tell of the rate since then.
+If *everything* sent since was turned away, the rate is not what is wrong: the endpoint is shut (it loads, or its
+minute is used up). Then the rate is kept, and the gate closes for a while, twice as long each time.
+"""
+
+import math
+
+BETA = 0.85
+"""The rate after a decrease, as a share of what was accepted."""
+PLATEAU_S = 4.2
+"""From a decrease until the rate is back at what was accepted: 2 drops in 85 requests at 10/s."""
+PLATEAU_REQUESTS = 25.0
+PLATEAU_S_MAX = 20.0
+"""A slow endpoint has a longer plateau, so that drops stay rare beside requests."""
+OPEN_AFTER = 4.0
+"""Plateaus after the plateau: the rate is 10.6 times what was accepted, and the ceiling is lifted."""
+BURST_S = 0.5
+RATE_MIN = 0.5
+HISTORY_S = 10.0
+TELLING_S = 2.0
+TELLING_REQUESTS = 20
+"""An epoch at least as long as one of these tells by itself what rate is accepted."""
+SHUT_S = 0.5
+SHUT_S_MAX = 8.0
+WAIT_S_MIN = 0.001
+
+
+class RateGate:
+    """A bucket of requests, refilled at a rate that drops lower and time raises; no ceiling before the first drop.
+
+    Times are seconds of one monotonic clock. While `engaged` is false, `wait_s` need not be asked.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self.engaged = False
+        self._accepted_rate = 0.0
+        self._plateau_s = PLATEAU_S
+        self._epoch_s = now_s  # the last decrease
+        self._start_s = now_s  # when sending began again after it
+        self._sent = self._dropped = 0  # in this epoch
+        self._shut_in_a_row = 0
+        self._tokens = 0.0
+        self._filled_s = now_s
+
+    def rate(self, now_s: float) -> float:
+        """Requests per second that pass now."""
+        if not self.engaged:
+            return math.inf
+        plateaus = max(0.0, now_s - self._start_s) / self._plateau_s - 1.0
+        return max(RATE_MIN, self._accepted_rate * (1.0 + (1.0 - BETA) * plateaus * plateaus * plateaus))
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds until one more may pass; 0: now."""
+        if not self.engaged:
+            return 0.0
+        if now_s >= self._start_s + (1.0 + OPEN_AFTER) * self._plateau_s:
+            self._open(now_s)
+            return 0.0
+        if now_s < self._start_s:
+            return max(WAIT_S_MIN, self._start_s - now_s)
+        rate = self.rate(now_s)
+        elapsed_s = max(0.0, now_s - self._filled_s)
+        self._filled_s = max(now_s, self._filled_s)
+        self._tokens = min(max(1.0, rate * BURST_S), self._tokens + elapsed_s * rate)
+        return 0.0 if self._tokens >= 1.0 else max(WAIT_S_MIN, (1.0 - self._tokens) / rate)
+
+    def sent(self, now_s: float) -> None:
+        """A request passes."""
+        if self.engaged:
+            self._tokens -= 1.0
+            self._sent += 1
+        elif now_s - self._epoch_s < HISTORY_S:
+            self._sent += 1
+        else:  # half of the history is forgotten
+            self._epoch_s += (now_s - self._epoch_s) / 2
+            self._start_s = self._epoch_s
+            self._sent = self._sent // 2 + 1
+            self._dropped //= 2
+
+    def dropped(self, now_s: float, sent_s: float) -> str:
+        """A request sent at `sent_s` was turned away. Returns what changed, in words, or nothing."""
+        if self.engaged and sent_s < self._start_s:
+            return ""
+        self._dropped += 1
+        if self.engaged and self._dropped >= self._sent:
+            return self._shut(now_s)
+        self._shut_in_a_row = 0
+        return self._decrease(now_s)
+
+    def pause(self, until_s: float) -> None:
+        """Nothing passes until then, and afterwards no burst."""
+        self._start_s = max(self._start_s, until_s)
+        self._filled_s = self._start_s
+        self._tokens = 0.0
+
+    def _decrease(self, now_s: float) -> str:
+        accepted = max(0, self._sent - self._dropped)
+        elapsed_s = now_s - self._epoch_s
+        if not self.engaged:
+            rate = accepted / max(1.0, elapsed_s)
+        elif elapsed_s >= TELLING_S or (accepted >= TELLING_REQUESTS and elapsed_s > 0.0):
+            rate = accepted / elapsed_s
+        else:
+            rate = self.rate(now_s)
+        self.engaged = True
+        self._accepted_rate = max(RATE_MIN, rate)
+        self._plateau_s = min(PLATEAU_S_MAX, max(PLATEAU_S, PLATEAU_REQUESTS / self._accepted_rate))
+        self._new_epoch(now_s)
+        return f"requests turned away: {self.rate(now_s):.3g} a second"
+
+    def _shut(self, now_s: float) -> str:
+        pause_s = min(SHUT_S_MAX, SHUT_S * 2.0 ** min(self._shut_in_a_row, 16))
+        self._shut_in_a_row += 1
+        self._new_epoch(now_s)
+        self.pause(now_s + pause_s)
+        return f"every request turned away: {pause_s:.3g} s of rest"
+
+    def _new_epoch(self, now_s: float) -> None:
+        self._epoch_s = now_s
+        self._sent = self._dropped = 0
+        self.pause(now_s)
+
+    def _open(self, now_s: float) -> None:
+        self.engaged = False
+        self._shut_in_a_row = 0
+        self._epoch_s = self._start_s = now_s
+        self._sent = self._dropped = 0

@@ -1,0 +1,167 @@
+"""Pool: the endpoints of a run, and the queue of requests that wait for their turn at one of them.
+
+First come, first served, but what is asked again goes before what is asked first. Each turn goes to the endpoint with
+the least load for its weight among those that may be asked now, and preferably not to the one that failed last.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import anyio
+
+from personastream.engine.endpoint import Endpoint
+from personastream.engine.stop import Stop
+from personastream.errors import AttemptError, ProviderDown, RunError
+
+
+class Abandoned(BaseException):
+    """The run drains while this request waits: the row is left for the next sitting. No recipe's business."""
+
+
+class Turn(NamedTuple):
+    """Leave to send one request: where to, and the time that its `pace` knows it by."""
+
+    endpoint: Endpoint
+    sent_s: float
+
+
+class _Waiter:
+    __slots__ = ("avoid", "event", "turn")
+
+    def __init__(self, avoid: Endpoint | None) -> None:
+        self.avoid = avoid
+        self.turn: Turn | None = None
+        self.event = anyio.Event()
+
+
+class Pool:
+    """Hands out turns. `run` must be running for turns that come with time. `clock` tells seconds, monotonic."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], stop: Stop, clock: Callable[[], float]) -> None:
+        self._endpoints = endpoints
+        self._only = endpoints[0] if len(endpoints) == 1 else None
+        self._stop = stop
+        self._clock = clock
+        self._first: deque[_Waiter] = deque()
+        self._again: deque[_Waiter] = deque()
+        self._looks_s = -math.inf
+        self._changed = anyio.Event()
+
+    async def turn(self, again: bool, avoid: Endpoint | None) -> Turn:
+        """Wait for a turn; give it back in the end, when `pace` knows how it went. Raises `Abandoned` on a drain."""
+        now_s = self._clock()
+        if not self._again and not self._first and (endpoint := self._choose(now_s, avoid)) is not None:
+            return self._take(endpoint, now_s)
+        if self._stop.draining:
+            raise Abandoned
+        waiter = _Waiter(avoid)
+        (self._again if again else self._first).append(waiter)
+        self._serve(now_s)
+        try:
+            await waiter.event.wait()
+        except BaseException:
+            waiter.event.set()  # whoever comes to it in the queue passes it over
+            if waiter.turn is not None:
+                waiter.turn.endpoint.pace.ended(self._clock(), waiter.turn.sent_s)
+                self.give_back(waiter.turn.endpoint)
+            raise
+        if waiter.turn is None:
+            raise Abandoned
+        return waiter.turn
+
+    def give_back(self, endpoint: Endpoint) -> None:
+        """The request has ended, and the endpoint's `pace` knows how."""
+        endpoint.in_flight -= 1
+        if self._again or self._first:
+            self._serve(self._clock())
+
+    def leave_out(self, endpoint: Endpoint, why: RunError) -> None:
+        """Ask this endpoint no more. Raises `why` if it was the last one."""
+        endpoint.out = endpoint.out or why
+        if all(each.out is not None for each in self._endpoints):
+            raise why
+        self._serve(self._clock())
+
+    def elsewhere(self, endpoint: Endpoint) -> bool:
+        """Whether another endpoint may be asked now."""
+        if self._only is not None:
+            return False
+        now_s = self._clock()
+        others = (each for each in self._endpoints if each is not endpoint and each.out is None)
+        return any(each.pace.wait_s(now_s, each.in_flight) == 0.0 for each in others)
+
+    def check_outage(self, error: AttemptError, outage_s_max: float) -> None:
+        """Raise `ProviderDown` if every endpoint has done nothing but fail for longer than `outage_s_max` seconds."""
+        now_s = self._clock()
+        silent_s = min(each.health.failing_s(now_s) for each in self._endpoints if each.out is None)
+        if silent_s > outage_s_max:
+            raise ProviderDown(
+                f"no request has succeeded for {silent_s:.0f} s; the last failure: {error.message}",
+                hint="Check the endpoint, then run again with --resume; nothing is lost. "
+                "`[limits] outage_s_max` sets the patience.",
+            ) from error
+
+    async def run(self) -> None:
+        """Give out the turns that only time brings, until cancelled."""
+        while True:
+            now_s = self._clock()
+            self._looks_s = now_s + self._next_s(now_s) if self._again or self._first else math.inf
+            with anyio.move_on_after(self._looks_s - now_s):
+                await self._changed.wait()
+            self._changed = anyio.Event()
+            self._serve(self._clock())
+
+    async def abandon_on_drain(self) -> None:
+        """When the run drains, let all go that wait."""
+        await self._stop.wait_drain()
+        for queue in (self._again, self._first):
+            while queue:
+                queue.popleft().event.set()
+
+    def _serve(self, now_s: float) -> None:
+        """Give turns to those who wait, as far as there are any; see to it that `run` looks again in time."""
+        while waiting := self._again or self._first:
+            endpoint = self._choose(now_s, waiting[0].avoid)
+            if endpoint is None:
+                if now_s + self._next_s(now_s) < self._looks_s:
+                    self._changed.set()
+                return
+            if (
+                endpoint.pace.state(now_s) == "half-open" and self._first
+            ):  # what failed before proves little if it fails again
+                waiting = self._first
+            waiter = waiting.popleft()
+            if not waiter.event.is_set():
+                waiter.turn = self._take(endpoint, now_s)
+                waiter.event.set()
+
+    def _choose(self, now_s: float, avoid: Endpoint | None) -> Endpoint | None:
+        only = self._only
+        if only is not None:
+            return only if only.out is None and only.pace.wait_s(now_s, only.in_flight) == 0.0 else None
+        best, least = None, math.inf
+        for endpoint in self._endpoints:
+            load = (endpoint.in_flight + 1) / endpoint.weight
+            if endpoint is avoid:
+                load += _AVOIDED
+            if load < least and endpoint.out is None and endpoint.pace.wait_s(now_s, endpoint.in_flight) == 0.0:
+                best, least = endpoint, load
+        return best
+
+    def _take(self, endpoint: Endpoint, now_s: float) -> Turn:
+        endpoint.in_flight += 1
+        endpoint.pace.sent(now_s)
+        return Turn(endpoint, now_s)
+
+    def _next_s(self, now_s: float) -> float:
+        """Seconds until an endpoint may be asked, if nothing else happens; infinite if that takes an answer first."""
+        return min(
+            (each.pace.wait_s(now_s, each.in_flight) for each in self._endpoints if each.out is None),
+            default=math.inf,
+        )
+
+
+_AVOIDED = 1e9
+"""More than any load: where else a request can go, it does not go back to where it has just failed."""

@@ -1,0 +1,88 @@
+"""From providers to the engine's endpoints: their pace, limits, prices and share of the load."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import anyio.to_thread
+
+from personastream.core.pace import Pace
+from personastream.core.retry import Health, RetryPolicy
+from personastream.core.spend import NANOS
+from personastream.engine.budget import Budget
+from personastream.engine.endpoint import Endpoint
+from personastream.engine.work import Parse
+from personastream.errors import ConfigError
+from personastream.launch.spend_file import read_authorised, write_authorised
+from personastream.limits import Limits
+from personastream.ports import Provider
+from personastream.providers.limit import ProviderLimit
+from personastream.records import Prices
+
+FREE = Prices()
+
+
+def retry_policy(limits: Limits) -> RetryPolicy:
+    """The part of `[limits]` that says how patient a run is."""
+    return RetryPolicy(
+        attempts_max=limits.attempts_max,
+        backoff_s=limits.backoff_s,
+        backoff_s_max=limits.backoff_s_max,
+        outage_s_max=limits.outage_s_max,
+        pause_s_max=limits.pause_s_max,
+    )
+
+
+def endpoints(providers: Sequence[Provider], policy: RetryPolicy) -> list[Endpoint]:
+    """One for each provider. What somebody else's provider does not say of itself has a default."""
+    now_s = time.monotonic()
+    return [
+        Endpoint(
+            provider=provider,
+            pace=Pace(provider.in_flight_max, getattr(provider, "pacing", "fixed") == "adaptive", now_s),
+            health=Health(policy, now_s),
+            limit=_limit(provider),
+            weight=getattr(provider, "weight", 1.0),
+            prices=prices(provider),
+            label=getattr(provider, "label", type(provider).__name__),
+        )
+        for provider in providers
+    ]
+
+
+def prices(provider: Provider) -> Prices:
+    """Per million tokens; nothing if the provider names none."""
+    return getattr(provider, "prices", FREE)
+
+
+def parse_of(providers: Sequence[Provider]) -> Parse | None:
+    """How to read a kept reply again, if the provider can."""
+    return getattr(providers[0], "parse", None)
+
+
+def budget(directory: Path, limits: Limits, providers: Sequence[Provider]) -> Budget | None:
+    """The run's ceiling on spending, if it has one. Use inside the running event loop."""
+    if not limits.spend_max:
+        return None
+    return Budget(
+        ceiling=round(limits.spend_max * NANOS),
+        authorised=read_authorised(directory),
+        authorise=partial(write_authorised, directory),
+        offload=anyio.to_thread.run_sync,
+        workers=sum(provider.in_flight_max for provider in providers),
+    )
+
+
+def check_prices(limits: Limits, providers: Sequence[Provider]) -> None:
+    """A ceiling on spending means nothing without prices. Raises `ConfigError`."""
+    if limits.spend_max and any(prices(provider) == FREE for provider in providers):
+        raise ConfigError(
+            f"[limits] spend_max = {limits.spend_max:g} needs the prices of every provider",
+            hint="Set [provider] input_price and output_price, per million tokens.",
+        )
+
+
+def _limit(provider: Provider) -> ProviderLimit | None:
+    requests, tokens = provider.requests_per_minute, provider.tokens_per_minute
+    return ProviderLimit(requests, tokens) if requests or tokens else None

@@ -1,0 +1,66 @@
+"""Where a service is and with which key it is asked: read from the configuration, and never shown."""
+
+import os
+import re
+from urllib.parse import quote, urlsplit
+
+from yarl import URL
+
+from personastream.errors import ConfigError
+from personastream.providers.faults import one_line
+
+SECRET_CHARACTERS_MIN = 12
+"""A shorter key is a placeholder, such as EMPTY: often a plain word, which replies may hold."""
+
+
+def api_url(base_url: str, path: str) -> URL:
+    """Where to send requests. Raises `ConfigError`; its message keeps user names and passwords to itself."""
+    try:
+        address = urlsplit(base_url)
+        url = URL(base_url.rstrip("/") + path)
+        if (
+            address.scheme in ("http", "https")
+            and url.host
+            and base_url.isprintable()
+            and not set(base_url) & set(" @?#")
+        ):
+            return url
+    except ValueError:  # a port or an IPv6 address that is none
+        pass
+    shown = one_line(re.sub("^([^/@]*//)?.*@", r"\1", base_url, flags=re.DOTALL).partition("?")[0])
+    raise ConfigError(
+        f'[provider] base_url = "{shown}" is not a plain http(s) address',
+        hint='It looks like base_url = "http://127.0.0.1:8000/v1"; keys go into api_key_env, not into the address.',
+    )
+
+
+def read_key(variable: str, file: str) -> str:
+    """The API key from a file, or else from an environment variable; empty if there is none. Raises `ConfigError`."""
+    if not file:
+        return _checked_key(os.environ.get(variable, ""), f"the environment variable {variable}")
+    try:
+        with open(file, encoding="ascii") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            key = opened.read(4096)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"[provider] api_key_file {file} cannot be read: {error}") from error
+    if mode & 0o077:
+        raise ConfigError(f"[provider] api_key_file {file} can be read by others", hint=f"Run: chmod 600 {file}")
+    return _checked_key(key, file)
+
+
+def spellings(key: str) -> tuple[bytes, ...]:
+    """The ways in which a server may quote a key: as it is, with slashes escaped, and as part of an address."""
+    if len(key) < SECRET_CHARACTERS_MIN:
+        return ()
+    return tuple({key.encode(), key.replace("/", "\\/").encode(), quote(key, safe="").encode()})
+
+
+def _checked_key(key: str, origin: str) -> str:
+    key = key.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError(
+            f"[provider] the key in {origin} holds a line break or another character that no key has",
+            hint="Put the key there alone, on one line.",
+        )
+    return key

@@ -1,0 +1,207 @@
+"""What all services behind HTTP have in common: their settings, one pool of connections, and what can go wrong.
+
+An attempt ends as a reply or as an `AttemptError`, within `timeout_s`, whatever the server does. The key goes to the
+configured address and nowhere else: redirects are not followed, and where a server quotes it, it is struck out.
+"""
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import ClassVar, TypeVar
+
+import aiohttp
+from yarl import URL
+
+from personastream import __version__
+from personastream.errors import AttemptError, NotFound, StaleConnection, Unauthorized, Unavailable, Unreachable
+from personastream.providers.access import api_url, read_key, spellings
+from personastream.providers.faults import fault, one_line
+from personastream.records import Prices
+from personastream.settings import setting
+
+T = TypeVar("T")
+
+CONNECT_S_MAX = 10.0
+KEEP_ALIVE_S = 4.0
+"""Idle connections are closed by us before the server does: uvicorn, under most servers, closes after 5 s."""
+STALE_S_MAX = 1.0
+"""A connection that had been closed before the request says so at once; later, the server had begun to work on it."""
+CERTIFICATE_HINT = (
+    "Renew or correct the server's certificate; where an authority of your own has issued it, "
+    "name that authority's file in the environment variable SSL_CERT_FILE."
+)
+
+
+@dataclass
+class HttpService:
+    """A service that is asked by POST. Subclasses say at which `PATH` below `base_url`, and how it takes the key."""
+
+    PATH: ClassVar[str]
+
+    base_url: str = setting("Address of the API, usually ending in /v1.", identity=False)
+    model: str = setting("Model name as the server knows it.")
+    api_key_env: str = setting(
+        "Name of the environment variable that holds the key; unset is fine for local servers.",
+        default="OPENAI_API_KEY",
+        identity=False,
+    )
+    api_key_file: str = setting(
+        "File that holds the key, instead of the environment; readable by its owner only.",
+        default="",
+        identity=False,
+        path=True,
+    )
+    in_flight_max: int = setting("Requests under way at once.", default=256, minimum=1, maximum=10_000, identity=False)
+    pacing: str = setting(
+        "Whether concurrency is found by measuring, up to in_flight_max, or is in_flight_max at once.",
+        default="adaptive",
+        choices=("adaptive", "fixed"),
+        identity=False,
+    )
+    weight: float = setting(
+        "Share of the load among several providers.", default=1.0, minimum=0.001, maximum=1000, identity=False
+    )
+    requests_per_minute: float = setting(
+        "Ceiling on requests; 0 for none.", default=0, minimum=0, maximum=1e9, identity=False
+    )
+    tokens_per_minute: float = setting(
+        "Ceiling on input and output tokens together; 0 for none.", default=0, minimum=0, maximum=1e12, identity=False
+    )
+    timeout_s: float = setting(
+        "Time for one attempt as a whole, in seconds.", default=120.0, minimum=0.1, maximum=3600.0, identity=False
+    )
+    reply_bytes_max: int = setting(
+        "A longer reply is refused.", default=8 << 20, minimum=1 << 10, maximum=1 << 28, identity=False
+    )
+    input_price: float = setting(
+        "Price of a million input tokens, in any currency.", default=0.0, minimum=0, maximum=1e6, identity=False
+    )
+    cached_input_price: float | None = setting(
+        "Price of a million input tokens that the service had in its cache; unset: input_price.",
+        default=None,
+        minimum=0,
+        maximum=1e6,
+        identity=False,
+    )
+    output_price: float = setting(
+        "Price of a million output tokens, in any currency.", default=0.0, minimum=0, maximum=1e6, identity=False
+    )
+    _url: URL = field(init=False, repr=False)
+    _key: str = field(init=False, repr=False, default="")
+    _secrets: tuple[bytes, ...] = field(init=False, repr=False, default=())
+    _session: aiohttp.ClientSession | None = field(init=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._url = api_url(self.base_url, self.PATH)
+        self._key = read_key(self.api_key_env, self.api_key_file)
+        self._secrets = spellings(self._key)
+
+    @property
+    def prices(self) -> Prices:
+        """What a million tokens cost."""
+        cached = self.input_price if self.cached_input_price is None else self.cached_input_price
+        return Prices(self.input_price, cached, self.output_price)
+
+    @property
+    def label(self) -> str:
+        """Which model where, for people: `127.0.0.1:8000 qwen3`."""
+        return f"{self._url.host}:{self._url.port} {self.model}"
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def post(self, data: bytes, read: Callable[[bytes, Mapping[str, str]], T]) -> T:
+        """One attempt: what `read` makes of the body and headers of a 200, both valid. Raises `AttemptError`."""
+        session = self._session or self._open()
+        started_s = monotonic()
+        try:
+            async with session.post(self._url, data=data, allow_redirects=False) as response:
+                content = self._redact(await self._read(response))
+                if response.status == 200:
+                    return read(content, response.headers)
+                raise fault(response.status, response.headers, content)
+        except (Unauthorized, NotFound) as error:
+            raise self._placed(error) from error.__cause__
+        except aiohttp.ConnectionTimeoutError as error:
+            raise Unreachable(f"cannot connect to {self._url.host}:{self._url.port} in time") from error
+        except TimeoutError as error:
+            words = f"no complete answer from {self._url.host} within {self.timeout_s:g} s"
+            raise Unavailable(words, billed=True) from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise self._distrusted(error) from error
+        except aiohttp.ClientConnectorError as error:
+            why = self._words(error.os_error)
+            raise Unreachable(f"cannot connect to {self._url.host}:{self._url.port}: {why}") from error
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError) as error:
+            words = f"{self._url.host} closed the connection without an answer"
+            if monotonic() - started_s < STALE_S_MAX:
+                raise StaleConnection(words) from error
+            raise Unavailable(words, billed=True) from error
+        except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError) as error:
+            raise Unavailable(f"broken answer from {self._url.host}: {self._words(error)}", billed=True) from error
+
+    def own_headers(self) -> dict[str, str]:
+        """The headers that this kind of service wants, among them the one with the key."""
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
+    def _open(self) -> aiohttp.ClientSession:
+        headers = {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"personastream/{__version__}",
+            **self.own_headers(),
+        }
+        trust = ssl.create_default_context() if self._url.scheme == "https" else True
+        connect_s_max = min(CONNECT_S_MAX, self.timeout_s / 2)  # tells who was not reached from who is slow
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=trust),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=headers,
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=connect_s_max),
+        )
+        return self._session
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The whole body, unless it is compressed or too long: a small bomb must not fill the memory."""
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise Unavailable(f"{self._url.host} sent a compressed reply although none was accepted", billed=True)
+        length = response.content_length
+        if length is not None and length <= self.reply_bytes_max:
+            return await response.read()
+        received = bytearray()
+        while chunk := await response.content.readany():
+            received += chunk
+            if len(received) > self.reply_bytes_max:
+                raise Unavailable(f"{self._url.host} sent a reply of over {self.reply_bytes_max} bytes", billed=True)
+        return bytes(received)
+
+    def _placed(self, error: AttemptError) -> AttemptError:
+        """An error that may stop the run says where from and with which key, for people to mend."""
+        if isinstance(error, NotFound):
+            error.message = f"{self._url} knows no such model or address: {error.message}"
+        else:
+            origin = self.api_key_file or f"${self.api_key_env}"
+            key = f"with the key from {origin}" if self._key else f"without a key: {origin} is not set"
+            error.message = f"{self._url} refused the request {key}: {error.message}"
+        return error
+
+    def _distrusted(self, error: aiohttp.ClientConnectorCertificateError) -> Unauthorized:
+        cause = error.certificate_error
+        why = getattr(cause, "verify_message", "") or str(cause)
+        return Unauthorized(
+            f"the certificate of {self._url.host}:{self._url.port} is not valid: {one_line(why)}", hint=CERTIFICATE_HINT
+        )
+
+    def _redact(self, content: bytes) -> bytes:
+        for secret in self._secrets:
+            content = content.replace(secret, b"[key]")
+        return content
+
+    def _words(self, error: BaseException) -> str:
+        """What a library says of an answer, which it may quote."""
+        return one_line(self._redact(str(error).encode("utf-8", "replace")).decode("utf-8", "replace"))[:200]
