@@ -26,6 +26,7 @@ TOKENS_MEDIAN = 300.0
 TOKENS_SIGMA = 0.6
 STEP_S = 0.020
 STEP_S_EACH = 0.00012
+DIP_S = (600.0, 1200.0)
 
 
 class Limiter(Protocol):
@@ -35,9 +36,7 @@ class Limiter(Protocol):
     def limit(self) -> int: ...
     def wait_s(self, now_s: float, in_flight: int) -> float: ...
     def sent(self, now_s: float) -> None: ...
-    def answered(
-        self, now_s: float, sent_s: float, output_tokens: int, headers: Mapping[str, str] | None
-    ) -> None: ...
+    def answered(self, now_s: float, sent_s: float, output_tokens: int, headers: Mapping[str, str] | None) -> None: ...
     def throttled(self, now_s: float, sent_s: float, pause_s: float | None) -> None: ...
 
 
@@ -93,7 +92,9 @@ class Hosted:
         self._held -= 1.0
         service_s = self._draws.lognormvariate(math.log(SERVICE_S_MEDIAN), SERVICE_SIGMA)
         tokens = max(1, int(service_s * TOKENS_PER_S))
-        self._push(Reply(now_s + service_s, now_s, service_s, tokens, None, self._told(rate) if self._headers else None))
+        self._push(
+            Reply(now_s + service_s, now_s, service_s, tokens, None, self._told(rate) if self._headers else None)
+        )
 
     def next_s(self) -> float:
         return self._replies[0].at_s if self._replies else math.inf
@@ -170,64 +171,102 @@ class Batched:
         return STEP_S + STEP_S_EACH * running
 
 
+class Sample(NamedTuple):
+    """How things stood: the limit, requests in flight, and what was counted since the start."""
+
+    at_s: float
+    limit: int
+    in_flight: int
+    answered: int
+    tokens: int
+    refused: int
+
+
 @dataclass(slots=True)
 class Seen:
-    """What a client has seen from `start_s` on; `samples` is (time, limit, in flight, answered, refused) by interval."""
+    """What a client has seen of a world. `in_flight_s` is the integral of the requests in flight over time."""
 
-    start_s: float
     answered: int = 0
     tokens: int = 0
     refused: int = 0
+    in_flight_s: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
     services_s: list[float] = field(default_factory=list)
-    in_flight_s: float = 0.0
-    samples: list[tuple[float, int, int, int, int, int]] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+
+    def count(self, reply: Reply) -> None:
+        if not reply.tokens:
+            self.refused += 1
+            return
+        self.answered += 1
+        self.tokens += reply.tokens
+        self.latencies_s.append(reply.at_s - reply.sent_s)
+        self.services_s.append(reply.service_s)
 
 
 def simulate(
     server: Server, limiter: Limiter, stop_s: float, *, start_s: float = 0.0, sample_s: float = math.inf
 ) -> Seen:
-    """Send as `limiter` allows, with work without end, until `stop_s`; what happens before `start_s` is not counted."""
-    seen, all_seen = Seen(start_s), Seen(0.0)
-    now_s, wake_s, in_flight, next_sample_s = 0.0, math.inf, 0, sample_s
-    while now_s < stop_s:
+    """Send as `limiter` allows, with work without end, until `stop_s`; a sample each `sample_s`.
+
+    Only what happens from `start_s` on is counted, except in the samples.
+    """
+    seen, all_seen = Seen(), Seen()
+    now_s, in_flight, next_sample_s = 0.0, 0, sample_s
+    while True:
         while (wait_s := limiter.wait_s(now_s, in_flight)) == 0.0:
             limiter.sent(now_s)
             server.arrive(now_s)
             in_flight += 1
-        wake_s = now_s + wait_s
-        event_s = min(server.next_s(), wake_s, next_sample_s, stop_s)
+        event_s = min(server.next_s(), now_s + wait_s, next_sample_s, stop_s)
         seen.in_flight_s += in_flight * max(0.0, event_s - max(now_s, start_s))
         now_s = event_s
-        if now_s == next_sample_s:
+        if now_s >= stop_s:
+            return seen
+        if now_s >= next_sample_s:
             next_sample_s += sample_s
-            seen.samples.append(
-                (now_s, limiter.limit, in_flight, all_seen.answered, all_seen.tokens, all_seen.refused)
-            )
-        if now_s == server.next_s() and now_s < stop_s:
+            counts = (all_seen.answered, all_seen.tokens, all_seen.refused)
+            seen.samples.append(Sample(now_s, limiter.limit, in_flight, *counts))
+        elif now_s >= server.next_s():
             reply = server.pop()
             in_flight -= 1
-            tell(limiter, reply)
-            count(all_seen, reply)
+            _tell(limiter, reply)
+            all_seen.count(reply)
             if now_s >= start_s:
-                count(seen, reply)
-    return seen
+                seen.count(reply)
 
 
-def tell(limiter: Limiter, reply: Reply) -> None:
-    """Tell the limiter how a request ended."""
+def _tell(limiter: Limiter, reply: Reply) -> None:
     if reply.tokens:
         limiter.answered(reply.at_s, reply.sent_s, reply.tokens, reply.headers)
     else:
         limiter.throttled(reply.at_s, reply.sent_s, reply.pause_s)
 
 
-def count(seen: Seen, reply: Reply) -> None:
-    """Count a reply."""
-    if reply.tokens:
-        seen.answered += 1
-        seen.tokens += reply.tokens
-        seen.latencies_s.append(reply.at_s - reply.sent_s)
-        seen.services_s.append(reply.service_s)
-    else:
-        seen.refused += 1
+def ten(_: float) -> float:
+    """Ten requests a second."""
+    return 10.0
+
+
+def dip(now_s: float) -> float:
+    """Forty requests a second, but ten from 600 to 1,200 s."""
+    return 10.0 if DIP_S[0] <= now_s < DIP_S[1] else 40.0
+
+
+class World(NamedTuple):
+    """A world by name: how to make its server from a seed, and how many requests may be in flight at most."""
+
+    title: str
+    make: Callable[[int], Server]
+    in_flight_max: int
+
+
+WORLDS = {
+    "hosted": World("Hosted, 10 requests/s", lambda seed: Hosted(seed, ten), 512),
+    "hosted_retry_after": World(
+        "Hosted, 10 requests/s, Retry-After", lambda seed: Hosted(seed, ten, retry_after=True), 512
+    ),
+    "changing": World("Changing, 40, 10, 40 requests/s", lambda seed: Hosted(seed, dip), 512),
+    "batched_64": World("Batched, 64 slots", lambda seed: Batched(seed, 64), 4096),
+    "batched_256": World("Batched, 256 slots", lambda seed: Batched(seed, 256), 4096),
+}

@@ -62,7 +62,7 @@ def test_it_starts_low_and_never_above_what_is_allowed() -> None:
     assert line.gate.limit in (2, 3)
 
 
-@pytest.mark.parametrize("count", [4, 16, 64, 256, 700])
+@pytest.mark.parametrize("count", [4, 16, 100, 256])
 def test_it_settles_where_more_only_wait_longer(count: int) -> None:
     line = Line(GoodputGate(4096, 0.0), slots(count))
     line.run(600.0)
@@ -76,12 +76,12 @@ def test_it_settles_where_more_only_wait_longer(count: int) -> None:
 def test_noise_does_not_make_it_settle_low() -> None:
     draws = random.Random(7)
     line = Line(GoodputGate(300, 0.0), lambda _: draws.lognormvariate(0.0, 1.0))
-    line.run(200.0)
-    low_s = 0
-    for _ in range(300):
+    line.run(100.0)
+    low = 0
+    for _ in range(150):
         line.run(line.now_s + 10.0)
-        low_s += 10 * (line.gate.limit < 200)
-    assert low_s <= 0.1 * 3000
+        low += line.gate.limit < 200
+    assert low <= 15
 
 
 def test_little_work_teaches_nothing() -> None:
@@ -110,7 +110,7 @@ def test_failures_of_what_was_added_lead_back() -> None:
     line.run(6.5)
     assert line.gate.limit < 32
     line.tokens = 100
-    line.run(60.0)
+    line.run(120.0)
     assert line.gate.limit > 500
 
 

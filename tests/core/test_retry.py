@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from personastream.core.retry import (
     NOT_FOUND_MAX,
     NOT_FOUND_PAUSE_S,
+    OVERLOAD_PAUSE_S_MAX,
     PROBE_AFTER_S,
     REFUSED_ALIKE,
     STALE_MAX,
+    UNADVISED_PAUSE_S_MAX,
     Health,
     RetryPolicy,
     Trial,
@@ -178,10 +180,6 @@ def test_waits_stay_within_their_bounds(faults: int, chance: float, backoff_s: f
     policy = RetryPolicy(backoff_s=backoff_s, backoff_s_max=backoff_s_max, attempts_max=100)
     wait = after_failure(Unavailable("500"), Trial(faults), endpoint(policy), 1.0, chance)
     assert 0.0 <= wait.seconds <= min(backoff_s_max, backoff_s * 2.0 ** min(faults, 16))
-    server = endpoint(policy)
-    server.throttles_in_a_row = faults
-    wait = after_failure(Throttled("429"), Trial(), server, 1.0, chance)
-    assert 0.0 <= wait.seconds <= backoff_s_max
 
 
 def test_waits_grow_from_fault_to_fault_and_chance_spreads_them() -> None:
@@ -197,7 +195,7 @@ def test_waits_grow_from_fault_to_fault_and_chance_spreads_them() -> None:
 )
 def test_a_retry_after_is_a_pause_of_the_whole_endpoint_within_reason(asked_s: float, pause_s: float) -> None:
     verdict = after_failure(Throttled("429", retry_after_s=asked_s), Trial(), endpoint(), 10.0, 0.5)
-    assert (verdict.pause_s, verdict.seconds) == (pause_s, POLICY.backoff_s / 2)
+    assert (verdict.pause_s, verdict.seconds) == (pause_s, 0.0)
 
 
 @pytest.mark.parametrize("asked_s", [3600.1, 86400.0, 1e308, math.inf])
@@ -207,12 +205,24 @@ def test_a_pause_of_hours_puts_the_endpoint_out_for_this_sitting(asked_s: float)
     assert out.exit_code == ExitCode.WORK_LEFT
 
 
-def test_an_overloaded_endpoint_is_left_alone_longer_and_longer_until_it_answers() -> None:
+@pytest.mark.parametrize(
+    ("error", "pauses"),
+    [
+        (Throttled("529", pause_s=5.0), [5.0, 5.0, 10.0, 20.0, 40.0, 80.0, OVERLOAD_PAUSE_S_MAX, OVERLOAD_PAUSE_S_MAX]),
+        (Throttled("503"), [None, 0.5, 1.0, 2.0, 4.0, UNADVISED_PAUSE_S_MAX, UNADVISED_PAUSE_S_MAX]),
+    ],
+)
+def test_pauses_that_nobody_asks_for_double_until_there_is_an_answer(
+    error: Throttled, pauses: list[float | None]
+) -> None:
     server = endpoint()
-    pauses = [after_failure(Throttled("529", pause_s=5.0), Trial(), server, 0.0, 0.5).pause_s for _ in range(5)]
-    assert pauses == [5.0, 10.0, 20.0, 30.0, 30.0]
-    server.succeeded(1.0)
-    assert after_failure(Throttled("529", pause_s=5.0), Trial(), server, 2.0, 0.5).pause_s == 5.0
+    for start_s in (0.0, 1000.0):
+        now_s = start_s
+        for pause_s in pauses:
+            for _ in range(3):  # many requests may be turned away at once: that is one occasion
+                assert after_failure(error, Trial(), server, now_s, 0.5) == Verdict(0.0, Trial(), pause_s)
+            now_s += pause_s or POLICY.backoff_s
+        server.succeeded(now_s)
 
 
 @pytest.mark.parametrize("error", [Throttled("429"), Unavailable("500"), Unreachable("refused")])

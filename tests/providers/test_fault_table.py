@@ -1,6 +1,7 @@
 """Each line of docs/faults.md, over a real socket: what one attempt becomes, and what the retry policy makes of it."""
 
 import gzip
+import math
 import re
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -14,18 +15,40 @@ import pytest
 
 from personastream.core.retry import UNTRIED, Health, RetryPolicy, after_failure
 from personastream.core.template import parse_template
-from personastream.errors import AttemptError, ExitCode, Refused, RowError, Unavailable
+from personastream.errors import (
+    AttemptError,
+    ExitCode,
+    ProviderRejected,
+    QuotaSpent,
+    Refused,
+    RowError,
+    Unavailable,
+)
 from personastream.providers import http as service
 from personastream.providers.anthropic import Anthropic
 from personastream.providers.openai import Openai
+from personastream.recipes.generate import Generate
 from personastream.records import Completion, Request
+from personastream.testing import ScriptedProvider
 from tests.support.raw_server import Talk, after, endlessly, hang_up, http, raw_server, reset, silence
+from tests.support.virtual import Bench
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 LINE = re.compile(r"^\| (.+?) \| .+ \| (.+?) \| (.+?) \|$", re.MULTILINE)
 ASK = Request("", "a baker in Ghent", {})
-PROMPT = 'user = """\nStart with Problem:\n<persona>\n{persona}\n</persona>"""'
-TEMPLATE = parse_template(f'description = "a problem"\n{PROMPT}\n[reply]\nopening = "Problem:"', "t.toml")
+TOML = """\
+description = "a problem"
+user = '''
+Start with Problem:
+<persona>
+{persona}
+</persona>'''
+[reply]
+opening = "Problem:"
+[parameters]
+max_tokens = 50
+"""
+TEMPLATE = parse_template(TOML, "t.toml")
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -207,15 +230,79 @@ def then(found: Completion | AttemptError, fault: Fault) -> str:
     return "again" if verdict.trial.faults else "wait"
 
 
+@pytest.fixture(autouse=True)
+def late(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes any time a long time, for the case that needs one."""
+    if "closed late" in request.node.name:
+        monkeypatch.setattr(service, "STALE_S_MAX", 0.0)
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(("name", "fault"), FAULTS.items(), ids=FAULTS.keys())
-async def test_a_fault_becomes_what_the_table_says(name: str, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
-    if name == "closed late":
-        monkeypatch.setattr(service, "STALE_S_MAX", 0.0)
+async def test_a_fault_becomes_what_the_table_says(name: str, fault: Fault) -> None:
     found = await outcome(fault)
     assert (becomes(found), then(found, fault)) == documented()[line_of(name)]
     if fault.pause_s is not None:
         assert getattr(found, "retry_after_s", None) == fault.pause_s
+
+
+ROWS = 30
+VICTIM = 7
+ATTEMPTS = {"again": 2, "at once": 2, "wait": 2, "pause": 2, "out": 1, "out for now": 1, "delivered": 1}
+ATTEMPTS |= {"dead: empty_content": 3, "dead: contract": 3}
+"""Of a row that meets a fault once, or each time if it is dead. Any other dead row was asked once."""
+ATTEMPTS_OF_THE_UNLUCKY = {"again": 4, "at once": 7}
+
+
+@dataclass
+class Replayed(ScriptedProvider):
+    """One row meets what a socket gave, `times` times or, if it is out, all rows do; the others are answered."""
+
+    found: Completion | AttemptError = field(default_factory=lambda: Unavailable(""))
+    times: float = math.inf
+    everybody: bool = False
+
+    async def complete(self, request: Request) -> Completion:
+        unmet = self._asked.get(request.user, 0) < self.times
+        answer = await super().complete(request)
+        if not (self.everybody or (unmet and f"row {VICTIM}\n" in request.user)):
+            return answer._replace(text="Problem: one.")
+        if isinstance(self.found, AttemptError):
+            raise self.found
+        return self.found
+
+
+def sat(folder: Path, provider: Replayed) -> tuple[int, str]:
+    """(attempts of the row, what it became) in a run of the whole engine, on a virtual clock."""
+    file = folder / "t.toml"
+    file.write_text(TOML, "utf-8")
+    bench = Bench([[f"row {row}" for row in range(ROWS)]], provider=provider, recipe=Generate(template=str(file)))
+    end = "left"
+    try:
+        assert bench.sit().finished
+        end = bench.dead().get(f"shard-0:{VICTIM}", "delivered")
+        assert len(bench.delivered()) == ROWS - (end != "delivered"), "others are not harmed"
+    except (ProviderRejected, QuotaSpent) as stopped:
+        end = f"left, exit {stopped.exit_code:d}"
+    return sum(f"row {VICTIM}\n" in request.user for request in provider.requests), end
+
+
+@pytest.mark.parametrize(("name", "fault"), FAULTS.items(), ids=FAULTS.keys())
+def test_a_row_that_meets_a_fault_ends_as_the_table_says(name: str, fault: Fault, tmp_path: Path) -> None:
+    what = documented()[line_of(name)][1]
+    found = anyio.run(outcome, fault)
+    if what.startswith("out"):
+        expected = f"left, exit {75 if what == 'out for now' else 77}"
+        assert sat(tmp_path, Replayed(latency_s=1.0, found=found, everybody=True))[1] == expected
+        return
+    dead = what.startswith("dead: ")
+    assert sat(tmp_path, Replayed(latency_s=1.0, found=found, times=math.inf if dead else 1)) == (
+        ATTEMPTS.get(what, 1),
+        what.removeprefix("dead: ") if dead else "delivered",
+    )
+    if what in ATTEMPTS_OF_THE_UNLUCKY:
+        unlucky = Replayed(latency_s=1.0, found=found)
+        assert sat(tmp_path, unlucky) == (ATTEMPTS_OF_THE_UNLUCKY[what], "retries_exhausted")
 
 
 def test_each_line_of_the_table_has_a_case_and_each_case_a_line() -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import orjson
 
@@ -21,9 +21,29 @@ class Simulated:
 
     def stats(self) -> dict[str, Any]:
         """Its counters, by name."""
-        with urlopen(self.base_url.removesuffix("/v1") + "/stats", timeout=10) as reply:
-            counters: dict[str, Any] = orjson.loads(reply.read())
+        counters: dict[str, Any] = self._get("/stats")
         return counters
+
+    def bodies(self) -> dict[str, dict[str, int]]:
+        """How often each body was asked, had a completion generated, and got one in whole; by the body's hash."""
+        found: dict[str, dict[str, int]] = self._get("/admin/bodies")
+        return found
+
+    def change(self, **changes: Any) -> None:
+        """Behave otherwise from now on: fields of `Behaviour`, `dead_s` and `dead_how`."""
+        self._post("/admin/behaviour", changes)
+
+    def follow(self, *steps: Mapping[str, Any]) -> None:
+        """Follow this script from the next request on."""
+        self._post("/admin/script", steps)
+
+    def _get(self, path: str) -> Any:
+        with urlopen(self.base_url.removesuffix("/v1") + path, timeout=10) as reply:
+            return orjson.loads(reply.read())
+
+    def _post(self, path: str, told: object) -> None:
+        with urlopen(Request(self.base_url.removesuffix("/v1") + path, orjson.dumps(told)), timeout=10) as reply:
+            assert reply.status == 200
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> 
             "settled": counts.settled,
             "delivered": counts.delivered,
             "dropped": dict(counts.dropped),
-            "dead": dict(counts.dead),
+            "dead": {reason: rows for reason, rows in counts.dead.items() if rows},
         },
         "usage": {**asdict(usage), "authorised_nanos": read_authorised(directory)},
         "shards": {

@@ -13,31 +13,29 @@ class Breaker:
     """Closed until ten faults in a row; then open for a while, twice as long each time; then one probe decides.
 
     Times are seconds of one monotonic clock. Only the probe can be sent after the breaker opened: what was sent
-    before tells of the past, and changes nothing when it ends.
+    before tells of the past, and changes nothing when it ends. `until_s` is the end of the rest, long ago if closed.
     """
 
     def __init__(self) -> None:
         self.closed = True
         self._faults = 0
         self._open_s = OPEN_S
-        self._until_s = -math.inf
+        self.until_s = -math.inf
         self._probing = False
 
     def state(self, now_s: float) -> str:
         """`closed`, `open` or `half-open`."""
         if self.closed:
             return "closed"
-        return "open" if now_s < self._until_s else "half-open"
+        return "open" if now_s < self.until_s else "half-open"
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until a request may pass; 0: now; infinite: not before the probe ends."""
-        if self.closed:
-            return 0.0
-        return math.inf if self._probing else max(0.0, self._until_s - now_s)
+        return math.inf if self._probing else max(0.0, self.until_s - now_s)
 
     def sent(self, now_s: float) -> None:
         """A request passes. If the breaker is half-open, it is the probe."""
-        if not self.closed and now_s >= self._until_s:
+        if not self.closed and now_s >= self.until_s:
             self._probing = True
 
     def answered(self, sent_s: float) -> bool:
@@ -48,7 +46,7 @@ class Breaker:
         if not self._is_probe(sent_s):
             return False
         self.closed, self._probing = True, False
-        self._faults, self._open_s = 0, OPEN_S
+        self._faults, self._open_s, self.until_s = 0, OPEN_S, -math.inf
         return True
 
     def failed(self, now_s: float, sent_s: float) -> bool:
@@ -60,7 +58,7 @@ class Breaker:
         elif not self._is_probe(sent_s):
             return False
         self.closed = self._probing = False
-        self._until_s = now_s + self._open_s
+        self.until_s = now_s + self._open_s
         self._open_s = min(OPEN_S_MAX, 2.0 * self._open_s)
         return True
 
@@ -69,9 +67,9 @@ class Breaker:
         if not self.closed and self._is_probe(sent_s):
             self._probing = False
 
-    def lost(self) -> None:
+    def idle(self) -> None:
         """Nothing is in flight, so no probe is."""
         self._probing = False
 
     def _is_probe(self, sent_s: float) -> bool:
-        return self._probing and sent_s >= self._until_s
+        return self._probing and sent_s >= self.until_s

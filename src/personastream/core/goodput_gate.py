@@ -90,6 +90,8 @@ class GoodputGate:
             self.interrupted(now_s)
 
     def _begin(self, trial: Trial, limit: int, now_s: float) -> None:
+        # The earlier limit shows for one turnover. Where little is known of the new one, the old one's must do: it is
+        # over before a long queue has formed.
         turnover = self.limit if limit >= STEP_LARGE * self.limit else max(limit, self.limit)
         self.trial, self.limit = trial, limit
         self._since_full = 0
@@ -112,17 +114,15 @@ class GoodputGate:
 
     def _decide(self, goodput: float, now_s: float) -> None:
         """The trial is over: keep what it tried or not, and go on."""
-        better = not self._base or goodput >= self._base_goodput * (self.limit / self._base) ** ELASTICITY
+        better = self._gained(goodput, ELASTICITY)
         match self.trial:
             case Trial.HOLD:
                 self._base, self._base_goodput = self.limit, goodput
                 self._try_more(now_s)
             case Trial.MORE if better and goodput > 0.0:
+                far = self._gained(goodput, PROPORTIONAL)
                 self._step_down = max(STEP_SMALL, math.sqrt(self._step_up))
-                if not self._base or goodput >= self._base_goodput * (self.limit / self._base) ** PROPORTIONAL:
-                    self._step_up = STEP_LARGE
-                else:
-                    self._step_up = min(self._step_up, STEP_MIDDLE)
+                self._step_up = STEP_LARGE if far else min(self._step_up, STEP_MIDDLE)
                 self._keep(goodput)
                 self._try_more(now_s)
             case Trial.MORE:
@@ -134,8 +134,14 @@ class GoodputGate:
                 self._step_down = max(STEP_SMALL, math.sqrt(self._step_down))
                 self._hold(self._base, now_s)
 
+    def _gained(self, goodput: float, elasticity: float) -> bool:
+        """Whether goodput has grown with the limit, from the base on, at least to the power of `elasticity`."""
+        return not self._base or goodput >= self._base_goodput * (self.limit / self._base) ** elasticity
+
     def _too_many(self, goodput: float, now_s: float) -> None:
         """Go back, or as far as it takes for this goodput if each request is served as fast as at the base."""
+        if not self._base:  # nothing has been answered yet
+            return self.interrupted(now_s)
         self._step_up, step = STEP_SMALL, self._step_up
         needed = min(self.limit, math.ceil(self._base * goodput / self._base_goodput)) if self._base_goodput else 0
         if step > STEP_SMALL and needed > self._base * STEP_SMALL:

@@ -44,24 +44,25 @@ class HeaderBudget:
             return False
         wait_s, any_told = 0.0, False
         for remaining_name, limit_name, reset_name in BUDGETS:
-            if remaining_name in headers:
+            remaining = headers.get(remaining_name)
+            if remaining is not None:
                 any_told = True
-                wait_s = max(wait_s, _wait_s(headers, remaining_name, limit_name, reset_name))
+                wait_s = max(wait_s, _wait_s(headers, remaining, limit_name, reset_name))
         if any_told:
             self._told_s = sent_s
             self.closed_until_s = sent_s + wait_s if wait_s else -math.inf
         return wait_s > 0.0
 
 
-def _wait_s(headers: Mapping[str, str], remaining_name: str, limit_name: str, reset_name: str) -> float:
+def _wait_s(headers: Mapping[str, str], remaining: str, limit_name: str, reset_name: str) -> float:
     """Seconds until a bucket that is nearly empty holds twice the threshold; 0 if it is not, or tells no sense."""
-    remaining, limit = _amount(headers[remaining_name]), _amount(headers.get(limit_name, "")) or 1.0
-    if remaining is None or remaining >= max(1.0, SHARE_MIN * limit):
+    left, limit = _amount(remaining), _amount(headers.get(limit_name, "")) or 1.0
+    if left is None or left >= max(1.0, SHARE_MIN * limit):
         return 0.0
     full_s = seconds_until(headers.get(reset_name, ""), headers.get("date"))
     if full_s is None:
         return 0.0
-    missing_share = max(2.0 * SHARE_MIN, 1.0 / limit) - remaining / limit
+    missing_share = max(2.0 * SHARE_MIN, 1.0 / limit) - left / limit
     return min(CLOSED_S_MAX, full_s * min(1.0, missing_share))
 
 

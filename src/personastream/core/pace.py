@@ -70,15 +70,15 @@ class Pace:
         """The endpoint turned a request away (429, 503, 529); `pause_s` is how long it asks to be left alone."""
         self._breaker.answered(sent_s)
         self._hindered = True
-        if changed := self._rate.dropped(now_s, sent_s):
+        until_s = now_s + min(PAUSE_S_MAX, pause_s) if pause_s is not None and pause_s > 0.0 else -math.inf
+        if changed := self._rate.dropped(now_s, sent_s, told=until_s > now_s):
             self.reason = changed
-            self._interrupt(now_s)
-        if pause_s is not None and pause_s > 0.0:
-            until_s = now_s + min(PAUSE_S_MAX, pause_s)
-            if until_s > self._blocked_until_s:
-                self._blocked_until_s = until_s
-                self._rate.pause(until_s)
-                self.reason = f"it asks for {until_s - now_s:.3g} s of rest"
+            if self._goodput is not None:
+                self._goodput.interrupted(now_s)
+        if until_s > self._blocked_until_s:
+            self._blocked_until_s = until_s
+            self._rate.pause(until_s)
+            self.reason = f"it asks for {until_s - now_s:.3g} s of rest"
 
     def failed(self, now_s: float, sent_s: float) -> None:
         """A request failed by the endpoint's fault: unreachable, timed out, 5xx, no sense in the answer."""
@@ -98,8 +98,7 @@ class Pace:
 
     def blocked_s(self, now_s: float) -> float:
         """Seconds for which nothing at all can be sent; 0 if only a rate or the number in flight holds requests."""
-        until_s = max(self._blocked_until_s, self._budget.closed_until_s)
-        return max(0.0, until_s - now_s, self._breaker.wait_s(now_s) if not self._breaker.closed else 0.0)
+        return max(0.0, max(self._blocked_until_s, self._budget.closed_until_s, self._breaker.until_s) - now_s)
 
     def state(self, now_s: float) -> str:
         """The breaker's: `closed` (requests flow), `open` or `half-open`."""
@@ -107,14 +106,10 @@ class Pace:
 
     def _hindrance_s(self, now_s: float, in_flight: int) -> float:
         if in_flight == 0:
-            self._breaker.lost()
-        wait_s = max(self.blocked_s(now_s), self._rate.wait_s(now_s))
+            self._breaker.idle()
+        wait_s = max(self.blocked_s(now_s), self._rate.wait_s(now_s), self._breaker.wait_s(now_s))
         self._hindered = wait_s > 0.0 or self._rate.engaged or not self._breaker.closed
         return wait_s
-
-    def _interrupt(self, now_s: float) -> None:
-        if self._goodput is not None:
-            self._goodput.interrupted(now_s)
 
     def _follow(self, gate: GoodputGate) -> None:
         self.limit = gate.limit

@@ -16,11 +16,11 @@ BETA = 0.85
 """The rate after a decrease, as a share of what was accepted."""
 PLATEAU_S = 4.2
 """From a decrease until the rate is back at what was accepted: 2 drops in 85 requests at 10/s."""
-PLATEAU_REQUESTS = 25.0
+PLATEAU_REQUESTS = 40.0
 PLATEAU_S_MAX = 20.0
 """A slow endpoint has a longer plateau, so that drops stay rare beside requests."""
-OPEN_AFTER = 4.0
-"""Plateaus after the plateau: the rate is 10.6 times what was accepted, and the ceiling is lifted."""
+OPEN_AFTER = 8.0
+"""Plateaus after the plateau: the rate is 78 times what was accepted, and the ceiling is lifted."""
 BURST_S = 0.5
 RATE_MIN = 0.5
 HISTORY_S = 10.0
@@ -61,7 +61,8 @@ class RateGate:
         if not self.engaged:
             return 0.0
         if now_s >= self._start_s + (1.0 + OPEN_AFTER) * self._plateau_s:
-            self._open(now_s)
+            self.engaged = False
+            self._shut_in_a_row = 0
             return 0.0
         if now_s < self._start_s:
             return max(WAIT_S_MIN, self._start_s - now_s)
@@ -80,17 +81,19 @@ class RateGate:
             self._sent += 1
         else:  # half of the history is forgotten
             self._epoch_s += (now_s - self._epoch_s) / 2
-            self._start_s = self._epoch_s
             self._sent = self._sent // 2 + 1
             self._dropped //= 2
 
-    def dropped(self, now_s: float, sent_s: float) -> str:
-        """A request sent at `sent_s` was turned away. Returns what changed, in words, or nothing."""
+    def dropped(self, now_s: float, sent_s: float, *, told: bool = False) -> str:
+        """A request sent at `sent_s` was turned away; `told`: the endpoint says for how long (`pause`).
+
+        Returns what changed, in words, or nothing.
+        """
         if self.engaged and sent_s < self._start_s:
             return ""
         self._dropped += 1
         if self.engaged and self._dropped >= self._sent:
-            return self._shut(now_s)
+            return "" if told else self._shut(now_s)
         self._shut_in_a_row = 0
         return self._decrease(now_s)
 
@@ -126,9 +129,3 @@ class RateGate:
         self._epoch_s = now_s
         self._sent = self._dropped = 0
         self.pause(now_s)
-
-    def _open(self, now_s: float) -> None:
-        self.engaged = False
-        self._shut_in_a_row = 0
-        self._epoch_s = self._start_s = now_s
-        self._sent = self._dropped = 0

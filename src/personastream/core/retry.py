@@ -27,6 +27,8 @@ from personastream.errors import (
 STALE_MAX = 3
 PROBE_AFTER_S = 600.0
 """A longer pause is probed at this interval: some servers send nonsense, and limits are lifted early."""
+UNADVISED_PAUSE_S_MAX, OVERLOAD_PAUSE_S_MAX = 5.0, 120.0
+"""The longest pauses where the endpoint names none; the second one if it says that it is overloaded."""
 NOT_FOUND_PAUSE_S, NOT_FOUND_MAX = 60.0, 5
 """A model that was there and is gone comes back after a rolling deploy, or never."""
 BAD_REQUEST = "bad_request"
@@ -59,7 +61,7 @@ class Health:
     last_success_s: float
     failing_since_s: float | None = None
     answered: bool = False
-    throttles_in_a_row: int = 0
+    throttled_since_s: float | None = None
     not_found_in_a_row: int = 0
     refused_first: int = 0
     budget: float = field(init=False)
@@ -72,7 +74,8 @@ class Health:
         self.last_success_s = now_s
         self.failing_since_s = None
         self.answered = True
-        self.throttles_in_a_row = self.not_found_in_a_row = 0
+        self.throttled_since_s = None
+        self.not_found_in_a_row = 0
         self.budget = min(self.policy.retries_saved_max, self.budget + self.policy.retry_share)
 
     def failed(self, now_s: float) -> None:
@@ -131,7 +134,7 @@ def after_failure(error: AttemptError, trial: Trial, health: Health, now_s: floa
             return Verdict(0.0, trial._replace(stale=trial.stale + 1))
         case Throttled():
             health.failed(now_s)
-            return _throttled(error, trial, health, chance)
+            return _throttled(error, trial, health, now_s)
         case Unreachable():
             health.failed(now_s)
             return Verdict(_backoff_s(health.policy, trial.faults) * chance, trial)
@@ -158,18 +161,24 @@ def _own_fault(error: AttemptError, trial: Trial, health: Health, now_s: float, 
     return Verdict(cap_s * chance, Trial(faults, own_faults, trial.stale, now_s))
 
 
-def _throttled(error: Throttled, trial: Trial, health: Health, chance: float) -> Verdict:
-    """The row waits for its turn: for how long the endpoint is closed to all is its own affair."""
+def _throttled(error: Throttled, trial: Trial, health: Health, now_s: float) -> Verdict:
+    """The row goes back to the queue. Where no pause is asked for, the endpoint gets as long a one as this has lasted.
+
+    The very first refusals bring no pause: that the pace falls may be enough.
+    """
     policy = health.policy
     if error.retry_after_s is not None:
         if error.retry_after_s > policy.pause_s_max:
             return Verdict(0.0, trial, out=_spent(error, error.retry_after_s))
-        return Verdict(policy.backoff_s * chance, trial, pause_s=min(PROBE_AFTER_S, max(0.0, error.retry_after_s)))
-    doubled = min(health.throttles_in_a_row, 16)
-    health.throttles_in_a_row += 1
+        return Verdict(0.0, trial, pause_s=min(PROBE_AFTER_S, max(0.0, error.retry_after_s)))
+    if health.throttled_since_s is None:
+        health.throttled_since_s = now_s
+    lasted_s = now_s - health.throttled_since_s
     if error.pause_s is not None:
-        return Verdict(0.0, trial, pause_s=min(error.pause_s * 2.0**doubled, max(error.pause_s, policy.backoff_s_max)))
-    return Verdict(_backoff_s(policy, doubled) * (0.5 + chance / 2), trial)
+        return Verdict(0.0, trial, pause_s=max(error.pause_s, min(lasted_s, OVERLOAD_PAUSE_S_MAX)))
+    if lasted_s < policy.backoff_s:
+        return Verdict(0.0, trial)
+    return Verdict(0.0, trial, pause_s=min(lasted_s, UNADVISED_PAUSE_S_MAX))
 
 
 def _not_found(error: NotFound, trial: Trial, health: Health, now_s: float) -> Verdict:

@@ -1,5 +1,6 @@
 """`run.json`: what a run is made of, written once, compared at every later start."""
 
+import shlex
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -91,9 +92,12 @@ def check_unchanged(kept: Manifest, identity: Mapping[str, Any], shards: Sequenc
     if not changes and [shard.stem for shard in kept.shards] != [shard.stem for shard in shards]:
         changes.append("shards: their order has changed")
     if changes:
+        mended = len(changes) == 1 and changes[0].startswith(CONTRACT)
         raise ManifestMismatch(
             f"the run in {directory} was started with something else:\n  " + "\n  ".join(changes),
-            hint="Restore what was, or give the new settings a run of their own: another [sink] path.",
+            hint=f"To go on with this contract: personastream reparse {shlex.quote(str(directory))}"
+            if mended
+            else "Restore what was, or give the new settings a run of their own: another [sink] path.",
         )
 
 

@@ -124,16 +124,18 @@ class Behaviour:
             if name not in CHANGEABLE:
                 known = ", ".join(CHANGEABLE)
                 raise ConfigError(f"there is nothing named {name!r} to change", hint=f"It may be: {known}.")
-            if not _fits(value, getattr(self, name)):
-                raise ConfigError(f"{name} cannot be {value!r}", hint=f"It is like {getattr(self, name)!r}.")
+            if not _fits(value, CHANGEABLE[name]):
+                raise ConfigError(f"{name} cannot be {value!r}", hint=f"It is like {CHANGEABLE[name]!r}.")
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()
         }
         return replace(self, **values)
 
 
-CHANGEABLE = tuple(each.name for each in fields(Behaviour) if each.name not in FIXED)
-"""What may change while the server runs."""
+CHANGEABLE: Mapping[str, Any] = {
+    each.name: {} if each.name == "faults" else each.default for each in fields(Behaviour) if each.name not in FIXED
+}
+"""What may change while the server runs, and a value of its kind."""
 
 
 def _fits(value: Any, like: Any) -> bool:

@@ -11,7 +11,8 @@ BODIES_MAX = 4_000_000
 """Bodies in one generation, about 100 bytes each; two generations are kept."""
 
 # One integer a body: 20 bits of answers, 20 bits of completions, and above them how often it was asked.
-_ANSWERED, _GENERATED, _ASKED = 1, 1 << 20, 1 << 40
+_GENERATED_BIT, _ASKED_BIT = 20, 40
+_ANSWERED, _GENERATED, _ASKED = 1, 1 << _GENERATED_BIT, 1 << _ASKED_BIT
 _COUNT = _GENERATED - 1
 
 
@@ -44,12 +45,12 @@ class Census:
         if not seen:
             self.bodies += 1
         self._young[key] = seen + _ASKED
-        return seen // _ASKED, bool(seen & _COUNT)
+        return seen >> _ASKED_BIT, bool(seen & _COUNT)
 
     def mark(self, key: int, *, answered: bool) -> None:
         """Note that a completion was generated for this body, and whether it was sent in whole."""
         seen = self._young.get(key) or self._old.get(key, _ASKED)
-        before = seen // _GENERATED & _COUNT
+        before = seen >> _GENERATED_BIT & _COUNT
         self.bodies_generated += before == 0
         self.bodies_generated_again += before == 1
         self._young[key] = seen + _GENERATED + (_ANSWERED if answered else 0)
@@ -57,7 +58,7 @@ class Census:
     def __iter__(self) -> Iterator[tuple[int, Seen]]:
         """All bodies that are remembered, by hash."""
         for key, seen in {**self._old, **self._young}.items():
-            yield key, Seen(seen // _ASKED, seen // _GENERATED & _COUNT, seen & _COUNT)
+            yield key, Seen(seen >> _ASKED_BIT, seen >> _GENERATED_BIT & _COUNT, seen & _COUNT)
 
 
 @dataclass(slots=True)

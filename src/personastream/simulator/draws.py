@@ -9,8 +9,11 @@ from xxhash import xxh3_64_intdigest
 QUANTILES = 1024
 """Steps of a tabulated distribution: fine enough for any histogram, and its largest value is 3.3 sigma out."""
 
-FOR_ORDER, FOR_FAILURE, FOR_TRACE, FOR_POISON, FOR_REPLY, FOR_SENTENCES = range(2**64 - 6, 2**64)
+FOR_FAILURE, FOR_IDS, FOR_TRACE, FOR_POISON, FOR_REPLY, FOR_SENTENCES = range(2**64 - 6, 2**64)
 """Numbers for draws that belong to a request whatever the attempt; lower numbers are attempts."""
+
+FOR_ORDER = 2**63
+"""The first of as many numbers as there are batches."""
 
 _PAIR = struct.Struct("<QQ")
 _MASK = 2**64 - 1

@@ -215,9 +215,15 @@ class FaultPlan:
         shares = accumulate(rates[name] for name in self._names)
         self._thresholds = [int(min(share, 1.0) * 2**64) for share in shares]
 
+    def is_poisoned(self, key: int) -> bool:
+        """Whether every request with this body is refused."""
+        return self._poisoned_below > 0 and draw(key, FOR_POISON, self._seed) < self._poisoned_below
+
     def choose(self, key: int, attempt_draw: int) -> str | None:
         """The fault for a body with the 64-bit hash `key`, given a uniform 64-bit number for this attempt."""
-        if self._poisoned_below and draw(key, FOR_POISON, self._seed) < self._poisoned_below:
+        if self.is_poisoned(key):
             return POISON
+        if not self._names:
+            return None
         place = bisect_right(self._thresholds, attempt_draw)
         return self._names[place] if place < len(self._names) else None

@@ -20,8 +20,6 @@ class PromptCache:
 
     def known(self, asked: ChatRequest, tokens_min: int) -> int:
         """How many tokens of this prompt are cached, 0 if fewer than `tokens_min`; from now on they are known."""
-        if asked.input_tokens < tokens_min:
-            return 0
         prefix = asked.system + asked.user[: max(0, asked.user.find(PERSONA_STARTS))]
         tokens = min(asked.input_tokens, token_count(prefix))
         block = min(BLOCK_TOKENS, tokens_min)

@@ -32,8 +32,8 @@ class Routes:
 
     def find(self, request: HttpRequest) -> Found:
         """Where this request leads."""
-        path = request.target.partition(b"?")[0]
-        return self._plain.get((request.method, path)) or self._search(request.method, path)
+        found = self._plain.get((request.method, request.target))
+        return found or self._search(request.method, request.target.partition(b"?")[0])
 
     def _search(self, method: bytes, path: bytes) -> Found:
         parts = path.decode("utf-8", "replace").split("/")

@@ -18,7 +18,7 @@ from personastream.simulator.draws import FOR_TRACE, QUANTILES, draw, lognormal
 from personastream.simulator.endings import Parcel
 from personastream.simulator.fault_errors import ERRORS, HTML, ErrorReply, html_page
 from personastream.simulator.fault_replies import TRUNCATED_TOKENS, spoil
-from personastream.simulator.faults import FAULTS, FaultPlan, Work
+from personastream.simulator.faults import FAULTS, POISON, FaultPlan, Work
 from personastream.simulator.messages import VERSION_HEADER, Messages
 from personastream.simulator.prompt_cache import PromptCache
 from personastream.simulator.replies import BYTES_PER_TOKEN, Prompt, Reply, Writer, shipped_openings, take_apart
@@ -152,10 +152,10 @@ class Service:
             self._refuse(answer, self.chat, _UNAUTHORIZED, wall_s, "unauthorized")
             return answer
         attempt = draw(key, before, self._seed)
-        fault = self._faults.choose(key, attempt) if self._is_faulty(line) else None
+        fault = self._fault(line, key, attempt)
         if fault is None or not FAULTS[fault].at_once:
             answer.delay_s = self._delays_s[attempt % QUANTILES]
-        if fault is None or FAULTS[fault].work is not Work.NONE or fault not in ERRORS:
+        if fault is None or _is_done(fault):
             parcel = make()
             answer.status, answer.body, answer.content_type = parcel.status, parcel.body, parcel.content_type
             answer.headers += parcel.headers
@@ -171,7 +171,10 @@ class Service:
         key = xxh3_64_intdigest(body, seed=self._seed)
         answer = Answer(key, *self.census.ask(key), b"")
         asked = dialect.parse(body)
-        self._fill(answer, dialect, asked, self._replies(key, asked, take_apart(asked.system, asked.user)))
+        if self._faults.is_poisoned(key):
+            self._spoil(answer, dialect, POISON, 0.0)
+        else:
+            self._fill(answer, dialect, asked, self._replies(key, asked, take_apart(asked.system, asked.user)))
         return answer
 
     def mark_made(self, answer: Answer) -> None:
@@ -194,9 +197,8 @@ class Service:
         if self._limits and not self._admit(answer, dialect, asked, replies, now_s, wall_s):
             return
         attempt = draw(answer.key, answer.asked_before, self._seed)
-        line = CHAT if dialect is self.chat else MESSAGES
-        fault = self._faults.choose(answer.key, attempt) if self._is_faulty(line) else None
-        if fault is None or FAULTS[fault].work is not Work.NONE or fault not in ERRORS:
+        fault = self._fault(CHAT if dialect is self.chat else MESSAGES, answer.key, attempt)
+        if fault is None or _is_done(fault):
             self._fill(answer, dialect, asked, replies)
         if fault is not None:
             self._spoil(answer, dialect, fault, wall_s)
@@ -204,19 +206,23 @@ class Service:
             answer.queued = behaviour.slots > 0
             answer.delay_s = 0.0 if answer.queued else self._latency_s(answer.key, attempt)
 
-    def _is_faulty(self, line: str) -> bool:
+    def _fault(self, line: str, key: int, attempt: int) -> str | None:
         wanted = self._behaviour.faults_on
-        return line.startswith(wanted) if wanted else line != MODELS
+        if line.startswith(wanted) if wanted else line != MODELS:
+            return self._faults.choose(key, attempt)
+        return None
 
     def _sample(self, key: int) -> Sample:
-        return self._trace[draw(key, FOR_TRACE, self._seed) % len(self._trace)] if self._trace else Sample(None, None)
+        return self._trace[draw(key, FOR_TRACE, self._seed) % len(self._trace)]
 
     def _latency_s(self, key: int, attempt: int) -> float:
-        recorded_s = self._sample(key).latency_s
+        recorded_s = self._sample(key).latency_s if self._trace else None
         return self._delays_s[attempt % QUANTILES] if recorded_s is None else recorded_s
 
     def _replies(self, key: int, asked: ChatRequest, prompt: Prompt) -> list[Reply]:
         keys = [key] if asked.choices == 1 else [draw(key, index, self._seed) for index in range(asked.choices)]
+        if not self._trace:
+            return [self._writer.write(each, prompt, asked.tokens_max) for each in keys]
         return [self._writer.write(each, prompt, asked.tokens_max, self._sample(each).output_tokens) for each in keys]
 
     def _admit(
@@ -241,7 +247,8 @@ class Service:
         return False
 
     def _fill(self, answer: Answer, dialect: Dialect, asked: ChatRequest, replies: Sequence[Reply]) -> None:
-        cached = self._cache.known(asked, self._behaviour.cache_tokens_min)
+        tokens_min = self._behaviour.cache_tokens_min
+        cached = self._cache.known(asked, tokens_min) if asked.input_tokens >= tokens_min else 0
         answer.work, answer.tokens = Work.WHOLE, Tokens(asked.input_tokens, cached, _output_tokens(replies))
         answer.body = dialect.completion(asked, replies, answer.tokens, answer.key)
 
@@ -265,6 +272,11 @@ class Service:
             answer.body = dialect.error(error.status, error.message, error.kind, code=error.code)
         if error.headers is not None:
             answer.headers += error.headers(self._behaviour.retry_after_s, wall_s)
+
+
+def _is_done(fault: str) -> bool:
+    """Whether the service does what is asked before it meets this fault."""
+    return FAULTS[fault].work is not Work.NONE or fault not in ERRORS
 
 
 def _output_tokens(replies: Sequence[Reply]) -> int:

@@ -2,26 +2,32 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
 from time import monotonic, time
 from typing import IO, Any
 
 from personastream.simulator.admin import Admin
+from personastream.simulator.batch_routes import BatchRoutes
+from personastream.simulator.batches import Batches
 from personastream.simulator.behaviour import Behaviour
 from personastream.simulator.census import Stats
 from personastream.simulator.chat import error_body, models_body
 from personastream.simulator.connection import Connection
 from personastream.simulator.course import Course
 from personastream.simulator.death import DROP, HANG, REFUSE, Death
-from personastream.simulator.dialect import Dialect
+from personastream.simulator.dialect import Dialect, InvalidRequest
+from personastream.simulator.draws import FOR_IDS, draw
 from personastream.simulator.endings import ENDINGS, Parcel
 from personastream.simulator.faults import HANG as NO_ANSWER
 from personastream.simulator.faults import Work
+from personastream.simulator.files import Files
 from personastream.simulator.queueing import Queueing
 from personastream.simulator.request_log import log_line
 from personastream.simulator.request_reader import HttpRequest
 from personastream.simulator.routes import Respond, Routes
+from personastream.simulator.row_answers import RowAnswers
 from personastream.simulator.script import Step
 from personastream.simulator.service import Answer, Service
 
@@ -49,7 +55,15 @@ class Simulator:
         self._course = Course(behaviour, script, adopt=self._adopt, die=self._die)
         self._death = REFUSE
         self._dead_until_s = 0.0
-        calls: Mapping[str, Make] = {"GET /v1/models": self._models}
+        tag = draw(0, FOR_IDS, behaviour.seed) >> 32
+        files = Files(tag)
+        self._rows = RowAnswers(self._service, behaviour.seed, lambda: self.behaviour.batch_failures)
+        self._batches = Batches(files, self._rows, self._service.chat, tag)
+        calls: Mapping[str, Make] = {
+            "GET /v1/models": self._models,
+            "POST /v1/embeddings": self._embeddings,
+            **BatchRoutes(files, self._batches, lambda: self.behaviour).calls(),
+        }
         self._routes = Routes(
             {
                 "POST /v1/chat/completions": partial(self._chat, self._service.chat),
@@ -67,9 +81,11 @@ class Simulator:
     def stats(self) -> dict[str, Any]:
         """Counters so far, as `GET /stats` shows them; times are seconds on the monotonic clock."""
         census, batch = self._service.census, self._service.batch
+        self._batches.advance(monotonic(), time())
         return {
             "now_s": monotonic(),
             **self._stats.snapshot(),
+            **asdict(self._rows.stats),
             "bodies": census.bodies,
             "bodies_generated": census.bodies_generated,
             "bodies_generated_again": census.bodies_generated_again,
@@ -135,15 +151,14 @@ class Simulator:
         if answer.outcome == NO_ANSWER or self._is_dead(HANG):
             connection.on_lost = partial(self._end, answer, now_s, NO_ANSWER)
             return
-        deliver = partial(self._deliver, connection, answer, now_s)
         if answer.delay_s > 0:
-            timer = self._loop.call_later(answer.delay_s, deliver)
+            timer = self._loop.call_later(answer.delay_s, self._deliver, connection, answer, now_s)
             connection.on_lost = partial(self._abandon, timer.cancel, answer, now_s)
         elif answer.queued:
-            ticket = self._queue.add(answer.tokens.output, deliver)
+            ticket = self._queue.add(answer.tokens.output, partial(self._deliver, connection, answer, now_s))
             connection.on_lost = partial(self._abandon, partial(self._queue.remove, ticket), answer, now_s)
         else:
-            deliver()
+            self._deliver(connection, answer, now_s)
 
     def _deliver(self, connection: Connection, answer: Answer, arrived_s: float) -> None:
         if answer.work is not Work.NONE:
@@ -181,6 +196,14 @@ class Simulator:
 
     def _models(self, _: HttpRequest, __: Sequence[str]) -> Parcel:
         return Parcel(200, models_body(self.behaviour.model))
+
+    def _embeddings(self, request: HttpRequest, _: Sequence[str]) -> Parcel:
+        from personastream.simulator.embeddings import embeddings_body  # few need it, and it needs numpy
+
+        try:
+            return Parcel(200, embeddings_body(request.body))
+        except InvalidRequest as flaw:
+            return Parcel(400, error_body(flaw.message, "invalid_request_error", param=flaw.param))
 
 
 def _send(connection: Connection, answer: Answer) -> None:
