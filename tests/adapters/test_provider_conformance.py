@@ -1,11 +1,9 @@
 """What every provider promises, proven for each. A new provider adds its line to `PROVIDERS`."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
-import orjson
 import pytest
 
 from personastream.build import known
@@ -17,7 +15,6 @@ from personastream.records import Completion, Request
 from personastream.simulator.behaviour import Behaviour
 from personastream.simulator.server import serve
 from personastream.testing import ScriptedProvider
-from tests.support.raw_server import Talk, after, hang_up, http, raw_server
 
 ASK = Request("Be brief.", "<persona>\na night nurse\n</persona>", {"max_tokens": 50, "temperature": 0.5})
 NO_FAULTS: Mapping[str, float] = {}
@@ -47,32 +44,11 @@ async def openai(faults: Mapping[str, float], latency_s: float) -> AsyncIterator
         await provider.aclose()
 
 
-BROKEN: dict[str, bytes | Talk] = {
-    "500": http(500),
-    "503": http(503),
-    "badrequest": http(400),
-    "malformed": http(200, b"{"),
-    "cut": after(http(200, b"{", length=90), hang_up),
-    "drop": hang_up,
-}
-
-
 @asynccontextmanager
 async def anthropic(faults: Mapping[str, float], latency_s: float) -> AsyncIterator[Provider]:
-    """The real client against a few lines that speak the protocol, over a socket."""
-
-    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = orjson.loads(server.bodies[-1])
-        await anyio.sleep(latency_s)
-        content = [{"type": "text", "text": asked["messages"][0]["content"]}]
-        usage = {"input_tokens": 9, "output_tokens": 5}
-        reply = {"type": "message", "model": asked["model"], "content": content, "usage": usage}
-        writer.write(http(200, orjson.dumps({**reply, "stop_reason": "end_turn"})))
-        await writer.drain()
-
-    answers = [BROKEN[name] for name in faults] or [answer]
-    async with raw_server(*answers * 100) as server:
-        provider = Anthropic(server.base_url, "simulated", api_key_env="PERSONASTREAM_NO_SUCH_KEY", timeout_s=0.5)
+    """The real client against the simulator, over a socket."""
+    async with serve(Behaviour(faults=faults, latency_s=latency_s)) as simulator:
+        provider = Anthropic(simulator.base_url, "simulated", api_key_env="PERSONASTREAM_NO_SUCH_KEY", timeout_s=0.5)
         yield provider
         await provider.aclose()
 

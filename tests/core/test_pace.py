@@ -94,6 +94,20 @@ def test_after_a_pause_not_everyone_returns_at_once() -> None:
     assert max(sum(start_s <= time_s < start_s + 0.2 for time_s in found) for start_s in found) <= 3
 
 
+def test_where_the_endpoint_says_how_long_no_rest_is_added() -> None:
+    pace = steady()
+    now_s = 10.0
+    for _ in range(6):
+        pace.throttled(now_s, now_s - 0.05, 2.0)
+        assert pace.wait_s(now_s, 0) <= 2.2
+        now_s += 2.0
+        while (wait_s := pace.wait_s(now_s, 0)) > 0.0:
+            now_s += wait_s
+        pace.sent(now_s)
+        now_s += 0.05
+    assert now_s < 10.0 + 6 * 2.3
+
+
 def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
     pace = steady()
     pace.throttled(10.0, 9.9, 30.0)
@@ -114,7 +128,7 @@ def test_refusals_are_forgotten() -> None:
     pace = steady()
     pace.throttled(10.0, 9.9, None)
     assert fill(pace, 10.0) == 0
-    assert fill(pace, 40.0) == 100
+    assert fill(pace, 60.0) == 100
 
 
 def test_an_endpoint_that_only_fails_is_left_alone_and_probed() -> None:

@@ -72,8 +72,10 @@ def test_the_rate_is_flat_near_the_last_drop_then_steep_then_unlimited() -> None
     gate = engaged()
     rates = [gate.rate(10.0 + seconds) for seconds in (2.1, 4.2, 6.3, 8.4, 16.8)]
     assert rates == pytest.approx([9.8, 10.0, 10.2, 11.5, 50.5], rel=0.02)
-    times = passed(gate, 10.0, 31.0)
-    assert gate.wait_s(31.1) == 0.0
+    times = passed(gate, 10.0, 24.0)
+    gate.wait_s(47.0)
+    assert gate.engaged
+    assert gate.wait_s(48.0) == 0.0
     assert not gate.engaged
     assert sum(time_s < 14.2 for time_s in times) == pytest.approx(40, abs=2)
 
@@ -108,6 +110,15 @@ def test_an_endpoint_that_refuses_everything_is_left_alone_ever_longer_and_keeps
         rests.append(gate.wait_s(now_s))
         assert gate.rate(now_s) == pytest.approx(BETA * 10.0, rel=0.03)
     assert rests == pytest.approx([0.5, 1.0, 2.0, 4.0, 8.0, 8.0])
+
+
+def test_a_refusal_soon_after_the_ceiling_was_lifted_knows_what_was_accepted_before() -> None:
+    gate = engaged()
+    passed(gate, 10.0, 24.0)
+    assert gate.wait_s(48.0) == 0.0
+    busy(gate, 3000.0, 48.0, 48.1)
+    assert gate.dropped(48.1, 48.09)
+    assert gate.rate(48.1) < 50.0
 
 
 def test_nothing_passes_in_a_pause_and_afterwards_they_pass_one_by_one() -> None:

@@ -12,7 +12,6 @@ from personastream.core.retry import (
     PROBE_AFTER_S,
     REFUSED_ALIKE,
     STALE_MAX,
-    UNADVISED_PAUSE_S_MAX,
     Health,
     RetryPolicy,
     Trial,
@@ -205,23 +204,15 @@ def test_a_pause_of_hours_puts_the_endpoint_out_for_this_sitting(asked_s: float)
     assert out.exit_code == ExitCode.WORK_LEFT
 
 
-@pytest.mark.parametrize(
-    ("error", "pauses"),
-    [
-        (Throttled("529", pause_s=5.0), [5.0, 5.0, 10.0, 20.0, 40.0, 80.0, OVERLOAD_PAUSE_S_MAX, OVERLOAD_PAUSE_S_MAX]),
-        (Throttled("503"), [None, 0.5, 1.0, 2.0, 4.0, UNADVISED_PAUSE_S_MAX, UNADVISED_PAUSE_S_MAX]),
-    ],
-)
-def test_pauses_that_nobody_asks_for_double_until_there_is_an_answer(
-    error: Throttled, pauses: list[float | None]
-) -> None:
+def test_pauses_of_an_overloaded_endpoint_double_until_there_is_an_answer() -> None:
+    error, pauses = Throttled("529", pause_s=5.0), [5.0, 5.0, 10.0, 20.0, 40.0, 80.0, OVERLOAD_PAUSE_S_MAX]
     server = endpoint()
     for start_s in (0.0, 1000.0):
         now_s = start_s
         for pause_s in pauses:
             for _ in range(3):  # many requests may be turned away at once: that is one occasion
                 assert after_failure(error, Trial(), server, now_s, 0.5) == Verdict(0.0, Trial(), pause_s)
-            now_s += pause_s or POLICY.backoff_s
+            now_s += pause_s
         server.succeeded(now_s)
 
 

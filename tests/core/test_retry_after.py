@@ -114,6 +114,16 @@ def test_a_duration_beyond_every_quota_is_no_wait() -> None:
             },
             2.0,
         ),
+        (
+            {
+                "x-ratelimit-reset-requests": "6m0s",
+                "x-ratelimit-remaining-requests": "0",
+                "x-ratelimit-reset-tokens": "2s",
+                "x-ratelimit-remaining-tokens": "50",
+                "x-ratelimit-reset": "3s",
+            },
+            360.0,
+        ),
         ({"x-ratelimit-reset-requests": "1", "x-ratelimit-reset-tokens": "60"}, 60.0),
         ({"x-ratelimit-reset": "2"}, 2.0),
         ({"x-ratelimit-reset": str((UNIX_NOW + 5) * 1000), "date": NOW}, 5.0),

@@ -213,7 +213,7 @@ def becomes(found: Completion | AttemptError) -> str:
 def then(found: Completion | AttemptError, fault: Fault) -> str:
     """What follows from the first attempt of a row, in the words of the document."""
     if isinstance(found, Completion):
-        problem = TEMPLATE.reply_problem(found.text, found.finish_reason)
+        problem = TEMPLATE.contract.problem(found.text, found.finish_reason)
         return f"dead: {problem}" if problem else "delivered"
     health = Health(RetryPolicy(), last_success_s=0.0, answered=fault.answered_before)
     try:

@@ -170,3 +170,32 @@ def test_lone_surrogates_are_replaced_and_pairs_joined_and_nul_kept() -> None:
     model = Model(completion(GOOD + "\ud83d\udc1d \udc00é\0"))
     (record,) = run(Generate("math"), model.ask)
     assert record["synthesized text"] == GOOD + "🐝 \ufffdé\0"
+
+
+def test_a_reply_of_reasoning_alone_is_asked_for_once_more_with_twice_the_room() -> None:
+    model = Model(completion("", "length"), completion())
+    (record,) = run(Generate("math"), model.ask)
+    assert record["synthesized text"] == GOOD
+    assert [request.parameters["max_tokens"] for request in model.asked] == [1024, 2048]
+    model = Model(completion("", "length"))
+    with pytest.raises(RowError) as caught:
+        run(Generate("math"), model.ask)
+    assert (caught.value.reason, len(model.asked)) == ("length", 2)
+
+
+def test_a_cut_reply_is_dead_unless_it_is_wanted() -> None:
+    with pytest.raises(RowError) as caught:
+        run(Generate("math"), Model(completion(finish="length")).ask)
+    assert caught.value.reason == "length"
+    (record,) = run(Generate("math", truncated="deliver"), Model(completion(finish="length")).ask)
+    assert record["meta"]["finish_reason"] == "length"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("tokens", "problem"), [(0, None), (2050, None), (400, "prompt_truncated")])
+def test_a_prompt_that_the_endpoint_has_cut_is_noticed_by_its_count(tokens: int, problem: str | None) -> None:
+    answer, reason = completion()._replace(input_tokens=tokens), None
+    try:
+        run(Generate("math"), Model(answer).ask, ROW._replace(text="A beekeeper " * 800))
+    except RowError as error:
+        reason = error.reason
+    assert reason == problem

@@ -70,20 +70,20 @@ def test_the_request_carries_system_text_and_parameters() -> None:
     ],
 )
 def test_a_reply_is_held_to_its_contract(text: str, finish: str, problem: str | None) -> None:
-    assert greeting().reply_problem(text, finish) == problem
+    assert greeting().contract.problem(text, finish) == problem
 
 
 @given(st.text(max_size=60))
 def test_without_an_opening_every_reply_with_content_will_do(text: str) -> None:
     free = parse_template(toml().replace("'Hello:'", "''"), "free.toml")
-    assert free.reply_problem(text, "stop") == (None if text.strip() else "empty_content")
+    assert free.contract.problem(text, "stop") == (None if text.strip() else "empty_content")
 
 
 def test_an_opening_may_hold_markup_itself() -> None:
     marked = parse_template(toml(PROMPT.replace("Hello:", "**Hello_1:**")).replace("'Hello:'", "'**Hello_1:**'"), "m")
-    assert marked.reply_problem("**Hello_1:** x", "stop") is None
-    assert marked.reply_problem("Hello_1: x", "stop") is None
-    assert marked.reply_problem("Hello_2: x", "stop") == "contract"
+    assert marked.contract.problem("**Hello_1:** x", "stop") is None
+    assert marked.contract.problem("Hello_1: x", "stop") is None
+    assert marked.contract.problem("Hello_2: x", "stop") == "contract"
 
 
 def test_the_fingerprint_covers_content_and_not_layout() -> None:

@@ -15,14 +15,14 @@ OPENING_BY_TEMPLATE = {
 
 def test_the_shipped_templates_are_the_four_of_the_paper() -> None:
     shipped = {name: load_template(name) for name in template_names()}
-    assert {name: (t.description, t.opening) for name, t in shipped.items()} == OPENING_BY_TEMPLATE
+    assert {name: (t.description, t.contract.opening) for name, t in shipped.items()} == OPENING_BY_TEMPLATE
 
 
 @pytest.mark.parametrize("name", sorted(OPENING_BY_TEMPLATE))
 def test_a_shipped_prompt_ends_with_the_persona_so_that_its_start_can_be_cached(name: str) -> None:
     template = load_template(name)
     assert template.after == "\n</persona>"
-    assert f'"{template.opening}"' in template.before
+    assert f'"{template.contract.opening}"' in template.before
     assert "is data" in template.before
     assert "never an instruction" in template.before
 

@@ -145,3 +145,25 @@ def test_anthropic_errors_are_of_their_types(fault: str, error: str, kind: str) 
     with serve_in_thread(Behaviour(key="k", faults={fault: 1.0})) as simulator, pytest.raises(wanted) as caught:
         anthropic_client(simulator).messages.create(model="m", max_tokens=5, messages=USER)
     assert caught.value.body["error"]["type"] == kind
+
+
+def test_anthropic_message_batches(simulator: Simulator) -> None:
+    client = anthropic_client(simulator)
+    params = {"model": "tiny", "max_tokens": 500, "messages": USER}
+    rows = [{"custom_id": f"row-{number}", "params": {**params, "temperature": number / 40}} for number in range(40)]
+    batch = client.messages.batches.create(requests=rows)
+    assert batch.processing_status == "in_progress"
+    assert next(iter(client.messages.batches.list(limit=1))).id == batch.id
+    while (batch := client.messages.batches.retrieve(batch.id)).processing_status != "ended":
+        time.sleep(0.02)  # how the client's own documentation waits
+    results = {each.custom_id: each.result for each in client.messages.batches.results(batch.id)}
+    assert results.keys() == {row["custom_id"] for row in rows}
+    kinds = [result.type for result in results.values()]
+    assert (batch.request_counts.succeeded, batch.request_counts.errored) == (
+        kinds.count("succeeded"),
+        kinds.count("errored"),
+    )
+    assert "nurse" in next(result for result in results.values() if result.type == "succeeded").message.content[0].text
+    with pytest.raises(anthropic.BadRequestError):
+        client.messages.batches.cancel(batch.id)
+    assert client.messages.batches.cancel(client.messages.batches.create(requests=rows[:1]).id).id

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import click
@@ -15,6 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from personastream.cli.simulate import command
+from personastream.simulator.faults import FAULTS, GROUPS
+from tests.support.simulated import simulated
 
 USAGE = 64
 COMMAND = (sys.executable, "-m", "personastream", "simulate")
@@ -100,3 +103,56 @@ def test_help_explains_every_fault_and_gives_examples() -> None:
     assert result.exit_code == 0
     for word in ("Examples:", "--fault", "poison", "hang", "/stats", "--require-key"):
         assert word in result.stdout
+
+
+def test_help_fits_80_columns_and_names_every_fault() -> None:
+    result = CliRunner().invoke(command, ["--help"], terminal_width=80)
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    words = set(result.stdout.replace(",", " ").split())
+    assert words >= FAULTS.keys() | GROUPS.keys()
+
+
+def test_the_list_of_faults_says_what_each_does() -> None:
+    result = CliRunner().invoke(command, ["--list-faults"])
+    assert result.exit_code == 0
+    for name, fault in FAULTS.items():
+        assert any(line.split() == [name, *fault.effect.split()] for line in result.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--profile", "vllm", "--latency", "1"), "slots"),
+        (("--profile", "tpu"), "tpu"),
+        (("--script", "none.json"), "none.json"),
+        (("--trace", "none.csv"), "none.csv"),
+        (("--slots", "-1"), "slots"),
+        (("--speed", "fast"), "fast"),
+    ],
+)
+def test_new_options_that_are_wrong_are_named(options: tuple[str, ...], named: str) -> None:
+    result = CliRunner().invoke(command, options)
+    assert result.exit_code == click.UsageError.exit_code
+    assert named in result.stderr
+
+
+def test_profile_script_and_orders_reach_the_simulator(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text('[{"after": 1, "until": 2, "faults": {"400-filter": 1}}]')
+    with simulated("--profile", "vllm", "--speed", "10000", "--script", script) as server:
+
+        def ask() -> int:
+            try:
+                with urlopen(chat(server.base_url), timeout=20) as reply:
+                    return int(reply.status)
+            except HTTPError as error:
+                return error.code
+
+        assert [ask() for _ in range(3)] == [200, 400, 200]
+        server.change(faults={"529": 1})
+        assert ask() == 529
+        server.follow({"after": 0, "until": 1, "faults": {}})
+        assert [ask() for _ in range(2)] == [200, 529]
+        (body,) = server.bodies().values()
+        assert body == {"asked": 6, "generated": 3, "answered": 3}
+        assert server.stats()["outcomes"] == {"ok": 3, "400-filter": 1, "529": 2}

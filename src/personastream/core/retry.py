@@ -27,8 +27,8 @@ from personastream.errors import (
 STALE_MAX = 3
 PROBE_AFTER_S = 600.0
 """A longer pause is probed at this interval: some servers send nonsense, and limits are lifted early."""
-UNADVISED_PAUSE_S_MAX, OVERLOAD_PAUSE_S_MAX = 5.0, 120.0
-"""The longest pauses where the endpoint names none; the second one if it says that it is overloaded."""
+OVERLOAD_PAUSE_S_MAX = 120.0
+"""The longest pause where the endpoint says that it is overloaded, and not for how long."""
 NOT_FOUND_PAUSE_S, NOT_FOUND_MAX = 60.0, 5
 """A model that was there and is gone comes back after a rolling deploy, or never."""
 BAD_REQUEST = "bad_request"
@@ -162,23 +162,21 @@ def _own_fault(error: AttemptError, trial: Trial, health: Health, now_s: float, 
 
 
 def _throttled(error: Throttled, trial: Trial, health: Health, now_s: float) -> Verdict:
-    """The row goes back to the queue. Where no pause is asked for, the endpoint gets as long a one as this has lasted.
+    """The row goes back to the queue. An overloaded endpoint gets a pause as long as this has lasted.
 
-    The very first refusals bring no pause: that the pace falls may be enough.
+    What brings no pause brings a lower rate, and a pause if all is turned away: see `core.pace`.
     """
     policy = health.policy
     if error.retry_after_s is not None:
         if error.retry_after_s > policy.pause_s_max:
             return Verdict(0.0, trial, out=_spent(error, error.retry_after_s))
         return Verdict(0.0, trial, pause_s=min(PROBE_AFTER_S, max(0.0, error.retry_after_s)))
+    if error.pause_s is None:
+        return Verdict(0.0, trial)
     if health.throttled_since_s is None:
         health.throttled_since_s = now_s
     lasted_s = now_s - health.throttled_since_s
-    if error.pause_s is not None:
-        return Verdict(0.0, trial, pause_s=max(error.pause_s, min(lasted_s, OVERLOAD_PAUSE_S_MAX)))
-    if lasted_s < policy.backoff_s:
-        return Verdict(0.0, trial)
-    return Verdict(0.0, trial, pause_s=min(lasted_s, UNADVISED_PAUSE_S_MAX))
+    return Verdict(0.0, trial, pause_s=max(error.pause_s, min(lasted_s, OVERLOAD_PAUSE_S_MAX)))
 
 
 def _not_found(error: NotFound, trial: Trial, health: Health, now_s: float) -> Verdict:

@@ -13,15 +13,13 @@ from difflib import get_close_matches
 import orjson
 from xxhash import xxh3_64_hexdigest
 
+from personastream.core.contract import Contract
 from personastream.errors import ConfigError
 from personastream.records import Request
 
 PLACEHOLDER = "{persona}"
 BLOCK_OPEN, BLOCK_CLOSE = "<persona>", "</persona>"
 MAX_TOKENS_DEFAULT = 1024
-MARKUP_CHARS_MAX = 16  # how much markup may surround an opening
-
-_PROBLEM_BY_FINISH = {"length": "length", "content_filter": "refused", "refusal": "refused"}
 _BOUNDS: Mapping[str, tuple[type, float, float]] = {
     "temperature": (float, 0, 2),
     "top_p": (float, 0, 1),
@@ -33,8 +31,8 @@ _BOUNDS: Mapping[str, tuple[type, float, float]] = {
 class Template:
     """A prompt around one persona, and what the reply must look like.
 
-    `before` and `after` surround the persona in the user text. A reply must start with `opening`; "" allows all.
-    `fingerprint` is `<name>@<8 hex digits>` over all that is sent, `contract` 8 hex digits over what is checked.
+    `before` and `after` surround the persona in the user text: what never changes comes first, for servers that cache
+    prefixes. `fingerprint` is `<name>@<8 hex digits>` over all that is sent: not over layout, comments or contract.
     """
 
     name: str
@@ -42,31 +40,13 @@ class Template:
     system: str
     before: str
     after: str
-    opening: str
+    contract: Contract
     parameters: Mapping[str, object]
     fingerprint: str
-    contract: str
 
     def render(self, persona: str) -> Request:
         """The request that asks for `persona`."""
         return Request(self.system, self.before + persona.replace("<", "‹") + self.after, self.parameters)
-
-    def reply_problem(self, text: str, finish_reason: str) -> str | None:
-        """Why a reply cannot be delivered: `length`, `refused`, `empty_content`, `contract`; None if it can.
-
-        Space and Markdown emphasis around the opening are forgiven: `**Title:**` will do for `Title:`.
-        """
-        if finish_reason in _PROBLEM_BY_FINISH:
-            return _PROBLEM_BY_FINISH[finish_reason]
-        plain, opening = text.strip(), self.opening
-        if not plain.startswith(opening):
-            plain = _without_markup(plain[: len(opening) + MARKUP_CHARS_MAX]).strip()
-            opening = _without_markup(opening)
-        if not plain:
-            return "empty_content"
-        if not plain.startswith(opening):
-            return "contract"
-        return None if len(plain) > len(opening) else "empty_content"
 
 
 def parse_template(text: str, origin: str) -> Template:
@@ -80,27 +60,46 @@ def parse_template(text: str, origin: str) -> Template:
         raise ConfigError(f"{origin}: not valid TOML: {error}") from None
     top.refuse_unknown(("description", "system", "user", "reply", "parameters"))
     reply, parameters = top.table("reply"), top.table("parameters")
-    reply.refuse_unknown(("opening",))
+    reply.refuse_unknown(("opening", "schema", "structured"))
     parameters.refuse_unknown(_BOUNDS)
 
     name = origin.rpartition("/")[2].removesuffix(".toml")
     description, system = top.text("description"), top.text("system", default="")
     before, after = _split_at_persona(top.text("user").strip(), origin)
-    opening = reply.text("opening", default="").strip()
-    if opening not in system + before + after:
-        hint = "write it into `user` word for word: no model can guess it"
-        raise ConfigError(f"{origin}: the prompt never asks for reply.opening, {opening!r}", hint=hint)
-    sampling = {"max_tokens": MAX_TOKENS_DEFAULT} | {key: parameters.number(key) for key in parameters.values}
-    sent, checked = _digest([description, system, before, after, sampling]), _digest([opening])
-    return Template(name, description, system, before, after, opening, sampling, f"{name}@{sent}", checked)
+    contract = _contract(reply, system + before + after)
+    sampling: dict[str, object] = {"max_tokens": MAX_TOKENS_DEFAULT} | {
+        key: parameters.number(key) for key in parameters.values
+    }
+    if reply.truth("structured"):
+        sampling["response_format"] = _response_format(reply, contract, name)
+    digest = digest_of([description, system, before, after, sampling])
+    return Template(name, description, system, before, after, contract, sampling, f"{name}@{digest}")
 
 
-def _digest(content: object) -> str:
+def digest_of(content: object) -> str:
+    """Eight hex digits that stand for plain data, whatever the order of its keys."""
     return xxh3_64_hexdigest(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))[:8]
 
 
-def _without_markup(text: str) -> str:
-    return text.replace("*", "").replace("_", "").replace("#", "")
+def _contract(reply: "_Table", prompt: str) -> Contract:
+    opening = reply.text("opening", default="").strip()
+    schema = reply.table("schema").values if "schema" in reply.values else None
+    if opening and schema is not None:
+        raise ConfigError(f"{reply.origin}: reply.opening and reply.schema exclude each other")
+    if opening not in prompt:
+        hint = "write it into `user` word for word: no model can guess it"
+        raise ConfigError(f"{reply.origin}: the prompt never asks for reply.opening, {opening!r}", hint=hint)
+    try:
+        return Contract(opening, schema)
+    except ConfigError as error:
+        raise ConfigError(f"{reply.origin}: {error.message}", hint=error.hint) from error
+
+
+def _response_format(reply: "_Table", contract: Contract, name: str) -> Mapping[str, object]:
+    """How OpenAI's protocol asks a server to hold the model to a schema while it writes."""
+    if contract.schema is None:
+        raise ConfigError(f"{reply.origin}: reply.structured needs reply.schema")
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": contract.schema}}
 
 
 def _split_at_persona(user: str, origin: str) -> tuple[str, str]:
@@ -136,7 +135,7 @@ class _Table:
         value = self.values.get(key, {})
         if not isinstance(value, dict):
             raise self._wrong(key, f"must be a table: write it as [{key}]")
-        return _Table(value, self.origin, f"{key}.")
+        return _Table(value, self.origin, f"{self.prefix}{key}.")
 
     def text(self, key: str, default: str | None = None) -> str:
         value = self.values.get(key, default)
@@ -146,6 +145,12 @@ class _Table:
             raise self._wrong(key, f"must be text, not {value!r}")
         if default is None and not value.strip():
             raise self._wrong(key, "is empty")
+        return value
+
+    def truth(self, key: str) -> bool:
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            raise self._wrong(key, f"must be true or false, not {value!r}")
         return value
 
     def number(self, key: str) -> float:

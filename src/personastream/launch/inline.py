@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -30,6 +30,8 @@ from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.ports import Provider
 from personastream.records import Shard
 from personastream.sinks.checkpoints import CheckpointFiles
+
+T = TypeVar("T")
 
 FILES_BESIDES = 256
 """Open files besides connections: shards, parts, libraries."""
@@ -71,9 +73,11 @@ def run_config(
     gc.set_threshold(max(gc.get_threshold()[0], OBJECTS_PER_ROW * workers))
     directory = Path(parts.sink.path)
     state = directory / "state"
-    if getattr(parts.source, "index_dir", "") is None:
-        source = dataclasses.replace(parts.source, index_dir=str(state))  # type: ignore[type-var]
-        parts = dataclasses.replace(parts, source=source)
+    parts = dataclasses.replace(
+        parts,
+        source=_kept_in(state, parts.source, "index_dir"),
+        providers=[_kept_in(directory / "batches", provider, "batch_dir") for provider in parts.providers],
+    )
     shards = parts.source.shards()
     with owned(directory):
         manifest = begin_or_continue(
@@ -84,6 +88,13 @@ def run_config(
             partial(_run, parts, shards, manifest, state, progress, rows_max),
             backend_options={"use_uvloop": True},
         )
+
+
+def _kept_in(folder: Path, part: T, setting: str) -> T:
+    """A part that keeps files of its own keeps them in the run directory, unless it was told another place."""
+    if getattr(part, setting, "") is not None:
+        return part
+    return dataclasses.replace(part, **{setting: str(folder)})  # type: ignore[type-var]
 
 
 def _raise_file_limit(in_flight_max: int) -> None:

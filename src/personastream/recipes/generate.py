@@ -6,7 +6,7 @@ from time import gmtime, strftime, time
 
 from xxhash import xxh3_64_intdigest
 
-from personastream.core.template import Template
+from personastream.core.template import Template, digest_of
 from personastream.errors import RowError
 from personastream.ports import Ask
 from personastream.recipes.template_files import load_template
@@ -14,6 +14,10 @@ from personastream.records import Completion, Request, Row
 from personastream.settings import setting
 
 _ASKED_AGAIN = frozenset({"empty_content", "contract"})
+_TOKENS_MAX = 131_072
+_PROMPT_BYTES_JUDGED, _BYTES_PER_TOKEN_MAX = 2048, 12
+"""From such a size on, a prompt of so many bytes for each token that the endpoint counted was cut before it was read:
+no tokenizer packs text so densely. Ollama, for one, cuts what exceeds its window and says nothing."""
 _SEED_MAX = 2**31 - 1  # the widest range that every server takes
 
 
@@ -34,11 +38,16 @@ class Generate:
         maximum=10,
         identity=False,
     )
+    truncated: str = setting(
+        "What to do with a reply that was cut at max_tokens: a dead letter, or deliver it (`finish_reason` tells).",
+        default="dead",
+        choices=("dead", "deliver"),
+    )
     temperature: float | None = setting(
         "Sampling temperature, in place of the template's.", default=None, minimum=0, maximum=2
     )
     max_tokens: int | None = setting(
-        "Longest reply in tokens, in place of the template's.", default=None, minimum=1, maximum=131_072
+        "Longest reply in tokens, in place of the template's.", default=None, minimum=1, maximum=_TOKENS_MAX
     )
     seed: int | None = setting(
         "Sampling seed. Several samples, and repeated asks, get seeds of their own, derived from it and the row.",
@@ -64,7 +73,8 @@ class Generate:
     @property
     def contract(self) -> str:
         """What replies must be like, as a hash: it may be mended during a run, see `personastream reparse`."""
-        return self._template.contract
+        contract = self._template.contract
+        return digest_of([contract.opening, contract.schema])
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -75,7 +85,7 @@ class Generate:
         request, records = self._template.render(row.text), []
         for number in range(self.samples):
             completion = await ask(request if self.samples == 1 else self._seeded(request, row, number, 0))
-            if self._template.reply_problem(completion.text, completion.finish_reason):
+            if self._problem(request, completion):
                 completion = await self._ask_again(row, request, number, ask, completion)
             records.append(self._record(row, completion))
         return records
@@ -83,12 +93,25 @@ class Generate:
     async def _ask_again(self, row: Row, request: Request, number: int, ask: Ask, completion: Completion) -> Completion:
         """A completion that keeps the contract, after `completion` that does not. Raises `RowError`."""
         asks = 1
-        while problem := self._template.reply_problem(completion.text, completion.finish_reason):
-            if problem not in _ASKED_AGAIN or asks > self.reasks_max:
+        while problem := self._problem(request, completion):
+            again = self._seeded(request, row, number, asks)
+            if problem == "length" and asks == 1 and not completion.text.strip():
+                again = _with_more_tokens(again)  # all of them went into reasoning
+            elif problem not in _ASKED_AGAIN or asks > self.reasks_max:
                 raise RowError(self._complaint(problem, asks), reason=problem, response=completion.body)
-            completion = await ask(self._seeded(request, row, number, asks))
+            completion = await ask(again)
             asks += 1
         return completion
+
+    def _problem(self, request: Request, completion: Completion) -> str | None:
+        """Why a completion cannot be delivered, if it cannot."""
+        tokens, size = completion.input_tokens, len(request.system) + len(request.user)
+        if tokens and size >= _PROMPT_BYTES_JUDGED and tokens * _BYTES_PER_TOKEN_MAX < size:
+            return "prompt_truncated"
+        finish_reason = completion.finish_reason
+        if finish_reason == "length" and self.truncated == "deliver":
+            finish_reason = "stop"
+        return self._template.contract.problem(completion.text, finish_reason)
 
     def _seeded(self, request: Request, row: Row, number: int, asked: int) -> Request:
         """`request` under a seed of its own, so that no server's cache gives the same reply twice."""
@@ -99,10 +122,11 @@ class Generate:
     def _complaint(self, problem: str, asks: int) -> str:
         times = "once" if asks == 1 else f"{asks} times"
         return {
+            "prompt_truncated": "by its own count the endpoint read but a part of the prompt: its context is too short",
             "length": f"the reply was cut at max_tokens = {self._template.parameters['max_tokens']}",
             "refused": "the endpoint's content filter stopped the reply",
             "empty_content": f"asked {times}, the reply is empty",
-            "contract": f"asked {times}, the reply does not start with {self._template.opening!r}",
+            "contract": f"asked {times}, the reply does not {self._template.contract.demand}",
         }[problem]
 
     def _record(self, row: Row, completion: Completion) -> dict[str, object]:
@@ -126,6 +150,13 @@ class Generate:
         if second != self._second:
             self._second, self._created = second, strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(second))
         return self._created
+
+
+def _with_more_tokens(request: Request) -> Request:
+    """`request` with room for a reply of twice the length."""
+    tokens = request.parameters.get("max_tokens")
+    most = min(_TOKENS_MAX, 2 * tokens) if isinstance(tokens, int) else _TOKENS_MAX
+    return request._replace(parameters={**request.parameters, "max_tokens": most})
 
 
 def _scalar_values(text: str) -> str:

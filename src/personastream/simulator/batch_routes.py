@@ -3,20 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, time
 from typing import Any
-from urllib.parse import parse_qs
 
-from orjson import JSONDecodeError, dumps, loads
+from orjson import JSONDecodeError, loads
 
+from personastream.simulator.api_calls import Make, page_of, telling
 from personastream.simulator.api_error import ApiError
 from personastream.simulator.batches import Batches
 from personastream.simulator.behaviour import Behaviour
-from personastream.simulator.chat import error_body
 from personastream.simulator.endings import Parcel
 from personastream.simulator.files import Files
 from personastream.simulator.request_reader import HttpRequest
-
-LISTED, LISTED_MAX = 20, 100
-_OCTETS = b"application/octet-stream"
 
 
 class BatchRoutes:
@@ -25,18 +21,18 @@ class BatchRoutes:
     def __init__(self, files: Files, batches: Batches, behaviour: Callable[[], Behaviour]) -> None:
         self._files, self._batches, self._behaviour = files, batches, behaviour
 
-    def calls(self) -> Mapping[str, Callable[[HttpRequest, Sequence[str]], Parcel]]:
+    def calls(self) -> Mapping[str, Make]:
         """By method and path."""
         return {
-            "POST /v1/files": _telling(self._upload),
+            "POST /v1/files": telling(self._upload),
             "GET /v1/files": lambda _, __: Parcel(200, self._files.listed()),
-            "GET /v1/files/*": _telling(lambda _, stars: self._files.get(stars[0]).shown()),
-            "DELETE /v1/files/*": _telling(lambda _, stars: self._files.delete(stars[0])),
-            "GET /v1/files/*/content": _telling(lambda _, stars: self._files.get(stars[0]).content),
-            "POST /v1/batches": _telling(self._create),
-            "GET /v1/batches": _telling(self._list),
-            "GET /v1/batches/*": _telling(lambda _, stars: self._batches.get(stars[0], monotonic(), time())),
-            "POST /v1/batches/*/cancel": _telling(lambda _, stars: self._batches.cancel(stars[0], monotonic(), time())),
+            "GET /v1/files/*": telling(lambda _, stars: self._files.get(stars[0]).shown()),
+            "DELETE /v1/files/*": telling(lambda _, stars: self._files.delete(stars[0])),
+            "GET /v1/files/*/content": telling(lambda _, stars: self._files.get(stars[0]).content),
+            "POST /v1/batches": telling(self._create),
+            "GET /v1/batches": telling(self._list),
+            "GET /v1/batches/*": telling(lambda _, stars: self._batches.get(stars[0], monotonic(), time())),
+            "POST /v1/batches/*/cancel": telling(lambda _, stars: self._batches.cancel(stars[0], monotonic(), time())),
         }
 
     def _upload(self, request: HttpRequest, _: Sequence[str]) -> Any:
@@ -54,26 +50,3 @@ class BatchRoutes:
     def _list(self, request: HttpRequest, _: Sequence[str]) -> Any:
         limit, after = page_of(request, "after")
         return self._batches.page(limit, after, monotonic(), time())
-
-
-def page_of(request: HttpRequest, after_name: str) -> tuple[int, str | None]:
-    """How many to list, and after which. Raises `ApiError`."""
-    query = parse_qs(request.target.partition(b"?")[2].decode("utf-8", "replace"))
-    limit = query.get("limit", [str(LISTED)])[-1]
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= LISTED_MAX:
-        raise ApiError(400, f"'limit' must be an integer from 1 to {LISTED_MAX}.", param="limit")
-    return int(limit), query.get(after_name, [None])[-1]
-
-
-def _telling(act: Callable[[HttpRequest, Sequence[str]], Any]) -> Callable[[HttpRequest, Sequence[str]], Parcel]:
-    """Make a reply of what `act` returns, bytes or a document, or of the `ApiError` it raises."""
-
-    def make(request: HttpRequest, stars: Sequence[str]) -> Parcel:
-        try:
-            told = act(request, stars)
-        except ApiError as error:
-            body = error_body(error.message, "invalid_request_error", param=error.param, code=error.code)
-            return Parcel(error.status, body)
-        return Parcel(200, told, content_type=_OCTETS) if isinstance(told, bytes) else Parcel(200, dumps(told))
-
-    return make

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from personastream.simulator.draws import FOR_ORDER, draw
+
 VALIDATING_SHARE, FINALIZING_SHARE = 0.1, 0.1
 
 
@@ -96,3 +98,8 @@ class BatchRun:
             place = self.order[self.answered]
             self.answered += 1
             self.answer(place)
+
+
+def shuffled(count: int, number: int, seed: int) -> list[int]:
+    """The numbers below `count` in an order that depends on the other two."""
+    return sorted(range(count), key=lambda place: draw(place, FOR_ORDER + number, seed))

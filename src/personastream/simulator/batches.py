@@ -7,10 +7,9 @@ from typing import Any
 from orjson import Fragment, JSONDecodeError, dumps, loads
 
 from personastream.simulator.api_error import ApiError
-from personastream.simulator.batch_run import ENDS, BatchRun, Phase
+from personastream.simulator.batch_run import ENDS, BatchRun, Phase, shuffled
 from personastream.simulator.behaviour import Behaviour
 from personastream.simulator.dialect import Dialect
-from personastream.simulator.draws import FOR_ORDER, draw
 from personastream.simulator.files import File, Files
 from personastream.simulator.row_answers import RowAnswer, RowAnswers
 
@@ -196,11 +195,6 @@ def read_rows(
         message = f"A batch holds up to {requests_max} requests."
         flaws.append({"code": "too_many_requests", "message": message, "param": None, "line": None})
     return rows, flaws[:ERRORS_TOLD_MAX]
-
-
-def shuffled(count: int, number: int, seed: int) -> list[int]:
-    """The numbers below `count` in an order that depends on the other two."""
-    return sorted(range(count), key=lambda place: draw(place, FOR_ORDER + number, seed))
 
 
 def _flaw(line: bytes, endpoint: str, seen: set[str], rows: list[dict[str, Any]]) -> str | None:

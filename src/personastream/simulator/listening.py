@@ -48,6 +48,7 @@ class Listening:
         try:
             listener.listen(BACKLOG)
         except OSError as error:
+            listener.close()
             raise _in_use(*self._address, error) from None
         self._server = await asyncio.get_running_loop().create_server(self._connect, sock=listener, backlog=BACKLOG)
 

@@ -5,7 +5,7 @@ async with serve(Behaviour(latency_s=0.2)) as simulator:
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 
 import anyio
 from anyio.from_thread import start_blocking_portal
@@ -16,6 +16,9 @@ from personastream.simulator.listening import Listening
 from personastream.simulator.request_log import opened_log
 from personastream.simulator.script import Step
 from personastream.simulator.simulator import Simulator
+
+_LARGE = {b"/v1/files", b"/v1/messages/batches"}
+"""Where batches of requests are sent."""
 
 
 @asynccontextmanager
@@ -31,8 +34,10 @@ async def serve(
         return behaviour.batch_bytes_max + behaviour.body_bytes_max if target in _LARGE else behaviour.body_bytes_max
 
     failure: BaseException | None = None
-    with opened_log(behaviour.log) as log:
-        listening = Listening(host, port, lambda: Connection(simulator, body_bytes_max))
+    with (
+        opened_log(behaviour.log) as log,
+        closing(Listening(host, port, lambda: Connection(simulator, body_bytes_max))) as listening,
+    ):
         simulator = Simulator(behaviour, script, log, listening.pause)
         simulator.base_url = listening.base_url
         try:
@@ -50,10 +55,6 @@ async def serve(
             await listening.closed()
     if failure is not None:
         raise failure
-
-
-_LARGE = {b"/v1/files", b"/v1/messages/batches"}
-"""Where batches of requests are sent."""
 
 
 @contextmanager

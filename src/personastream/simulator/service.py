@@ -25,8 +25,9 @@ from personastream.simulator.replies import BYTES_PER_TOKEN, Prompt, Reply, Writ
 from personastream.simulator.trace import Sample, read_trace
 
 MODELS = "GET /v1/models"
-CHAT = "POST /v1/chat/completions"
-MESSAGES = "POST /v1/messages"
+MESSAGES = "/v1/messages"
+
+_CHAT_LINE, _MESSAGES_LINE = "POST /v1/chat/completions", f"POST {MESSAGES}"
 
 CALLS_REMEMBERED = 100_000
 """Requests of other kinds than chat, of which it is known how often they came."""
@@ -147,9 +148,10 @@ class Service:
         """
         key = xxh3_64_intdigest(line.encode() + material, seed=self._seed)
         before, _ = self._calls.ask(key)
-        answer = Answer(key, before, False, b"x-request-id: req_%016x%04x\r\n" % (key, before))
+        dialect: Dialect = self.messages if MESSAGES in line else self.chat
+        answer = Answer(key, before, False, b"%b: req_%016x%04x\r\n" % (dialect.id_header, key, before))
         if not self.is_authorized(headers):
-            self._refuse(answer, self.chat, _UNAUTHORIZED, wall_s, "unauthorized")
+            self._refuse(answer, dialect, _UNAUTHORIZED, wall_s, "unauthorized")
             return answer
         attempt = draw(key, before, self._seed)
         fault = self._fault(line, key, attempt)
@@ -160,7 +162,7 @@ class Service:
             answer.status, answer.body, answer.content_type = parcel.status, parcel.body, parcel.content_type
             answer.headers += parcel.headers
         if fault is not None:
-            self._spoil(answer, self.chat, fault, wall_s)
+            self._spoil(answer, dialect, fault, wall_s)
         return answer
 
     def row_answer(self, body: bytes, dialect: Dialect) -> Answer:
@@ -197,7 +199,7 @@ class Service:
         if self._limits and not self._admit(answer, dialect, asked, replies, now_s, wall_s):
             return
         attempt = draw(answer.key, answer.asked_before, self._seed)
-        fault = self._fault(CHAT if dialect is self.chat else MESSAGES, answer.key, attempt)
+        fault = self._fault(_CHAT_LINE if dialect is self.chat else _MESSAGES_LINE, answer.key, attempt)
         if fault is None or _is_done(fault):
             self._fill(answer, dialect, asked, replies)
         if fault is not None:

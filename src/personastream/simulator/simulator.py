@@ -9,6 +9,7 @@ from time import monotonic, time
 from typing import IO, Any
 
 from personastream.simulator.admin import Admin
+from personastream.simulator.api_calls import Make
 from personastream.simulator.batch_routes import BatchRoutes
 from personastream.simulator.batches import Batches
 from personastream.simulator.behaviour import Behaviour
@@ -23,6 +24,8 @@ from personastream.simulator.endings import ENDINGS, Parcel
 from personastream.simulator.faults import HANG as NO_ANSWER
 from personastream.simulator.faults import Work
 from personastream.simulator.files import Files
+from personastream.simulator.message_batch_routes import MessageBatchRoutes
+from personastream.simulator.message_batches import MessageBatches
 from personastream.simulator.queueing import Queueing
 from personastream.simulator.request_log import log_line
 from personastream.simulator.request_reader import HttpRequest
@@ -30,9 +33,6 @@ from personastream.simulator.routes import Respond, Routes
 from personastream.simulator.row_answers import RowAnswers
 from personastream.simulator.script import Step
 from personastream.simulator.service import Answer, Service
-
-Make = Callable[[HttpRequest, Sequence[str]], Parcel]
-"""Does what a request asks for. The second argument is what the stars of its pattern stand for."""
 
 
 class Simulator:
@@ -59,10 +59,13 @@ class Simulator:
         files = Files(tag)
         self._rows = RowAnswers(self._service, behaviour.seed, lambda: self.behaviour.batch_failures)
         self._batches = Batches(files, self._rows, self._service.chat, tag)
+        self._message_batches = MessageBatches(self._rows, self._service.messages, tag)
+        message_routes = MessageBatchRoutes(self._message_batches, lambda: self.behaviour, lambda: self.base_url)
         calls: Mapping[str, Make] = {
             "GET /v1/models": self._models,
             "POST /v1/embeddings": self._embeddings,
             **BatchRoutes(files, self._batches, lambda: self.behaviour).calls(),
+            **message_routes.calls(self._service.messages),
         }
         self._routes = Routes(
             {
@@ -82,6 +85,7 @@ class Simulator:
         """Counters so far, as `GET /stats` shows them; times are seconds on the monotonic clock."""
         census, batch = self._service.census, self._service.batch
         self._batches.advance(monotonic(), time())
+        self._message_batches.advance(monotonic())
         return {
             "now_s": monotonic(),
             **self._stats.snapshot(),

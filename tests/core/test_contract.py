@@ -1,0 +1,109 @@
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from personastream.core.contract import Contract
+from personastream.core.template import parse_template
+from personastream.errors import ConfigError
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}},
+    "required": ["name", "age"],
+    "additionalProperties": False,
+}
+TEMPLATE = """
+description = "card"
+user = '''
+Answer in JSON.
+<persona>
+{persona}
+</persona>
+'''
+[reply]
+structured = true
+[reply.schema]
+type = "object"
+required = ["name"]
+[reply.schema.properties]
+name = { type = "string" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"name": "Ada", "age": 36}', None),
+        (' \n{"age": 36, "name": "Ada"}\n', None),
+        ('```json\n{"name": "Ada", "age": 36}\n```', None),
+        ('```\n{"name": "Ada", "age": 36}\n```', None),
+        ('{"name": "Ada"}', "contract"),
+        ('{"name": "Ada", "age": -1}', "contract"),
+        ('{"name": "Ada", "age": 36, "x": 1}', "contract"),
+        ('{"name": "Ada", "age": 36', "contract"),
+        ('Here it is: {"name": "Ada", "age": 36}', "contract"),
+        ("null", "contract"),
+        ("NaN", "contract"),
+        ("", "empty_content"),
+        (" \n", "empty_content"),
+    ],
+)
+def test_a_reply_keeps_its_schema_or_breaks_the_contract(text: str, problem: str | None) -> None:
+    assert Contract(schema=SCHEMA).problem(text, "stop") == problem
+
+
+def test_a_cut_reply_is_never_read_as_json() -> None:
+    assert Contract(schema=SCHEMA).problem('{"name": "Ada", "age": 36}', "length") == "length"
+
+
+@given(st.text(max_size=50))
+def test_no_text_is_an_error(text: str) -> None:
+    assert Contract(schema=SCHEMA).problem(text, "stop") in ("contract", "empty_content")
+
+
+def test_a_schema_that_is_none_is_told_with_its_file() -> None:
+    with pytest.raises(ConfigError, match=r"card\.toml: reply\.schema is no JSON schema"):
+        parse_template(TEMPLATE.replace('type = "object"', 'type = "thing"'), "card.toml")
+
+
+def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    with pytest.raises(ConfigError, match="needs the package jsonschema") as caught:
+        parse_template(TEMPLATE, "card.toml")
+    assert "personastream[schema]" in caught.value.hint
+
+
+def test_a_structured_reply_is_demanded_of_the_server_too() -> None:
+    template = parse_template(TEMPLATE, "card.toml")
+    assert template.parameters["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {
+            "name": "card",
+            "strict": True,
+            "schema": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}},
+        },
+    }
+    free = parse_template(TEMPLATE.replace("structured = true", ""), "card.toml")
+    assert "response_format" not in free.parameters
+    assert free.contract == template.contract
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("structured = true", "structured = 1", "reply.structured must be true or false"),
+        ("structured = true", 'opening = "JSON"', "reply.opening and reply.schema exclude each other"),
+        ("[reply.schema]", "[parameters]", "unknown key"),
+    ],
+)
+def test_mistakes_in_a_contract_are_told(old: str, new: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_template(TEMPLATE.replace(old, new), "card.toml")
+
+
+def test_structured_without_a_schema_is_a_mistake() -> None:
+    text = TEMPLATE.partition("[reply.schema]")[0]
+    with pytest.raises(ConfigError, match=r"reply\.structured needs reply\.schema"):
+        parse_template(text, "card.toml")
