@@ -4,7 +4,6 @@ import dataclasses
 import importlib
 import json
 import math
-import re
 import sys
 import types
 import typing
@@ -131,9 +130,8 @@ def _holds_adapter(path: Path, name: str) -> bool:
     """Told from the text, so that listing the choices imports none of them."""
     class_name = "".join(word.capitalize() for word in name.split("_"))
     text = path.read_text(encoding="utf-8")
-    return re.search(rf"^class {class_name}[:(]", text, re.M) is not None and (
-        "= setting(" in text or "field(init=False" in text
-    )
+    has_settings = "= setting(" in text or "field(init=False" in text
+    return f"@dataclass\nclass {class_name}(" in text or (f"\nclass {class_name}:" in text and has_settings)
 
 
 def _adapter(config: Config, section: Section) -> Any:

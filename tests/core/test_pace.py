@@ -166,6 +166,31 @@ def test_no_end_of_a_probe_leaves_the_endpoint_shut_for_good(end: Callable[[Pace
     assert times(pace, 2.0, 8.0)
 
 
+def test_a_probe_that_says_nothing_makes_room_for_another_beside_old_requests() -> None:
+    pace = Pace(100, True, 0.0)
+    for _ in range(FAULTS_IN_A_ROW):
+        pace.failed(1.0, 0.0)
+    assert fill(pace, 1.5, in_flight=3) == 4
+    pace.ended(2.0, 0.5)
+    assert pace.wait_s(2.0, 3) == math.inf
+    pace.ended(2.0, 1.5)
+    assert pace.wait_s(2.0, 2) == 0.0
+
+
+def test_if_more_in_flight_only_fail_fewer_are_sent() -> None:
+    pace = Pace(100, True, 0.0)
+    in_flight = fill(pace, 0.0)
+    for second in range(1, 8):
+        for number in range(in_flight):
+            if in_flight == 8 or number % 8 == 0:
+                pace.answered(float(second), second - 1.0, 100, None)
+            else:
+                pace.failed(float(second), second - 1.0)
+        in_flight = fill(pace, float(second))
+    assert pace.limit <= 8
+    assert pace.state(8.0) == "closed"
+
+
 def test_failures_here_and_there_open_nothing() -> None:
     pace = Pace(100, False, 0.0)
     for number in range(1000):

@@ -1,5 +1,6 @@
 import math
 from contextlib import suppress
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -123,6 +124,19 @@ def fail_until_dead(server: Health, served_between: bool, attempts: int) -> int 
 def test_a_row_that_fails_while_others_are_answered_is_dead_after_its_attempts(attempts_max: int) -> None:
     server = endpoint(RetryPolicy(attempts_max=attempts_max))
     assert fail_until_dead(server, served_between=True, attempts=50) == attempts_max
+
+
+@pytest.mark.parametrize(("share", "attempts"), [(0.01, 4), (0.1, 6), (0.3, 12), (0.5, 20), (0.9, 40)])
+def test_the_more_others_fail_the_more_often_a_row_may(share: float, attempts: int) -> None:
+    """In a storm, bad luck is no fault of a row: it is dead when chance explains its faults no longer."""
+    server, chance = endpoint(), Random(7)
+    for event in range(5000):
+        if chance.random() < share:
+            server.failed_alone()
+        else:
+            server.succeeded(float(event))
+    assert server.attempts_to_judge(0) == pytest.approx(attempts, rel=0.25)
+    assert endpoint().attempts_to_judge(0) == POLICY.attempts_max
 
 
 def test_a_row_that_fails_while_nothing_is_answered_is_never_dead() -> None:

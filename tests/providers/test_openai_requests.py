@@ -1,12 +1,11 @@
-"""What the provider `openai` asks for beyond the prompt: structured output, and that the whole prompt is read."""
+"""What the provider `openai` asks for and that the whole prompt is read."""
 
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from personastream.errors import ConfigError, Refused
+from personastream.errors import Refused
 from personastream.providers.openai import Openai
 from personastream.records import Prices, Request
 from tests.support.raw_server import http, raw_server
@@ -27,38 +26,14 @@ async def sent(request: Request, reply: dict[str, Any] = REPLY, **settings: Any)
 
 
 @pytest.mark.anyio
-async def test_json_is_asked_for_where_it_is_wanted() -> None:
-    request = Request("", "Hello", {})
-    assert "response_format" not in await sent(request)
-    assert (await sent(request, response_format="json_object"))["response_format"] == {"type": "json_object"}
-    own = Request("", "Hello", {"response_format": {"type": "text"}})
-    assert (await sent(own, response_format="json_object"))["response_format"] == {"type": "text"}
-
-
-@pytest.mark.anyio
-async def test_a_schema_is_sent_as_it_is_with_a_name_that_is_allowed(tmp_path: Path) -> None:
-    schema = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
-    file = tmp_path / "one answer, short.json"
-    file.write_bytes(orjson.dumps(schema))
-    body = await sent(Request("", "Hello", {}), response_schema=str(file))
-    assert body["response_format"] == {
-        "type": "json_schema",
-        "json_schema": {"name": "one_answer_short", "strict": True, "schema": schema},
+async def test_parameters_of_a_request_are_sent_as_they_are() -> None:
+    body = await sent(Request("Be kind.", "Hello", {"max_tokens": 5, "response_format": {"type": "json_object"}}))
+    assert body == {
+        "model": "m",
+        "messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello"}],
+        "max_tokens": 5,
+        "response_format": {"type": "json_object"},
     }
-
-
-@pytest.mark.parametrize("content", [None, b"", b"[]", b"{", b"\xff"])
-def test_a_file_that_is_no_schema_is_refused(content: bytes | None, tmp_path: Path) -> None:
-    file = tmp_path / "schema.json"
-    if content is not None:
-        file.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"response_schema .*schema\.json"):
-        Openai("http://h/v1", "m", response_schema=str(file))
-
-
-def test_a_schema_is_a_format_already(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="exclude each other"):
-        Openai("http://h/v1", "m", response_format="json_object", response_schema=str(tmp_path / "x.json"))
 
 
 LONG = Request("s" * 10_000, "u" * 10_000, {})

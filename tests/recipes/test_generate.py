@@ -189,13 +189,3 @@ def test_a_cut_reply_is_dead_unless_it_is_wanted() -> None:
     assert caught.value.reason == "length"
     (record,) = run(Generate("math", truncated="deliver"), Model(completion(finish="length")).ask)
     assert record["meta"]["finish_reason"] == "length"  # type: ignore[index]
-
-
-@pytest.mark.parametrize(("tokens", "problem"), [(0, None), (2050, None), (400, "prompt_truncated")])
-def test_a_prompt_that_the_endpoint_has_cut_is_noticed_by_its_count(tokens: int, problem: str | None) -> None:
-    answer, reason = completion()._replace(input_tokens=tokens), None
-    try:
-        run(Generate("math"), Model(answer).ask, ROW._replace(text="A beekeeper " * 800))
-    except RowError as error:
-        reason = error.reason
-    assert reason == problem

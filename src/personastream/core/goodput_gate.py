@@ -27,6 +27,8 @@ COMPLETIONS_MIN = 32
 PROBE_COMPLETIONS = 50.0
 """Times the square root of the limit, for small steps. Nearly all the error in tokens a second comes from the answers
 that the ends of a trial cut, as many as are in flight: after so many completions it is about 2 %."""
+LUCK_MIN = 0.8
+"""The true goodput of a limit as a share of what a short trial showed, at the least."""
 HOLD_PROBES_MAX = 16.0
 """A rest lasts as long as one probe at first, and twice as long after each that found nothing better."""
 TOKENS_MAX = 1 << 20
@@ -109,7 +111,9 @@ class GoodputGate:
         probe = max(self.limit, math.ceil(PROBE_COMPLETIONS * math.sqrt(self.limit)))
         if self.trial is Trial.HOLD:
             return math.ceil(self._hold_probes * probe)
-        large = not self._base or not 1 / STEP_MIDDLE < self.limit / self._base < STEP_MIDDLE
+        if self.trial is Trial.FEWER:
+            return probe if STEP_SMALL * (self.limit + 1) > self._base else max(self.limit, probe // 2)
+        large = not self._base or self.limit >= STEP_MIDDLE * self._base
         return max(self.limit, COMPLETIONS_MIN) if large else probe
 
     def _decide(self, goodput: float, now_s: float) -> None:
@@ -146,6 +150,8 @@ class GoodputGate:
         needed = min(self.limit, math.ceil(self._base * goodput / self._base_goodput)) if self._base_goodput else 0
         if step > STEP_SMALL and needed > self._base * STEP_SMALL:
             return self._begin(Trial.HOLD, needed, now_s)
+        # Fewer never do more: what looked better was luck, or else too many do harm.
+        self._base_goodput = max(min(self._base_goodput, goodput), LUCK_MIN * self._base_goodput)
         return self._try_fewer(now_s)
 
     def _keep(self, goodput: float) -> None:

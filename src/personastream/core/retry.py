@@ -1,11 +1,12 @@
 """What follows a failed attempt: a wait, giving the row up, or giving the endpoint up. Pure: time and chance are given.
 
 Faults are split by whose they are. An endpoint's faults (throttling, an outage) delay its rows for as long as it
-takes; they never kill a row. A row's own faults are counted, and only while the endpoint serves others. Waits follow
-"full jitter": uniform between 0 and an exponentially growing cap (Brooker, Exponential Backoff and Jitter, AWS
-Architecture Blog, 2015).
+takes; they never kill a row. A row's own faults are counted, and only while the endpoint serves others; it is dead
+when it has failed more often than chance allows, as others fail. Waits follow "full jitter": uniform between 0 and an
+exponentially growing cap (Brooker, Exponential Backoff and Jitter, AWS Architecture Blog, 2015).
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,6 +26,11 @@ from personastream.errors import (
 )
 
 STALE_MAX = 3
+CHANCE_MIN = 1e-6
+"""A row that has failed so often that this is the chance of it, as others fail, is at fault itself."""
+ATTEMPTS_BY_CHANCE_MAX = 40
+EVENTS_KEPT = 0.998
+"""What counts of how others fare: some 500 requests."""
 PROBE_AFTER_S = 600.0
 """A longer pause is probed at this interval: some servers send nonsense, and limits are lifted early."""
 OVERLOAD_PAUSE_S_MAX = 120.0
@@ -65,6 +71,8 @@ class Health:
     not_found_in_a_row: int = 0
     refused_first: int = 0
     budget: float = field(init=False)
+    _events: float = field(init=False, default=0.0)
+    _faults: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.budget = self.policy.retries_saved_max
@@ -74,6 +82,7 @@ class Health:
         self.last_success_s = now_s
         self.failing_since_s = None
         self.answered = True
+        self._count(0.0)
         self.throttled_since_s = None
         self.not_found_in_a_row = 0
         self.budget = min(self.policy.retries_saved_max, self.budget + self.policy.retry_share)
@@ -82,6 +91,22 @@ class Health:
         """An attempt failed, and not by the row's own fault alone."""
         if self.failing_since_s is None:
             self.failing_since_s = now_s
+
+    def attempts_to_judge(self, own: int) -> int:
+        """How often a row must fail before it is at fault itself, if `own` of the faults so far are its own."""
+        faults, events = self._faults - own, self._events - own
+        if faults <= 0.0 or events <= 0.0:
+            return self.policy.attempts_max
+        by_chance = math.log(CHANCE_MIN) / math.log(faults / events) if faults < events else math.inf
+        return max(self.policy.attempts_max, min(ATTEMPTS_BY_CHANCE_MAX, math.ceil(min(by_chance, 1e9))))
+
+    def failed_alone(self) -> None:
+        """An attempt failed while others were served."""
+        self._count(1.0)
+
+    def _count(self, fault: float) -> None:
+        self._events = self._events * EVENTS_KEPT + 1.0
+        self._faults = self._faults * EVENTS_KEPT + fault
 
     def failing_s(self, now_s: float) -> float:
         """For how many seconds nothing but failures has been seen.
@@ -148,7 +173,9 @@ def _own_fault(error: AttemptError, trial: Trial, health: Health, now_s: float, 
     served_others = health.last_success_s >= trial.last_fault_s if trial.faults else health.failing_since_s is None
     own_faults = trial.own_faults + served_others
     health.failed(now_s)
-    if own_faults >= policy.attempts_max:
+    if served_others:
+        health.failed_alone()
+    if own_faults >= health.attempts_to_judge(own_faults):
         raise RowError(
             f"{own_faults} attempts failed while other rows were answered; the last one: {error.message}",
             reason="retries_exhausted",

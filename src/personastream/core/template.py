@@ -5,6 +5,7 @@ expanded. Every `<` in it reaches the model as `‹`, so nothing in it can close
 control token such as `</s>` or `<|im_end|>`. Records keep the persona as it was read.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -99,7 +100,10 @@ def _response_format(reply: "_Table", contract: Contract, name: str) -> Mapping[
     """How OpenAI's protocol asks a server to hold the model to a schema while it writes."""
     if contract.schema is None:
         raise ConfigError(f"{reply.origin}: reply.structured needs reply.schema")
-    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": contract.schema}}
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": re.sub("[^a-zA-Z0-9_-]+", "_", name), "strict": True, "schema": contract.schema},
+    }
 
 
 def _split_at_persona(user: str, origin: str) -> tuple[str, str]:

@@ -5,10 +5,10 @@ configured address and nowhere else: redirects are not followed, and where a ser
 """
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -116,16 +116,25 @@ class HttpService:
 
     async def post(self, data: bytes, read: Callable[[bytes, Mapping[str, str]], T]) -> T:
         """One attempt: what `read` makes of the body and headers of a 200, both valid. Raises `AttemptError`."""
+
+        async def whole(response: aiohttp.ClientResponse) -> T:
+            return read(self._redact(await self._read(response)), response.headers)
+
+        return await self._exchange("POST", self._url, whole, data=data)
+
+    async def _exchange(
+        self, method: str, url: URL, take: Callable[[aiohttp.ClientResponse], Awaitable[T]], **options: Any
+    ) -> T:
+        """One request: what `take` makes of a 200. Raises `AttemptError`."""
         session = self._session or self._open()
         started_s = monotonic()
         try:
-            async with session.post(self._url, data=data, allow_redirects=False) as response:
-                content = self._redact(await self._read(response))
+            async with session.request(method, url, allow_redirects=False, **options) as response:
                 if response.status == 200:
-                    return read(content, response.headers)
-                raise fault(response.status, response.headers, content)
+                    return await take(response)
+                raise fault(response.status, response.headers, self._redact(await self._read(response)))
         except (Unauthorized, NotFound) as error:
-            raise self._placed(error) from error.__cause__
+            raise self._placed(error, url) from error.__cause__
         except aiohttp.ConnectionTimeoutError as error:
             raise Unreachable(f"cannot connect to {self._url.host}:{self._url.port} in time") from error
         except TimeoutError as error:
@@ -180,14 +189,14 @@ class HttpService:
                 raise Unavailable(f"{self._url.host} sent a reply of over {self.reply_bytes_max} bytes", billed=True)
         return bytes(received)
 
-    def _placed(self, error: AttemptError) -> AttemptError:
+    def _placed(self, error: AttemptError, url: URL) -> AttemptError:
         """An error that may stop the run says where from and with which key, for people to mend."""
         if isinstance(error, NotFound):
-            error.message = f"{self._url} knows no such model or address: {error.message}"
+            error.message = f"{url} knows no such model or address: {error.message}"
         else:
             origin = self.api_key_file or f"${self.api_key_env}"
             key = f"with the key from {origin}" if self._key else f"without a key: {origin} is not set"
-            error.message = f"{self._url} refused the request {key}: {error.message}"
+            error.message = f"{url} refused the request {key}: {error.message}"
         return error
 
     def _distrusted(self, error: aiohttp.ClientConnectorCertificateError) -> Unauthorized:

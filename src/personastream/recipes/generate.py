@@ -15,9 +15,6 @@ from personastream.settings import setting
 
 _ASKED_AGAIN = frozenset({"empty_content", "contract"})
 _TOKENS_MAX = 131_072
-_PROMPT_BYTES_JUDGED, _BYTES_PER_TOKEN_MAX = 2048, 12
-"""From such a size on, a prompt of so many bytes for each token that the endpoint counted was cut before it was read:
-no tokenizer packs text so densely. Ollama, for one, cuts what exceeds its window and says nothing."""
 _SEED_MAX = 2**31 - 1  # the widest range that every server takes
 
 
@@ -85,7 +82,7 @@ class Generate:
         request, records = self._template.render(row.text), []
         for number in range(self.samples):
             completion = await ask(request if self.samples == 1 else self._seeded(request, row, number, 0))
-            if self._problem(request, completion):
+            if self._problem(completion):
                 completion = await self._ask_again(row, request, number, ask, completion)
             records.append(self._record(row, completion))
         return records
@@ -93,7 +90,7 @@ class Generate:
     async def _ask_again(self, row: Row, request: Request, number: int, ask: Ask, completion: Completion) -> Completion:
         """A completion that keeps the contract, after `completion` that does not. Raises `RowError`."""
         asks = 1
-        while problem := self._problem(request, completion):
+        while problem := self._problem(completion):
             again = self._seeded(request, row, number, asks)
             if problem == "length" and asks == 1 and not completion.text.strip():
                 again = _with_more_tokens(again)  # all of them went into reasoning
@@ -103,11 +100,8 @@ class Generate:
             asks += 1
         return completion
 
-    def _problem(self, request: Request, completion: Completion) -> str | None:
+    def _problem(self, completion: Completion) -> str | None:
         """Why a completion cannot be delivered, if it cannot."""
-        tokens, size = completion.input_tokens, len(request.system) + len(request.user)
-        if tokens and size >= _PROMPT_BYTES_JUDGED and tokens * _BYTES_PER_TOKEN_MAX < size:
-            return "prompt_truncated"
         finish_reason = completion.finish_reason
         if finish_reason == "length" and self.truncated == "deliver":
             finish_reason = "stop"
@@ -122,7 +116,6 @@ class Generate:
     def _complaint(self, problem: str, asks: int) -> str:
         times = "once" if asks == 1 else f"{asks} times"
         return {
-            "prompt_truncated": "by its own count the endpoint read but a part of the prompt: its context is too short",
             "length": f"the reply was cut at max_tokens = {self._template.parameters['max_tokens']}",
             "refused": "the endpoint's content filter stopped the reply",
             "empty_content": f"asked {times}, the reply is empty",
