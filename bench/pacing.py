@@ -6,14 +6,16 @@ The worlds of `bench/worlds.py`, on a virtual clock, with endless work; the firs
 plot. Goodput is a share of the best possible: what the limit lets pass, or tokens a second with all slots full.
 `latency` is the median time from request to answer as a multiple of the median time in service, that is in a slot:
 both over all answers counted, thus at the batch size at which the limiter lets the server run. 1 is no waiting.
-`in_flight` is the mean; `recovered_s` the time from the end of the dip until 95 % of the full rate is answered again
-over 10 s, of which the service itself takes 8 s. The last line is one JSON object; medians over the seeds.
+`in_flight` is the mean, `limit` the median of what was allowed; `recovered_s` the time from the end of the dip until
+95 % of the full rate is answered again over 10 s, of which the service itself takes 8 s. The last line is one JSON
+object; medians over the seeds.
 """
 
 import argparse
 import statistics
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
@@ -48,6 +50,7 @@ def measure(case: tuple[str, str, int, float]) -> tuple[Figures, list[Sample]]:
         "latency": statistics.median(seen.latencies_s) / statistics.median(seen.services_s),
         "latency_p50_s": statistics.median(seen.latencies_s),
         "in_flight": seen.in_flight_s / (stop_s - WARM_UP_S),
+        "limit": statistics.median(sample.limit for sample in seen.samples if sample.at_s >= WARM_UP_S),
     }
     if world == "changing":
         figures["recovered_s"] = recovered_s(seen.samples, stop_s)
@@ -70,6 +73,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1500.0)
     parser.add_argument("--plot", metavar="FILE.png")
     options = parser.parse_args()
+    if options.seconds <= WARM_UP_S:
+        parser.error(f"--seconds must be more than the {WARM_UP_S:.0f} that are not counted")
+    if options.plot and find_spec("matplotlib") is None:
+        parser.error("--plot needs matplotlib: pip install -e '.[bench]'")
     seeds = range(1, options.seeds + 1)
     cases = [(*names, seed, options.seconds) for names in product(WORLDS, LIMITERS) for seed in seeds]
     with ProcessPoolExecutor() as processes:

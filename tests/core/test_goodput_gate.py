@@ -3,7 +3,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.goodput_gate import LIMIT_START, GoodputGate, Trial
@@ -124,6 +124,7 @@ def test_a_breakdown_while_trying_more_leads_back() -> None:
     assert (line.gate.limit, line.gate.trial) == (32, Trial.HOLD)
 
 
+@settings(max_examples=50)
 @given(
     st.integers(1, 5000),
     st.lists(st.tuples(st.sampled_from([0.0, 0.0, 0.01, 1e6]), st.sampled_from([0, 1, 300, 1 << 62])), max_size=80),

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.header_budget import BUDGETS, CLOSED_S_MAX, HeaderBudget
@@ -90,6 +90,7 @@ values = st.one_of(
 NAMES = [name for names in BUDGETS for name in names] + ["date"]
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(NAMES), values))
 def test_nonsense_never_closes_for_long(headers: dict[str, str]) -> None:
     budget = HeaderBudget()

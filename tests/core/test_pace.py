@@ -302,6 +302,7 @@ TestAnyEndpoint = AnyEndpoint.TestCase
 TestAnyEndpoint.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["answered", "throttled", "failed", "ended"]), max_size=60))
 def test_a_clock_that_stands_still_does_no_harm(ends: list[str]) -> None:
     pace = Pace(10, True, 7.0)

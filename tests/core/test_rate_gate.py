@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.rate_gate import BETA, RateGate
@@ -142,6 +142,7 @@ def test_after_a_lull_a_burst_is_half_a_second_of_rate() -> None:
     assert len(passed(gate, 14.2, 14.21)) == 5
 
 
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["sent", "dropped", "pause"]), st.floats(0.0, 5.0), st.floats(0.0, 20.0)),

@@ -184,8 +184,23 @@ def test_a_death_cuts_what_is_in_flight() -> None:
                 with pytest.raises(aiohttp.ClientError):
                     await each
             await until_refused(client)
-            assert client.simulator.stats()["outcomes"] == {"gone": 3}
-            assert client.simulator.stats()["abandoned"] == 3
+            assert client.simulator.stats()["outcomes"] == {"gone": 2, "dead": 1}
+            assert client.simulator.stats()["abandoned"] == 2
+
+    asyncio.run(main())
+
+
+def test_a_script_kills_once() -> None:
+    async def main() -> None:
+        script = [{"after": 1, "dead_s": 600}, {"after": 3, "output_tokens": 7}]
+        async with running(Behaviour(), script) as client:
+            assert await client.chat("0") == 200
+            with pytest.raises(aiohttp.ClientError):
+                await client.chat("1")  # the one that kills
+            client.simulator.change(dead_s=0)
+            await until_back(client)
+            assert [await client.chat(str(n)) for n in range(3, 6)] == [200] * 3
+            assert client.simulator.behaviour.output_tokens == 7
 
     asyncio.run(main())
 

@@ -48,9 +48,9 @@ class RateGate:
         self.engaged = False
         self._accepted_rate = 0.0
         self._plateau_s = PLATEAU_S
-        self._epoch_s = now_s  # the last decrease
-        self._start_s = now_s  # when sending began again after it
-        self._sent = self._dropped = 0  # in this epoch
+        self._epoch_s = now_s  # the last decrease, or where the history begins
+        self._start_s = now_s  # when sending began again after the decrease
+        self._sent = self._dropped = 0  # since `_epoch_s`
         self._shut_in_a_row = 0
         self._tokens = 0.0
         self._filled_s = now_s

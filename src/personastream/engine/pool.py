@@ -20,6 +20,10 @@ class Abandoned(BaseException):
     """The run drains while this request waits: the row is left for the next sitting. No recipe's business."""
 
 
+EARLIER_S = 0.001
+"""A turn that comes earlier than expected by less than this is not worth a look of its own."""
+
+
 class Turn(NamedTuple):
     """Leave to send one request: where to, and the time that its `pace` knows it by."""
 
@@ -125,7 +129,7 @@ class Pool:
         while waiting := self._again or self._first:
             endpoint = self._choose(now_s, waiting[0].avoid)
             if endpoint is None:
-                if now_s + self._next_s(now_s) < self._looks_s:
+                if now_s + self._next_s(now_s) < self._looks_s - EARLIER_S:
                     self._changed.set()
                 return
             if (

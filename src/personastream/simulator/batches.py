@@ -163,7 +163,7 @@ class Batches:
         if not isinstance(asked, dict):
             raise ApiError(400, "The body must be a JSON object.")
         endpoint, metadata = asked.get("endpoint"), asked.get("metadata")
-        if endpoint not in ENDPOINTS:
+        if not isinstance(endpoint, str) or endpoint not in ENDPOINTS:
             raise ApiError(400, f"'endpoint' must be one of: {', '.join(sorted(ENDPOINTS))}.", param="endpoint")
         if asked.get("completion_window") != "24h":
             raise ApiError(400, "'completion_window' must be '24h'.", param="completion_window")

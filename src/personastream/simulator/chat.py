@@ -72,12 +72,12 @@ class Chat:
         )
 
     def error(
-        self, status: int, message: str, kind: str, *, param: str | None = None, code: str | None = None
+        self, status: int, message: str, kind: str, *, param: str | None = None, code: str | int | None = None
     ) -> bytes:
         return error_body(message, kind, param=param, code=code)
 
 
-def error_body(message: str, kind: str, *, param: str | None = None, code: str | None = None) -> bytes:
+def error_body(message: str, kind: str, *, param: str | None = None, code: str | int | None = None) -> bytes:
     """An error as OpenAI shapes it; `kind` is its `type`."""
     return dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
 

@@ -54,7 +54,7 @@ class Dialect(Protocol):
         """The body of a good answer; `key` makes its id."""
 
     def error(
-        self, status: int, message: str, kind: str, *, param: str | None = None, code: str | None = None
+        self, status: int, message: str, kind: str, *, param: str | None = None, code: str | int | None = None
     ) -> bytes:
         """The body of an error; `kind` is its type as OpenAI names it."""
 

@@ -2,6 +2,7 @@
 
 import math
 import struct
+from functools import lru_cache
 from statistics import NormalDist
 
 from xxhash import xxh3_64_intdigest
@@ -9,7 +10,7 @@ from xxhash import xxh3_64_intdigest
 QUANTILES = 1024
 """Steps of a tabulated distribution: fine enough for any histogram, and its largest value is 3.3 sigma out."""
 
-FOR_FAILURE, FOR_IDS, FOR_TRACE, FOR_POISON, FOR_REPLY, FOR_SENTENCES = range(2**64 - 6, 2**64)
+FOR_IDS, FOR_TRACE, FOR_POISON, FOR_REPLY, FOR_SENTENCES = range(2**64 - 5, 2**64)
 """Numbers for draws that belong to a request whatever the attempt; lower numbers are attempts."""
 
 FOR_ORDER = 2**63
@@ -34,7 +35,12 @@ def lognormal(mean: float, sigma: float) -> tuple[float, ...]:
 
     `sigma` is that of the underlying normal distribution; 0 gives `mean` throughout.
     """
-    normal = NormalDist()
-    raw = [math.exp(sigma * normal.inv_cdf((step + 0.5) / QUANTILES)) for step in range(QUANTILES)]
+    raw = [math.exp(sigma * quantile) for quantile in _normal_quantiles()]
     scale = mean * QUANTILES / math.fsum(raw)
     return tuple(value * scale for value in raw)
+
+
+@lru_cache(maxsize=1)
+def _normal_quantiles() -> tuple[float, ...]:
+    normal = NormalDist()
+    return tuple(normal.inv_cdf((step + 0.5) / QUANTILES) for step in range(QUANTILES))

@@ -22,7 +22,7 @@ class ErrorReply(NamedTuple):
     status: int
     message: str
     kind: str
-    code: str | None = None
+    code: str | int | None = None
     headers: Headers | None = None
     page: str = ""
 
@@ -33,6 +33,10 @@ def _number(value_s: float) -> bytes:
 
 def _retry_after(pause_s: float, _: float) -> bytes:
     return b"retry-after: %b\r\n" % _number(pause_s)
+
+
+def _retry_after_week(_: float, __: float) -> bytes:
+    return b"retry-after: 604800\r\n"
 
 
 def _retry_after_ms(pause_s: float, _: float) -> bytes:
@@ -109,7 +113,7 @@ ERRORS: Mapping[str, ErrorReply] = {
     "525": _page(525, "525: SSL handshake failed"),
     "526": _page(526, "526: Invalid SSL certificate"),
     "html": _page(200, "Just a moment..."),
-    "200-error": ErrorReply(200, "The upstream provider failed.", "server_error", "500"),
+    "200-error": ErrorReply(200, "The upstream provider failed.", "server_error", 500),
     "408": ErrorReply(408, "The request took too long to arrive.", "timeout_error"),
     "409": ErrorReply(409, "Another request holds a lock.", "conflict_error"),
     "425": ErrorReply(425, "Too early.", "invalid_request_error"),
@@ -123,9 +127,13 @@ ERRORS: Mapping[str, ErrorReply] = {
     "429-bare": _throttled(None),
     "429-hostile": _throttled(hostile_headers),
     "503": ErrorReply(503, "The engine is overloaded for now.", "service_unavailable_error"),
-    "503-loading": ErrorReply(503, "Loading model", "unavailable_error", "503"),
+    "503-pause": ErrorReply(
+        503, "The engine is overloaded for now.", "service_unavailable_error", headers=_retry_after
+    ),
+    "503-loading": ErrorReply(503, "Loading model", "unavailable_error", 503),
     "503-queue": ErrorReply(503, "Server busy, please try again: the queue is full.", "api_error"),
     "529": ErrorReply(529, _OVERLOADED, "overloaded_error"),
+    "200-429": ErrorReply(200, "The upstream provider is out of room.", "rate_limit_error", 429),
     "200-overloaded": ErrorReply(200, _OVERLOADED, "overloaded_error"),
     "500-overloaded": ErrorReply(500, _OVERLOADED, "overloaded_error"),
     "badrequest": ErrorReply(400, "This request is refused once.", "invalid_request_error"),
@@ -133,7 +141,7 @@ ERRORS: Mapping[str, ErrorReply] = {
     "too-long": ErrorReply(
         400, "The prompt is longer than the model's context.", "invalid_request_error", "context_length_exceeded"
     ),
-    "too-long-500": ErrorReply(500, "The prompt exceeds the context size.", "exceed_context_size_error", "500"),
+    "too-long-500": ErrorReply(500, "The prompt exceeds the context size.", "exceed_context_size_error", 500),
     "400-filter": ErrorReply(
         400, "The prompt was filtered by the content policy.", "invalid_request_error", "content_filter"
     ),
@@ -146,6 +154,7 @@ ERRORS: Mapping[str, ErrorReply] = {
     "404": ErrorReply(404, "The model does not exist.", "invalid_request_error", "model_not_found"),
     "429-quota": ErrorReply(429, "The quota is used up.", "insufficient_quota", "insufficient_quota"),
     "429-spend": ErrorReply(429, "The spend limit is reached.", "rate_limit_error", "enforced_spend_limit_reached"),
+    "429-week": _throttled(_retry_after_week),
     "429-daily": ErrorReply(429, "The daily limit is reached.", "requests", "rate_limit_exceeded", _reset_daily),
     "redirect": ErrorReply(307, "Moved.", "invalid_request_error", headers=_location),
 }

@@ -33,6 +33,13 @@ def _null(document: Document) -> None:
     _set_text(document, None, "stop")
 
 
+def _no_content(document: Document) -> None:
+    for choice in document.get("choices", ()):
+        del choice["message"]["content"]
+    if "stop_reason" in document:
+        del document["content"]
+
+
 def _empty(document: Document) -> None:
     _set_text(document, "\n", "stop")
 
@@ -138,6 +145,7 @@ def _set_text(document: Document, text: str | None, finish_reason: str) -> None:
 
 EDITS: Mapping[str, Callable[[Document], None]] = {
     "null": _null,
+    "no-content": _no_content,
     "empty": _empty,
     "refuse": _refuse,
     "refusal": _refusal,

@@ -17,7 +17,7 @@ from personastream.simulator.dialect import (
 from personastream.simulator.replies import Reply, token_count
 
 VERSION_HEADER = b"anthropic-version"
-_ROLES = {"user", "assistant"}
+_ROLES = ("user", "assistant")
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
 _TYPES: Mapping[int, str] = {
     401: "authentication_error",
@@ -75,7 +75,7 @@ class Messages:
         return dumps(message)
 
     def error(
-        self, status: int, message: str, kind: str, *, param: str | None = None, code: str | None = None
+        self, status: int, message: str, kind: str, *, param: str | None = None, code: str | int | None = None
     ) -> bytes:
         of_status = "api_error" if status >= 500 else "invalid_request_error"
         error: dict[str, Any] = {

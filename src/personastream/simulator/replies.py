@@ -35,6 +35,7 @@ class Prompt(NamedTuple):
     instructions: str
 
 
+@lru_cache(maxsize=1)
 def shipped_openings() -> tuple[str, ...]:
     """The reply openings of the templates in `personastream/templates`, in order of their file names."""
     folder = files("personastream") / "templates"

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from orjson import dumps
 from xxhash import xxh3_64_intdigest
 
+from personastream.simulator.census import Census
 from personastream.simulator.dialect import Dialect, InvalidRequest
-from personastream.simulator.draws import FOR_FAILURE, draw
+from personastream.simulator.draws import draw
 from personastream.simulator.faults import Work
 from personastream.simulator.service import Service
 
@@ -34,18 +35,20 @@ class RowStats:
 
 
 class RowAnswers:
-    """Answers rows with the service's replies. A share of them fails, a function of seed and `custom_id`."""
+    """Answers rows with the service's replies. A share of them fails, anew for each try of a `custom_id`."""
 
     def __init__(self, service: Service, seed: int, failures: Callable[[], float]) -> None:
         self.stats = RowStats()
         self._service = service
         self._seed = seed
         self._failures = failures
+        self._tries = Census()
 
     def answer(self, custom_id: str, body: Any, dialect: Dialect) -> RowAnswer:
         """One row's answer."""
         self.stats.batch_rows += 1
-        number = draw(xxh3_64_intdigest(custom_id.encode("utf-8", "replace")), FOR_FAILURE, self._seed)
+        key = xxh3_64_intdigest(custom_id.encode())
+        number = draw(key, self._tries.ask(key)[0], self._seed)
         request_id = f"req_{number:016x}"
         if number < self._failures() * 2**64:
             status = 500 if number & 1 else 400

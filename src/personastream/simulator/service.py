@@ -47,7 +47,8 @@ class Answer:
     """What becomes of one request: its outcome, the reply, and after how many seconds it is sent.
 
     `key` is the body's 64-bit hash; `asked_before` and `answered_before` tell whether this body is new. The
-    outcomes are `ok`, `429`, `invalid`, `unauthorized` and the names in `faults.FAULTS`. `work` says whether a
+    outcomes are `ok`, `429`, `invalid`, `unauthorized` and the names in `faults.FAULTS`; the simulator adds `gone` and
+    `dead`. `work` says whether a
     completion is generated, of so many `tokens`; one that is `queued` takes its place in the batch.
     """
 

@@ -104,7 +104,7 @@ class Simulator:
     def opened(self, connection: Connection) -> None:
         self._connections.add(connection)
         self._stats.connected(+1)
-        if self._is_dead(DROP):
+        if self._is_dead() and self._death == DROP:
             connection.abort()
 
     def closed(self, connection: Connection) -> None:
@@ -141,8 +141,8 @@ class Simulator:
         if death.dead_s > 0 and death.way != HANG:
             self._loop.call_soon(self.abort)  # after the answer to the order itself
 
-    def _is_dead(self, way: str) -> bool:
-        return self._dead_until_s > 0 and self._death == way and monotonic() < self._dead_until_s
+    def _is_dead(self) -> bool:
+        return self._dead_until_s > 0 and monotonic() < self._dead_until_s
 
     # Chat requests.
 
@@ -152,10 +152,10 @@ class Simulator:
             self._course.reach(stats.arrivals)
         answer = self._service.answer(request.body, request.headers, now_s, dialect=dialect, wall_s=time())
         stats.arrived(now_s, answer.asked_before > 0, answer.answered_before)
-        if answer.outcome == NO_ANSWER or self._is_dead(HANG):
-            connection.on_lost = partial(self._end, answer, now_s, NO_ANSWER)
-            return
-        if answer.delay_s > 0:
+        if answer.outcome == NO_ANSWER or self._is_dead():
+            outcome = "dead" if self._is_dead() else NO_ANSWER
+            connection.on_lost = partial(self._end, answer, now_s, outcome)
+        elif answer.delay_s > 0:
             timer = self._loop.call_later(answer.delay_s, self._deliver, connection, answer, now_s)
             connection.on_lost = partial(self._abandon, timer.cancel, answer, now_s)
         elif answer.queued:
@@ -185,10 +185,12 @@ class Simulator:
 
     def _call(self, line: str, make: Make) -> Respond:
         def respond(connection: Connection, request: HttpRequest, stars: Sequence[str]) -> None:
+            if self._is_dead():
+                return
             material = request.target + b"\n" + request.body
             answer = self._service.call(line, material, request.headers, lambda: make(request, stars), time())
             self._stats.calls[line if answer.outcome == "ok" else f"{line}: {answer.outcome}"] += 1
-            if answer.outcome == NO_ANSWER or self._is_dead(HANG):
+            if answer.outcome == NO_ANSWER:
                 return
             if answer.delay_s > 0:
                 timer = self._loop.call_later(answer.delay_s, _send, connection, answer)
