@@ -52,7 +52,7 @@ def measure(case: tuple[str, str, int, float]) -> tuple[Figures, list[Sample]]:
         "in_flight": seen.in_flight_s / (stop_s - WARM_UP_S),
         "limit": statistics.median(sample.limit for sample in seen.samples if sample.at_s >= WARM_UP_S),
     }
-    if world == "changing":
+    if world == "changing" and stop_s > DIP_S[1]:
         figures["recovered_s"] = recovered_s(seen.samples, stop_s)
     return figures, seen.samples
 

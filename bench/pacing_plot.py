@@ -50,7 +50,8 @@ def plot(runs: Runs, figures: Medians, warm_up_s: float, path: str) -> None:
         0.055,
         0.928,
         "Simulated endpoints with endless work before them. Goodput is a share of the best possible; "
-        "latency a multiple of the time in service.\nLines: one run. Figures: medians, without the start, which is shaded.",
+        "latency a multiple of the time in service.\n"
+        "Lines: one run. Figures: medians, without the start, which is shaded.",
         fontsize=10,
         color=PALE,
     )

@@ -12,6 +12,8 @@ from typing import NamedTuple
 KINDS = ("requests", "tokens", "input-tokens", "output-tokens")
 """What can be limited; `tokens` are those of prompt and reply together."""
 
+_NAMES = {kind: kind.encode() for kind in KINDS}
+
 
 class Bucket:
     """A token bucket that starts full: it holds `burst_s` seconds of the rate, at least one unit.
@@ -93,11 +95,14 @@ class RateLimits:
             "input-tokens": input_tokens,
             "output-tokens": output_tokens,
         }
-        waits = {kind: bucket.wait_s(amounts[kind], now_s) for kind, bucket in self._buckets.items()}
-        kind = max(waits, key=waits.__getitem__, default=None)
-        if kind is not None and waits[kind] > 0:
-            bucket = self._buckets[kind]
-            return Refusal(kind, bucket.per_minute, amounts[kind], bucket.remaining(now_s), waits[kind])
+        longest_s, slowest = 0.0, ""
+        for kind, bucket in self._buckets.items():
+            wait_s = bucket.wait_s(amounts[kind], now_s)
+            if wait_s > longest_s:
+                longest_s, slowest = wait_s, kind
+        if slowest:
+            bucket = self._buckets[slowest]
+            return Refusal(slowest, bucket.per_minute, amounts[slowest], bucket.remaining(now_s), longest_s)
         for kind, bucket in self._buckets.items():
             bucket.take(amounts[kind])
         return None
@@ -112,11 +117,18 @@ class RateLimits:
 
     def openai_headers(self, now_s: float) -> bytes:
         """The `x-ratelimit-*` header lines of every limit that is on."""
-        return b"".join(
-            b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %b\r\n"
-            % (name, bucket.per_minute, name, bucket.remaining(now_s), name, go_duration(bucket.full_in_s(now_s)))
-            for name, bucket in ((kind.encode(), bucket) for kind, bucket in self._buckets.items())
-        )
+        lines = b""
+        for kind, bucket in self._buckets.items():
+            name, remaining, full_in_s = _NAMES[kind], bucket.remaining(now_s), bucket.full_in_s(now_s)
+            lines += b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %b\r\n" % (
+                name,
+                bucket.per_minute,
+                name,
+                remaining,
+                name,
+                go_duration(full_in_s),
+            )
+        return lines
 
     def anthropic_headers(self, now_s: float, wall_s: float) -> bytes:
         """The same as Anthropic tells it; `wall_s` is now in seconds since 1970."""
@@ -124,7 +136,7 @@ class RateLimits:
             b"anthropic-ratelimit-%b-limit: %d\r\nanthropic-ratelimit-%b-remaining: %d\r\n"
             b"anthropic-ratelimit-%b-reset: %b\r\n"
             % (name, bucket.per_minute, name, bucket.remaining(now_s), name, rfc3339(wall_s + bucket.full_in_s(now_s)))
-            for name, bucket in ((kind.encode(), bucket) for kind, bucket in self._buckets.items())
+            for name, bucket in ((_NAMES[kind], bucket) for kind, bucket in self._buckets.items())
         )
 
 
