@@ -125,6 +125,19 @@ def parts_rows(result: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def pacing_rows(result: Mapping[str, Any]) -> list[Row]:
+    """One line for each simulated world, all limiters in it."""
+    rows = []
+    for world, limiters in result["worlds"].items():
+        figures = "; ".join(
+            f"{name} {found['goodput']['median']:.1%}, {found['refused']['median']:.1%} refused, "
+            f"latency {found['latency']['median']:.3g} ×"
+            for name, found in limiters.items()
+        )
+        rows.append(Row(f"pacing, {world.replace('_', ' ')}: goodput of the ideal", "≥ 95 %, ≤ 3 %, ≤ 1.5 ×", figures))
+    return rows
+
+
 def simulator_rows(result: Mapping[str, Any]) -> list[Row]:
     """Requests per second of CPU time."""
     rate = result["plain"]["requests_per_cpu_s"]
@@ -137,6 +150,7 @@ BENCHMARKS = (
     Benchmark("utilisation", "--rounds 1 --rows 3000 --in-flight 200", utilisation_rows),
     Benchmark("memory", "--rows 1000 5000", memory_rows),
     Benchmark("resume", "--rounds 1 --rows 60000 --shards 3", resume_rows),
+    Benchmark("pacing", "", pacing_rows),
     Benchmark("startup", "--rounds 3", startup_rows),
     Benchmark("simulator", "--rounds 1 --requests 5000", simulator_rows),
 )

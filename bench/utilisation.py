@@ -1,11 +1,11 @@
 """How busy the engine keeps a slow server: many requests in flight against one that takes a second for each.
 
-    python -m bench.utilisation [--in-flight 2000] [--rows 40000] [--rounds 3]
+    python -m bench.utilisation [--in-flight 2000] [--rows 60000] [--rounds 3]
 
 `personastream run` asks `personastream simulate` (lognormal latency, mean 1 s, sigma 0.3), which counts arrivals.
 Utilisation is arrivals per second times mean latency divided by the limit on requests in flight: 1 is the rate that
-nothing can exceed. It is taken at the server, from 2.5 s after the first request until 97 % of all have arrived, so
-neither start nor end counts. Client on core 0, server on core 1. The last line is one JSON object.
+nothing can exceed. It is taken at the server, from 2.5 s after 95 % of the limit was first in flight until 97 % of all
+have arrived, so neither start nor end counts; `ramp_s` is how long concurrency took to be found. Client on core 0, server on core 1. The last line is one JSON object.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from bench.processes import CLIENT_CORE, SERVER_CORE
 
 LATENCY_S = 1.0
 SIGMA = 0.3
+RAMPED_SHARE = 0.95
 SETTLED_AFTER_S = 2.5
 ARRIVED_SHARE = 0.97
 SAMPLE_S = 0.2
@@ -75,10 +76,9 @@ def watch(base_url: str, client: subprocess.Popen[str]) -> tuple[list[Seen], Map
 
 def utilisation(looks: list[Seen], first_arrival_s: float, rows: int, in_flight: int) -> dict[str, float]:
     """What the steady window shows."""
+    ramped_s = next((seen.at_s for seen in looks if seen.in_flight >= RAMPED_SHARE * in_flight), float("inf"))
     window = [
-        seen
-        for seen in looks
-        if seen.at_s >= first_arrival_s + SETTLED_AFTER_S and seen.arrivals <= ARRIVED_SHARE * rows
+        seen for seen in looks if seen.at_s >= ramped_s + SETTLED_AFTER_S and seen.arrivals <= ARRIVED_SHARE * rows
     ]
     if len(window) < 10:
         raise SystemExit("the steady window is too short: more --rows are needed")
@@ -88,6 +88,7 @@ def utilisation(looks: list[Seen], first_arrival_s: float, rows: int, in_flight:
         "in_flight_share": sum(seen.in_flight for seen in window) / len(window) / in_flight,
         "window_s": window[-1].at_s - window[0].at_s,
         "requests_per_s": rate,
+        "ramp_s": ramped_s - first_arrival_s,
     }
 
 
@@ -108,7 +109,7 @@ def main() -> None:
     """Measure some rounds and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--in-flight", type=int, default=2_000)
-    parser.add_argument("--rows", type=int, default=40_000)
+    parser.add_argument("--rows", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     rounds = []

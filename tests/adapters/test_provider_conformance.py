@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from tempfile import TemporaryDirectory
 
 import anyio
 import pytest
@@ -10,11 +12,14 @@ from personastream.build import known
 from personastream.errors import AttemptError, Refused, StaleConnection, Throttled, Unavailable
 from personastream.ports import Provider
 from personastream.providers.anthropic import Anthropic
+from personastream.providers.anthropic_batch import AnthropicBatch
 from personastream.providers.openai import Openai
+from personastream.providers.openai_batch import OpenaiBatch
 from personastream.records import Completion, Request
 from personastream.simulator.behaviour import Behaviour
 from personastream.simulator.server import serve
 from personastream.testing import ScriptedProvider
+from tests.support.batch_server import Ask, answered, batch_server, failed
 
 ASK = Request("Be brief.", "<persona>\na night nurse\n</persona>", {"max_tokens": 50, "temperature": 0.5})
 NO_FAULTS: Mapping[str, float] = {}
@@ -53,7 +58,46 @@ async def anthropic(faults: Mapping[str, float], latency_s: float) -> AsyncItera
         await provider.aclose()
 
 
-PROVIDERS: dict[str, Make] = {"openai": openai, "anthropic": anthropic, "ScriptedProvider": scripted}
+BROKEN_LINES: dict[str, Callable[[Ask], bytes]] = {
+    "500": partial(answered, status=500, body={}),
+    "503": partial(answered, status=503, body={}),
+    "badrequest": partial(answered, status=400, body={}),
+    "malformed": lambda ask: answered(ask)[:50] + b"\n",
+    "cut": lambda ask: b"",
+    "drop": partial(failed, code="batch_expired"),
+}
+
+
+@asynccontextmanager
+async def openai_batch(faults: Mapping[str, float], latency_s: float) -> AsyncIterator[Provider]:
+    """The real client against a few lines that speak the protocol; faults are those of lines in the answers."""
+    line = next((BROKEN_LINES[name] for name in faults), answered)
+    async with batch_server(lambda asks: (b"".join(map(line, asks)), b"")) as server:
+        server.latency_s = latency_s
+        with TemporaryDirectory() as folder:
+            provider = OpenaiBatch(server.base_url, "simulated", batch_dir=folder, collect_s=0.01, poll_s=0.01)
+            yield provider
+            await provider.aclose()
+
+
+@asynccontextmanager
+async def anthropic_batch(faults: Mapping[str, float], latency_s: float) -> AsyncIterator[Provider]:
+    """The real client against the simulator; with any fault, all requests of all batches fail."""
+    failures = 1.0 if faults else 0.0
+    async with serve(Behaviour(batch_failures=failures, batch_latency_s=latency_s)) as simulator:
+        with TemporaryDirectory() as folder:
+            provider = AnthropicBatch(simulator.base_url, "simulated", batch_dir=folder, collect_s=0.01, poll_s=0.01)
+            yield provider
+            await provider.aclose()
+
+
+PROVIDERS: dict[str, Make] = {
+    "openai": openai,
+    "openai_batch": openai_batch,
+    "anthropic": anthropic,
+    "anthropic_batch": anthropic_batch,
+    "ScriptedProvider": scripted,
+}
 
 
 @pytest.fixture(params=PROVIDERS)

@@ -1,10 +1,11 @@
 import math
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personastream.core.rate_gate import BETA, RateGate
+from personastream.core.rate_gate import BETA, DROPS_SUDDEN, RateGate
 
 
 def busy(gate: RateGate, rate: float, start_s: float, stop_s: float) -> float:
@@ -86,15 +87,59 @@ def test_a_drop_of_a_later_request_lowers_the_rate_again() -> None:
     assert gate.rate(18.45) == pytest.approx(BETA * len(times) / 8.4, rel=0.05)
 
 
-def test_drops_in_quick_succession_lower_the_rate_step_by_step() -> None:
+def test_an_epoch_that_is_too_short_to_tell_is_not_ended_by_a_refusal() -> None:
     gate = engaged(1000.0)
-    before, now_s = gate.rate(10.0), 10.0
-    for _ in range(5):
-        times = passed(gate, now_s, now_s + 0.01)
-        now_s += 0.01
-        assert gate.dropped(now_s, times[0])
-        assert 0.8 * before < gate.rate(now_s) < 0.9 * before
-        before = gate.rate(now_s)
+    times = passed(gate, 10.0, 10.9)
+    assert not gate.dropped(10.95, times[100])
+    assert gate.dropped(11.1, times[200])
+
+
+def test_many_refusals_at_once_end_an_epoch_however_short() -> None:
+    gate = engaged(1000.0)
+    times = passed(gate, 10.0, 10.5)
+    said = [gate.dropped(10.5, time_s) for time_s in times[100 : 100 + DROPS_SUDDEN]]
+    assert [bool(words) for words in said] == [False] * (DROPS_SUDDEN - 1) + [True]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.15])
+def test_refusals_that_no_rate_prevents_are_noise(share: float) -> None:
+    """The ceiling goes up although requests are turned away all the time, and only more of that counts."""
+    gate, chance, now_s, rates = RateGate(0.0), Random(3), 0.0, []
+    while now_s < 300.0:
+        wait_s = gate.wait_s(now_s)
+        if wait_s > 0.0:
+            now_s += wait_s
+            continue
+        gate.sent(now_s)
+        if chance.random() < share:
+            gate.dropped(now_s, now_s)
+        else:
+            gate.answered(now_s)
+        rates.append(min(500.0, gate.rate(now_s)))
+        now_s += 0.002
+    assert sum(rates) / len(rates) > 100.0
+
+
+def test_a_real_limit_is_found_beneath_the_noise() -> None:
+    gate, chance, now_s, tokens, sent, accepted = RateGate(0.0), Random(3), 0.0, 20.0, 0, 0
+    filled_s = 0.0
+    while now_s < 300.0:
+        wait_s = gate.wait_s(now_s)
+        if wait_s > 0.0:
+            now_s += wait_s
+            continue
+        gate.sent(now_s)
+        tokens, filled_s = min(20.0, tokens + 20.0 * (now_s - filled_s)), now_s
+        if tokens < 1.0 or chance.random() < 0.05:
+            gate.dropped(now_s, now_s)
+        else:
+            tokens -= 1.0
+            accepted += now_s > 60.0
+            gate.answered(now_s)
+        sent += now_s > 60.0
+        now_s += 0.002
+    assert accepted > 0.9 * 20.0 * 240.0
+    assert accepted > 0.8 * sent
 
 
 def test_an_endpoint_that_refuses_everything_is_left_alone_ever_longer_and_keeps_its_rate() -> None:
@@ -122,7 +167,7 @@ def test_a_refusal_soon_after_the_ceiling_was_lifted_knows_what_was_accepted_bef
 
 def test_nothing_passes_in_a_pause_and_afterwards_they_pass_one_by_one() -> None:
     gate = engaged()
-    gate.pause(40.0)
+    gate.pause(10.0, 40.0)
     times = passed(gate, 10.0, 41.0)
     assert times[0] >= 40.0
     assert len(times) <= 1.0 * BETA * 10.0 + 1
@@ -132,7 +177,7 @@ def test_nothing_passes_in_a_pause_and_afterwards_they_pass_one_by_one() -> None
 def test_what_was_saved_up_before_a_pause_is_lost() -> None:
     gate = engaged()
     gate.wait_s(14.2)
-    gate.pause(20.0)
+    gate.pause(10.0, 20.0)
     assert passed(gate, 14.2, 20.05) == []
 
 
@@ -158,7 +203,7 @@ def test_whatever_happens_a_request_passes_before_long(events: list[tuple[str, f
         elif kind == "dropped":
             gate.dropped(now_s, max(0.0, now_s - seconds))
         elif kind == "pause":
-            gate.pause(now_s + seconds)
+            gate.pause(now_s, now_s + seconds)
     start_s = now_s
     for _ in range(100):
         if (wait_s := gate.wait_s(now_s)) == 0.0:

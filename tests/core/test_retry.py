@@ -223,6 +223,8 @@ def test_pauses_of_an_overloaded_endpoint_double_until_there_is_an_answer() -> N
     server = endpoint()
     for start_s in (0.0, 1000.0):
         now_s = start_s
+        if server.answered:
+            assert after_failure(error, Trial(), server, now_s, 0.5) == Verdict(0.0, Trial())
         for pause_s in pauses:
             for _ in range(3):  # many requests may be turned away at once: that is one occasion
                 assert after_failure(error, Trial(), server, now_s, 0.5) == Verdict(0.0, Trial(), pause_s)

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.support.command import environment, personastream
+from tests.support.command import environment, finish, personastream, started
 from tests.support.killing_proxy import KillingProxy, Moment, Point, killing_proxy
 from tests.support.outputs import read_records
 from tests.support.simulated import Simulated, simulated
@@ -28,9 +28,15 @@ CALLS = [
     *[("GET /v1/files/*/content", nth) for nth in (1, 2)],
 ]
 POINTS = [Point(call, nth, moment) for call, nth in CALLS for moment in ("before", "after")]
+ANTHROPIC_CALLS = [
+    *[("POST /v1/messages/batches", nth) for nth in (1, 2)],
+    *[("GET /v1/messages/batches/*", nth) for nth in (1, 3)],
+    *[("GET /v1/messages/batches/*/results", nth) for nth in (1, 2)],
+]
+ANTHROPIC_POINTS = [Point(call, nth, moment) for call, nth in ANTHROPIC_CALLS for moment in ("before", "after")]
 PAID = ("bodies_generated", "bodies_generated_again", "batches", "batch_rows")
-SYNCS = 9 * CHUNKS
-"""The folder's name, requests, intent, batch and answers, each of them with its name."""
+SYNCS = 1 + 9 * CHUNKS
+"""The folder of all; of each chunk its folder's name, then requests, intent, batch and answers, each with its name."""
 
 
 class Job:
@@ -38,7 +44,7 @@ class Job:
 
     numbers = count()
 
-    def __init__(self, folder: Path, server: Simulated, proxy: KillingProxy) -> None:
+    def __init__(self, folder: Path, server: Simulated, proxy: KillingProxy, kind: str) -> None:
         self.folder, self.server, self.proxy = folder, server, proxy
         number = next(self.numbers)
         lines = [orjson.dumps({"persona": f"Number {row} of the people of run {number}"}) for row in range(ROWS)]
@@ -47,7 +53,7 @@ class Job:
             folder / "job.toml",
             proxy.base_url,
             provider={
-                "type": "openai_batch",
+                "type": kind,
                 "in_flight_max": ROWS,
                 "batch_requests": CHUNK,
                 "poll_s": 0.05,
@@ -96,7 +102,12 @@ def serving() -> Iterator[tuple[Simulated, KillingProxy]]:
 
 @pytest.fixture
 def job(tmp_path: Path, serving: tuple[Simulated, KillingProxy]) -> Job:
-    return Job(tmp_path, *serving)
+    return Job(tmp_path, *serving, "openai_batch")
+
+
+@pytest.fixture
+def anthropic_job(tmp_path: Path, serving: tuple[Simulated, KillingProxy]) -> Job:
+    return Job(tmp_path, *serving, "anthropic_batch")
 
 
 def check_point(job: Job, point: Point) -> None:
@@ -105,15 +116,30 @@ def check_point(job: Job, point: Point) -> None:
     job.check()
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_run_killed_while_a_batch_is_made_finds_out_whether_it_was(job: Job, moment: Moment) -> None:
-    check_point(job, Point("POST /v1/batches", 1, moment))
+def test_a_run_killed_while_a_batch_is_made_finds_out_that_it_was(job: Job) -> None:
+    check_point(job, Point("POST /v1/batches", 1, "after"))
+
+
+def test_a_run_that_is_stopped_leaves_its_batches_to_the_next(job: Job) -> None:
+    """All of its first batch is under way when the signal comes; a drain need not wait for batches."""
+    with started("run", job.config, "--progress", "none", "--set", "limits.drain_s_max=0") as process:
+        job.proxy.arm(Point("GET /v1/batches/*", 1, "after"), process.terminate)
+        ended = finish(process)
+    assert ended.code == 75, ended.err
+    assert job.live()
+    job.check()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point.moment} {point.call} {point.nth}")
 def test_a_run_killed_at_any_call_pays_nothing_twice(job: Job, point: Point) -> None:
     check_point(job, point)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ANTHROPIC_POINTS, ids=lambda point: f"{point.moment} {point.call} {point.nth}")
+def test_nor_does_one_whose_batches_have_no_names(anthropic_job: Job, point: Point) -> None:
+    check_point(anthropic_job, point)
 
 
 @pytest.mark.slow
@@ -128,10 +154,10 @@ def test_a_run_killed_at_any_sync_pays_nothing_twice(job: Job, sync: int, moment
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_run_killed_life_after_life_at_a_later_call_gets_there(job: Job, moment: Moment) -> None:
-    job.server.change(faults={"poison": 0.2})
+    job.server.change(faults={"poison": 0.2}, faults_on=["POST /v1/chat"])
     try:
         lives = next(nth for nth in count(1) if job.live(Point("any", nth, moment)))
     finally:
-        job.server.change(faults={})
+        job.server.change(faults={}, faults_on=[])
     assert lives > 5
     job.check(dead_max=ROWS // 2)

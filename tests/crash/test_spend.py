@@ -22,7 +22,8 @@ SPEND_MAX = 12.0
 def served(server: Simulated) -> float:
     """What the server would charge for all that it has generated, whether anybody has read it or not."""
     stats = server.stats()
-    return (stats["generated_input_tokens"] * INPUT_PRICE + stats["generated_output_tokens"] * OUTPUT_PRICE) / 1e6
+    spent: float = stats["generated_input_tokens"] * INPUT_PRICE + stats["generated_output_tokens"] * OUTPUT_PRICE
+    return spent / 1e6
 
 
 def usage(run: Path) -> dict[str, int]:

@@ -14,7 +14,7 @@ from personastream.simulator.simulator import Simulator
 
 openai = pytest.importorskip("openai")
 anthropic = pytest.importorskip("anthropic")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = pytest.mark.slow
 
 USER = [{"role": "user", "content": 'Start with "Title:".\n<persona>\nA nurse\n</persona>\n'}]
 
@@ -35,12 +35,18 @@ def anthropic_client(simulator: Simulator) -> Any:
 
 def test_openai_chat_and_models(simulator: Simulator) -> None:
     client = openai_client(simulator)
-    assert [model.id for model in client.models.list()] == ["tiny"]
+    assert [model.id for model in client.models.list()] == [client.models.retrieve("tiny").id] == ["tiny"]
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("huge")
     reply = client.chat.completions.create(model="tiny", messages=USER)
     assert reply.choices[0].finish_reason == "stop"
     assert "nurse" in reply.choices[0].message.content
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
     assert reply.usage.prompt_tokens_details.cached_tokens == 0
+    schema = {"type": "object", "properties": {"problem": {"type": "string"}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "problem", "schema": schema, "strict": True}}
+    reply = client.chat.completions.create(model="tiny", messages=USER, response_format=wanted)
+    assert orjson.loads(reply.choices[0].message.content).keys() == {"problem"}
 
 
 def test_openai_embeddings_in_both_encodings(simulator: Simulator) -> None:

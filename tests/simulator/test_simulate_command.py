@@ -122,7 +122,6 @@ def test_the_list_of_faults_says_what_each_does() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (("--profile", "vllm", "--latency", "1"), "slots"),
         (("--profile", "tpu"), "tpu"),
         (("--script", "none.json"), "none.json"),
         (("--trace", "none.csv"), "none.csv"),

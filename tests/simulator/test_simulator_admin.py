@@ -80,7 +80,7 @@ def test_the_behaviour_changes_while_it_runs() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("order", [{"sped": 1}, {"speed": "x"}, [], 5, {"slots": 1, "latency_s": 1}, {"dead_s": -1}])
+@pytest.mark.parametrize("order", [{"sped": 1}, {"speed": "x"}, [], 5, {"dead_s": -1}])
 def test_a_wrong_order_is_refused_and_changes_nothing(order: Any) -> None:
     async def main() -> None:
         async with running(Behaviour()) as client:
@@ -234,11 +234,11 @@ def test_a_dead_endpoint_may_hang_instead() -> None:
 
 def test_a_batching_server_queues_and_tells_its_gauges() -> None:
     async def main() -> None:
-        async with running(Behaviour(slots=2, queue_max=3, step_s=60, step_growth_s=0)) as client:
+        async with running(Behaviour(slots=2, queue_max=3, step_s=60, step_growth_s=0, latency_s=0.001)) as client:
             waiting = [asyncio.ensure_future(client.chat(str(n))) for n in range(5)]
-            while client.simulator.stats()["in_flight"] < 5:  # noqa: ASYNC110 - nobody tells
+            while client.simulator.stats()["waiting"] < 3:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0)
-            assert (client.simulator.stats()["running"], client.simulator.stats()["waiting"]) == (2, 3)
+            assert client.simulator.stats()["running"] == 2
             assert await client.chat("one too many") == 503
             assert "vllm:num_requests_waiting 3\n" in await client.get("/metrics")
             waiting[0].cancel()

@@ -238,6 +238,15 @@ def test_a_fault_that_comes_before_creates_nothing(fault: str) -> None:
     asyncio.run(main())
 
 
+def test_poison_is_for_requests_that_a_model_answers() -> None:
+    async def main() -> None:
+        async with running(faults={"poison": 1.0}) as client:
+            batch = await client.ended((await client.create((await client.upload(row(1)))["id"]))["id"])
+            assert batch["request_counts"] == {"total": 1, "completed": 0, "failed": 1}
+
+    asyncio.run(main())
+
+
 def test_a_key_is_demanded_for_files_and_batches() -> None:
     async def main() -> None:
         async with running(key="k") as client:

@@ -46,9 +46,9 @@ def test_a_whole_request_is_read() -> None:
 
 
 def test_left_out_and_null_counts_mean_no_limit() -> None:
-    assert CHAT.parse(body())[4:] == (None, 1)
-    assert CHAT.parse(body(max_tokens=None, n=None))[4:] == (None, 1)
-    assert CHAT.parse(body(max_tokens=9))[4:] == (9, 1)
+    assert CHAT.parse(body())[4:6] == (None, 1)
+    assert CHAT.parse(body(max_tokens=None, n=None))[4:6] == (None, 1)
+    assert CHAT.parse(body(max_tokens=9))[4:6] == (9, 1)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ PATHS = (
     "chat/completions",
     "messages",
     "models",
+    "models/m",
     "embeddings",
     "files",
     "files/file-1",

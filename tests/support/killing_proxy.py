@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 Moment = Literal["before", "after"]
-IDS = re.compile(r"/(file-|batch_)\w+")
+IDS = re.compile(r"/(file-|batch_|msgbatch_)\w+")
 
 
 class Point(NamedTuple):

@@ -85,7 +85,7 @@ _NUMBERS: dict[str, Sequence[_Number]] = {
     "Replies": (
         _Number("--seed", "seed", "Another seed gives other replies and other faults."),
         _Number("--output-tokens", "output_tokens", "Mean length of a reply, lognormal."),
-        _Number("--latency", "latency_s", "Mean seconds to an answer."),
+        _Number("--latency", "latency_s", "Mean seconds to an answer, or to its place in the queue."),
         _Number("--latency-sigma", "latency_sigma", "Lognormal spread of the latency; 0: none."),
         _Number("--context-tokens", "context_tokens", "Longest prompt; 0: any."),
         _Number("--cache-tokens-min", "cache_tokens_min", "Shortest beginning of a prompt to be cached."),

@@ -60,6 +60,8 @@ class Pace:
         """A request was answered as it should be; `output_tokens` is 0 where unknown."""
         if self._breaker.answered(sent_s):
             self.reason = "it answers again"
+        if self._rate.engaged:
+            self._rate.answered(sent_s)
         if self._goodput is not None and self._goodput.completed(now_s, output_tokens if output_tokens > 1 else 1):
             self._follow(self._goodput)
         if headers and self._budget.told(sent_s, headers):
@@ -77,7 +79,7 @@ class Pace:
                 self._goodput.interrupted(now_s)
         if until_s > self._blocked_until_s:
             self._blocked_until_s = until_s
-            self._rate.pause(until_s)
+            self._rate.pause(now_s, until_s)
             self.reason = f"it asks for {until_s - now_s:.3g} s of rest"
 
     def failed(self, now_s: float, sent_s: float) -> None:

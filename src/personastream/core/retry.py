@@ -189,7 +189,7 @@ def _own_fault(error: AttemptError, trial: Trial, health: Health, now_s: float, 
 
 
 def _throttled(error: Throttled, trial: Trial, health: Health, now_s: float) -> Verdict:
-    """The row goes back to the queue. An overloaded endpoint gets a pause as long as this has lasted.
+    """The row goes back to the queue. An endpoint that is overloaded for all gets a pause as long as this has lasted.
 
     What brings no pause brings a lower rate, and a pause if all is turned away: see `core.pace`.
     """
@@ -202,6 +202,8 @@ def _throttled(error: Throttled, trial: Trial, health: Health, now_s: float) -> 
         return Verdict(0.0, trial)
     if health.throttled_since_s is None:
         health.throttled_since_s = now_s
+        if health.answered:  # others are served: a lower rate may be enough
+            return Verdict(0.0, trial)
     lasted_s = now_s - health.throttled_since_s
     return Verdict(0.0, trial, pause_s=max(error.pause_s, min(lasted_s, OVERLOAD_PAUSE_S_MAX)))
 

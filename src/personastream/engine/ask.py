@@ -104,7 +104,10 @@ class Asker:
         statistics.in_flight += 1
         sent_s = self.clock()
         try:
-            completion = await endpoint.provider.complete(request)
+            if endpoint.resumable:
+                completion = await self._until_drain(endpoint, request)
+            else:
+                completion = await endpoint.provider.complete(request)
         finally:
             statistics.in_flight -= 1
         now_s = self.clock()
@@ -116,6 +119,14 @@ class Asker:
         statistics.cached_tokens += completion.cached_tokens
         statistics.spend_nanos += spend_nanos(endpoint.prices, completion)
         endpoint.health.succeeded(now_s)
+        return completion
+
+    async def _until_drain(self, endpoint: Endpoint, request: Request) -> Completion:
+        completion: Completion | None = None
+        with self.stop.not_past_drain():
+            completion = await endpoint.provider.complete(request)
+        if completion is None:
+            raise Abandoned
         return completion
 
     def _judged(self, error: AttemptError, trial: Trial, endpoint: Endpoint, sent_s: float) -> Verdict:
@@ -134,7 +145,7 @@ class Asker:
             pace.throttled(now_s, sent_s, verdict.pause_s)
         if verdict.out is not None:
             self.pool.leave_out(endpoint, verdict.out)
-        self.pool.check_outage(error, self.policy.outage_s_max)
+        self.pool.check_outage(error)
         statistics.retries += 1
         return verdict
 

@@ -13,7 +13,8 @@ from personastream.records import Prices
 class Endpoint:
     """`in_flight` is the requests on their way to it or under way; `out` is why it is not to be asked any more.
 
-    `weight` is its share of the load beside others. `requests`, `answered` and `throttled` count this sitting.
+    `weight` is its share of the load beside others. `requests`, `answered` and `throttled` count this sitting. A
+    `resumable` one goes on without us: what is under way when the run drains is left there for the next sitting.
     """
 
     provider: Provider
@@ -21,6 +22,7 @@ class Endpoint:
     health: Health
     limit: Limit | None = None
     weight: float = 1.0
+    resumable: bool = False
     prices: Prices = field(default_factory=Prices)
     label: str = ""
     in_flight: int = 0

@@ -96,11 +96,12 @@ class Pool:
         others = (each for each in self._endpoints if each is not endpoint and each.out is None)
         return any(each.pace.wait_s(now_s, each.in_flight) == 0.0 for each in others)
 
-    def check_outage(self, error: AttemptError, outage_s_max: float) -> None:
-        """Raise `ProviderDown` if every endpoint has done nothing but fail for longer than `outage_s_max` seconds."""
+    def check_outage(self, error: AttemptError) -> None:
+        """Raise `ProviderDown` if every endpoint has done nothing but fail for longer than its `outage_s_max`."""
         now_s = self._clock()
-        silent_s = min(each.health.failing_s(now_s) for each in self._endpoints if each.out is None)
-        if silent_s > outage_s_max:
+        left = [each.health for each in self._endpoints if each.out is None]
+        silent_s = min(health.failing_s(now_s) for health in left)
+        if all(health.failing_s(now_s) > health.policy.outage_s_max for health in left):
             raise ProviderDown(
                 f"no request has succeeded for {silent_s:.0f} s; the last failure: {error.message}",
                 hint="Check the endpoint, then run again with --resume; nothing is lost. "

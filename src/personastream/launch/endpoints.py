@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from personastream.providers.limit import ProviderLimit
 from personastream.records import Prices
 
 FREE = Prices()
+BATCH_OUTAGE_S = 2 * 86_400.0
+"""A batch may take a day before any of it is answered."""
 
 
 def retry_policy(limits: Limits) -> RetryPolicy:
@@ -37,18 +40,25 @@ def retry_policy(limits: Limits) -> RetryPolicy:
 def endpoints(providers: Sequence[Provider], policy: RetryPolicy) -> list[Endpoint]:
     """One for each provider. What somebody else's provider does not say of itself has a default."""
     now_s = time.monotonic()
+    slow = replace(policy, outage_s_max=max(policy.outage_s_max, BATCH_OUTAGE_S))
     return [
         Endpoint(
             provider=provider,
             pace=Pace(provider.in_flight_max, getattr(provider, "pacing", "fixed") == "adaptive", now_s),
-            health=Health(policy, now_s),
+            health=Health(slow if keeps_batches(provider) else policy, now_s),
             limit=_limit(provider),
             weight=getattr(provider, "weight", 1.0),
+            resumable=keeps_batches(provider),
             prices=prices(provider),
             label=getattr(provider, "label", type(provider).__name__),
         )
         for provider in providers
     ]
+
+
+def keeps_batches(provider: Provider) -> bool:
+    """Whether a provider's requests go on at the service while nobody waits for them."""
+    return hasattr(provider, "batch_dir")
 
 
 def prices(provider: Provider) -> Prices:

@@ -24,7 +24,7 @@ from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.engine.work import no_parse
 from personastream.errors import ConfigError, ExitCode
-from personastream.launch.endpoints import budget, check_prices, endpoints, parse_of, retry_policy
+from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.ports import Provider
@@ -69,7 +69,7 @@ def run_config(
     parts = build(config)
     check_prices(parts.limits, parts.providers)
     workers = sum(provider.in_flight_max for provider in parts.providers)
-    _raise_file_limit(workers)
+    _raise_file_limit(sum(each.in_flight_max for each in parts.providers if not keeps_batches(each)))
     gc.set_threshold(max(gc.get_threshold()[0], OBJECTS_PER_ROW * workers))
     directory = Path(parts.sink.path)
     state = directory / "state"
@@ -129,6 +129,8 @@ async def _run(
             try:
                 graph = _graph(parts, shards, manifest, state, rows_max)
                 summary = await run(graph, stop, statistics, anyio.to_thread.run_sync)
+                if summary.finished:
+                    await _let_go(parts.providers)
             except Exception as error:  # passed on below: leaving the group with it would wrap it
                 failure = error
         around.cancel_scope.cancel()
@@ -169,6 +171,14 @@ async def _obey_signals(stop: Stop) -> None:
                 stop.abort()
             else:
                 stop.drain()
+
+
+async def _let_go(providers: Sequence[Provider]) -> None:
+    """All rows are settled: what providers keep for a resume is of no use any more."""
+    for provider in providers:
+        settled = getattr(provider, "settled", None)
+        if settled is not None:
+            await settled()
 
 
 @asynccontextmanager

@@ -39,6 +39,10 @@ class Anthropic(HttpService):
 
     async def complete(self, request: Request) -> Completion:
         """One attempt. Raises `AttemptError`."""
+        return await self.post(self.body(request), message)
+
+    def body(self, request: Request) -> bytes:
+        """What is sent: the same request has the same body, always."""
         body: dict[str, object] = {
             "model": self.model,
             "max_tokens": self.max_tokens,
@@ -47,7 +51,7 @@ class Anthropic(HttpService):
         }
         if request.system:
             body["system"] = request.system
-        return await self.post(orjson.dumps(body), message)
+        return orjson.dumps(body)
 
     def parse(self, body: bytes) -> Completion:
         """A kept raw reply, read again. Raises `AttemptError` if it is none."""

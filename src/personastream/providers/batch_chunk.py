@@ -16,6 +16,9 @@ from personastream.errors import AttemptError, Unreachable
 
 NOTHING_DONE = "Nothing of this batch was done or is to be paid. Check model, batch_requests and batch_bytes_max."
 
+TAG_CHARACTERS = 12
+"""Of a chunk's name, in the id of each of its requests: so its answers are known by themselves."""
+
 
 class Span(NamedTuple):
     """Where in a file a line is, in bytes."""
@@ -31,7 +34,8 @@ class Chunk:
     `service` is where it goes, `batch` the id it has there. It may have been created there, unknown to us, if it is
     `in_doubt`. When it has ended, `answers` tells where the answers are; requests without one failed as `flaws` says,
     or else as `otherwise` says. `failure` is why it could not go on, and `failures` how often that was. `first_s` and
-    `last_s` are when requests came, on the monotonic clock; `created_s` is in seconds since 1970.
+    `last_s` are when requests came, on the monotonic clock; `created_s` is in seconds since 1970. `waiters` are those
+    who want its answers, `downloads_short` is how often some were missing.
     """
 
     name: str
@@ -42,7 +46,7 @@ class Chunk:
     size_bytes: int = 0
     sha256: str = ""
     upload: str = ""
-    cut_short: int = 0
+    downloads_short: int = 0
     batch: str = ""
     in_doubt: bool = False
     answers: Mapping[str, Span] | None = None
@@ -50,6 +54,7 @@ class Chunk:
     otherwise: AttemptError = field(default_factory=lambda: Unreachable("a batch ended without this request"))
     failure: AttemptError | None = None
     failures: int = 0
+    waiters: int = 0
     first_s: float = 0.0
     last_s: float = 0.0
     full: anyio.Event = field(default_factory=anyio.Event)
@@ -57,12 +62,14 @@ class Chunk:
     _copies: Counter[str] = field(default_factory=Counter)
 
     def next_id(self, key: str) -> str:
-        """A custom id that no other request of this chunk has: of the letters, digits and length that all allow."""
+        """A custom id of its own, of the characters and the length that all services allow."""
         self._copies[key] += 1
-        return f"{key}-{self._copies[key] - 1}"
+        return f"{key}-{self.name[-TAG_CHARACTERS:]}-{self._copies[key] - 1}"
 
     def add(self, custom_id: str, line: bytes, now_s: float) -> None:
         """Collect one more."""
+        if not self.lines:
+            self.first_s = now_s
         self.lines[custom_id] = line
         self.size_bytes += len(line)
         self.last_s = now_s

@@ -12,7 +12,6 @@ class Download:
     """Writes what is fed to it to `file`, without the `secrets`, in lines. Raises `Unavailable` beyond `bytes_max`."""
 
     def __init__(self, file: BinaryIO, secrets: Sequence[bytes], bytes_max: int) -> None:
-        self.lines = 0
         self._file, self._secrets, self._bytes_max = file, secrets, bytes_max
         self._held_back = max(map(len, secrets), default=1) - 1
         self._size_bytes = 0
@@ -40,5 +39,4 @@ class Download:
         if self._size_bytes > self._bytes_max:
             raise Unavailable(f"the answers take more than answers_bytes_max = {self._bytes_max} bytes")
         self._file.write(content)
-        self.lines += content.count(b"\n")
         return content[-1:]

@@ -23,6 +23,7 @@ from personastream.errors import Unauthorized
 from personastream.providers.batch_chunk import Chunk, Span
 
 FORMAT = 1
+PREFIX = "chunk-"
 REQUESTS, INTENT, BATCH, ANSWERS = "requests.jsonl", "chunk.json", "batch.json", "answers.jsonl"
 DAMAGE_HINT = "Remove the chunk's folder to have its rows asked, and paid for, again."
 
@@ -31,17 +32,19 @@ DAMAGE_HINT = "Remove the chunk's folder to have its rows asked, and paid for, a
 class BatchStore:
     """All chunks in `folder`. Raises `OSError`, and `Unauthorized` where it is damaged: then nothing may be sent.
 
-    `_ended` are the chunks with answers, the first one first.
+    A longer line than `line_bytes_max` is no answer. `_ended` are the chunks with answers, the first one first.
     """
 
     folder: Path
+    line_bytes_max: int
     _ended: dict[str, Chunk] = field(default_factory=dict)
 
     def load(self) -> list[Chunk]:
         """All chunks of earlier lives. What was never sent is forgotten."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        _sync_folder(self.folder.parent)
         chunks = []
-        for path in self.folder.iterdir():
+        for path in self.folder.glob(f"{PREFIX}*"):
             if not (path / INTENT).exists():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -75,7 +78,7 @@ class BatchStore:
     def requests(self, chunk: Chunk) -> bytes:
         """What is to be sent."""
         path = self.folder / chunk.name / REQUESTS
-        content = path.read_bytes()
+        content = path.read_bytes() if path.exists() else b""
         if sha256(content).hexdigest() != chunk.sha256:
             raise Unauthorized(f"{path} is damaged", hint=DAMAGE_HINT)
         return content
@@ -90,16 +93,13 @@ class BatchStore:
         return (self.folder / chunk.name / ANSWERS).with_suffix(".tmp")
 
     def ended(self, chunk: Chunk) -> None:
-        """All its answers have come in: keep them, find each of them, and let go of the requests."""
+        """All its answers have come in: keep them, and let go of the requests."""
         path = self.folder / chunk.name
         with self.incoming(chunk).open("rb") as file:
             os.fsync(file.fileno())
         self.incoming(chunk).replace(path / ANSWERS)
         _sync_folder(path)
-        answers = self._index(chunk)
-        self._ended[chunk.name] = chunk
         (path / REQUESTS).unlink(missing_ok=True)
-        chunk.answers = answers
 
     def answer(self, chunk: Chunk, span: Span) -> bytes:
         """One line of its answers."""
@@ -112,15 +112,23 @@ class BatchStore:
         path = self.folder / chunk.name
         (path / INTENT).unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
-        self._ended.pop(chunk.name, None)
 
-    def superfluous(self, rows_kept: int) -> list[Chunk]:
-        """Chunks that have ended before so many later rows: all of theirs are settled."""
+    def take_ended(self) -> list[Chunk]:
+        """All chunks that have ended, to be forgotten."""
+        ended = list(self._ended.values())
+        self._ended.clear()
+        return ended
+
+    def superfluous(self, chunk: Chunk, rows_kept: int) -> list[Chunk]:
+        """A chunk has ended. Now those are to be forgotten that ended before so many later rows: all is settled."""
+        self._ended[chunk.name] = chunk
         found, rows = [], 0
-        for chunk in reversed(self._ended.values()):
-            if rows >= rows_kept:
-                found.append(chunk)
-            rows += len(chunk.ids)
+        for ended in reversed(self._ended.values()):
+            if rows >= rows_kept and not ended.waiters:
+                found.append(ended)
+            rows += len(ended.ids)
+        for ended in found:
+            del self._ended[ended.name]
         return found
 
     def _read(self, path: Path) -> Chunk:
@@ -131,17 +139,17 @@ class BatchStore:
             if (path / BATCH).exists():
                 chunk.batch = str(orjson.loads((path / BATCH).read_bytes())["batch"])
             if (path / ANSWERS).exists():
-                chunk.answers = self._index(chunk)
+                chunk.answers = self.index(chunk, path / ANSWERS)
         except (ValueError, TypeError, KeyError) as error:
             raise Unauthorized(f"the chunk in {path} is damaged: {error}", hint=DAMAGE_HINT) from error
         return chunk
 
-    def _index(self, chunk: Chunk) -> dict[str, Span]:
+    def index(self, chunk: Chunk, answers: Path) -> dict[str, Span]:
         """Where the answer to each request is. Of several answers the first counts; lines that make no sense do not."""
         known, found, offset = frozenset(chunk.ids), dict[str, Span](), 0
-        with (self.folder / chunk.name / ANSWERS).open("rb") as file:
-            for line in file:
-                custom_id = _custom_id(line)
+        with answers.open("rb") as file:
+            while line := file.readline(self.line_bytes_max):
+                custom_id = custom_id_of(line)
                 if custom_id in known and custom_id not in found:
                     found[custom_id] = Span(offset, len(line))
                 offset += len(line)
@@ -160,7 +168,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
-def _custom_id(line: bytes) -> str:
+def custom_id_of(line: bytes) -> str:
+    """Which request a line is about; empty if it makes no sense."""
     try:
         custom_id = orjson.loads(line)["custom_id"]
     except (ValueError, TypeError, KeyError):

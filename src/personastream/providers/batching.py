@@ -6,8 +6,8 @@ on the disk, as another process does after a kill: nothing is lost, and nothing 
 
 import math
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic, time
@@ -16,9 +16,10 @@ from typing import Protocol, TypeVar
 import anyio
 from anyio.to_thread import run_sync
 
-from personastream.errors import AttemptError, NotFound, Refused, Throttled, Unauthorized, Unavailable, Unreachable
-from personastream.providers.batch_chunk import NOTHING_DONE, Chunk, FreePlaces, Place, key_of
-from personastream.providers.batch_store import BatchStore
+from personastream.errors import AttemptError, Refused, Unauthorized, Unavailable, Unreachable
+from personastream.providers.batch_chunk import NOTHING_DONE, Chunk, FreePlaces, Place, Span, key_of
+from personastream.providers.batch_patience import until_heard
+from personastream.providers.batch_store import PREFIX, BatchStore
 from personastream.records import Completion
 
 T = TypeVar("T")
@@ -30,7 +31,8 @@ LINE_BYTES = 300
 POLL_AGE_SHARE, POLL_TIMES_MAX = 0.05, 10
 """Looking again after a share of the time that a batch has taken wastes no more than that; at most so many `poll_s`."""
 SUBMIT_TRIES = 6
-RETRY_S, RETRY_S_MAX = 1.0, 300.0
+SHORT_MAX = 8
+"""Fewer answers than the service counts were cut on the way, or hidden by a page of some gateway; or it miscounts."""
 
 
 class BatchService(Protocol):
@@ -42,6 +44,7 @@ class BatchService(Protocol):
     collect_s: float
     poll_s: float
     rows_kept: int
+    reply_bytes_max: int
 
     def line(self, custom_id: str, body: bytes) -> bytes:
         """A request as it is put into a batch, with a line feed at its end."""
@@ -52,8 +55,8 @@ class BatchService(Protocol):
     async def submit(self, chunk: Chunk, requests: bytes) -> str:
         """Make a batch; its id. Sets `in_doubt` before anything is sent that may make one."""
 
-    async def fetch(self, chunk: Chunk, answers: Path) -> bool:
-        """Whether its batch has ended. Then all that came back is in the file `answers`.
+    async def fetch(self, chunk: Chunk, answers: Path) -> int | None:
+        """None until its batch has ended; then how many good answers it has, and all that came is in file `answers`.
 
         A batch of which nothing was done has empty `answers` in the chunk instead, and `flaws` and `otherwise`.
         """
@@ -67,7 +70,7 @@ class Batching:
 
     def __init__(self, service: BatchService, folder: Path) -> None:
         self._service = service
-        self._store = BatchStore(folder)
+        self._store = BatchStore(folder, service.reply_bytes_max)
         self._free = FreePlaces()
         self._open: Chunk | None = None
         self._is_loaded = False
@@ -75,17 +78,30 @@ class Batching:
 
     async def complete(self, body: bytes) -> Completion:
         """The answer to a request, when its batch has ended. Raises `AttemptError`."""
-        if not self._is_loaded:
-            await self._load()
+        await self._load()
         place = self._place(body)
+        place.chunk.waiters += 1
         try:
             await self._until_ended(place.chunk)
         except BaseException:
             self._leave(place)
             raise
-        return self._answer(place)
+        else:
+            return self._answer(place)
+        finally:
+            place.chunk.waiters -= 1
+
+    async def forget_answers(self) -> None:
+        """Remove all batches that have ended, as far as their folders are sound."""
+        with suppress(AttemptError), _faults_of_the_disk():
+            await self._load()
+            for chunk in self._store.take_ended():
+                self._free.drop(chunk, chunk.ids)
+                await run_sync(self._store.forget, chunk)
 
     async def _load(self) -> None:
+        if self._is_loaded:
+            return
         async with self._loading:
             if not self._is_loaded:
                 with _faults_of_the_disk():
@@ -99,7 +115,9 @@ class Batching:
         for chunk in self._store.load():
             if chunk.answers is not None:  # of what failed, nothing is kept: it may be asked for again
                 places += [Place(chunk, each) for each in chunk.answers if self._is_good(Place(chunk, each))]
-            elif chunk.service == self._service.base_url:
+            else:
+                if chunk.service != self._service.base_url:
+                    chunk.answers, chunk.otherwise = {}, self._elsewhere(chunk)
                 places += [Place(chunk, each) for each in chunk.ids]
         return places
 
@@ -116,10 +134,12 @@ class Batching:
         place = self._free.take(key)
         if place is not None:
             return place
+        if len(body) + LINE_BYTES > service.batch_bytes_max:
+            raise Refused("the request is larger than batch_bytes_max", reason="too_long")
         if self._open is not None and self._open.size_bytes + len(body) + LINE_BYTES > service.batch_bytes_max:
             self._close(self._open)
         if self._open is None:
-            self._open = Chunk(uuid.uuid4().hex, service.base_url, time(), first_s=monotonic())
+            self._open = Chunk(f"{PREFIX}{uuid.uuid4().hex}", service.base_url, time())
         chunk = self._open
         custom_id = chunk.next_id(key)
         chunk.add(custom_id, service.line(custom_id, body), monotonic())
@@ -202,18 +222,31 @@ class Batching:
 
     async def _see_end(self, chunk: Chunk) -> None:
         began_s, poll_s = monotonic(), self._service.poll_s
-        fetch = partial(self._service.fetch, chunk, self._store.incoming(chunk))
         while True:
-            if await self._heard(fetch, chunk):
+            answers = await self._heard(partial(self._look, chunk), chunk)
+            if answers is not None:
                 break
             await anyio.sleep(min(POLL_TIMES_MAX * poll_s, max(poll_s, POLL_AGE_SHARE * (monotonic() - began_s))))
         if chunk.answers is not None:
             await self._give_up(chunk, chunk.otherwise)
             return
         await run_sync(self._store.ended, chunk)
-        for old in self._store.superfluous(self._service.rows_kept):
+        chunk.answers = answers
+        for old in self._store.superfluous(chunk, self._service.rows_kept):
             self._free.drop(old, old.ids)
             await run_sync(self._store.forget, old)
+
+    async def _look(self, chunk: Chunk) -> Mapping[str, Span] | None:
+        """Where the answers of a batch that has ended are. Raises `AttemptError`."""
+        incoming = self._store.incoming(chunk)
+        good = await self._service.fetch(chunk, incoming)
+        if good is None or chunk.answers is not None:
+            return chunk.answers
+        answers = await run_sync(self._store.index, chunk, incoming)
+        if len(answers) < good and chunk.downloads_short < SHORT_MAX:
+            chunk.downloads_short += 1
+            raise Unavailable(f"only {len(answers)} of {good} answers have come")
+        return answers
 
     async def _give_up(self, chunk: Chunk, error: AttemptError) -> None:
         """Nothing was done of this chunk, nor will be."""
@@ -221,28 +254,19 @@ class Batching:
         chunk.otherwise, chunk.answers = error, {}
 
     async def _heard(self, call: Callable[[], Awaitable[T]], chunk: Chunk, tries: float = math.inf) -> T:
-        """What a call returns, however long the service cannot be reached.
-
-        Raises `Unreachable` after so many `tries`, and `Unauthorized` if it is no use to try.
-        """
-        pause_s = min(RETRY_S, self._service.poll_s)
-        while True:
-            try:
-                return await call()
-            except (Unavailable, Unreachable, Throttled) as error:
-                tries -= 1
-                if not tries:
-                    raise Unreachable(f"no batch can be made: {error.message}") from error
-                wanted_s = (isinstance(error, Throttled) and error.retry_after_s) or 0.0
-                await anyio.sleep(min(RETRY_S_MAX, max(pause_s, wanted_s)))
-                pause_s = min(RETRY_S_MAX, 2 * pause_s)
-            except (NotFound, Refused) as error:
-                raise Unauthorized(error.message, hint=self._lost_hint(chunk)) from error
-
-    def _lost_hint(self, chunk: Chunk) -> str:
-        return (
+        hint = (
             "Check base_url, and that the key is of the same project as before. If the batch is lost, remove "
             f"{self._store.folder / chunk.name}: then its rows are asked, and paid for, again."
+        )
+        return await until_heard(call, lost_hint=hint, pause_s=self._service.poll_s, tries=tries)
+
+    def _elsewhere(self, chunk: Chunk) -> Unauthorized:
+        """Nobody knows here what became of it."""
+        return Unauthorized(
+            f"a batch is under way at {chunk.service}, and base_url is {self._service.base_url} now",
+            hint="Set base_url as it was, and give each provider a batch_dir of its own. "
+            f"If the batch is lost, remove {self._store.folder / chunk.name}: "
+            "then its rows are asked, and paid for, again.",
         )
 
 

@@ -3,10 +3,9 @@
 Works like `openai`, only that answers take minutes to hours. A run that is stopped or killed finds its batches again.
 """
 
-from collections.abc import AsyncIterator
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import orjson
@@ -17,7 +16,7 @@ from personastream.providers.access import api_url
 from personastream.providers.batch_chunk import Chunk
 from personastream.providers.batch_downloads import Download
 from personastream.providers.batch_lines import flaws, outcome
-from personastream.providers.batch_settings import BatchSettings
+from personastream.providers.batch_service import Batched, id_of, objects
 from personastream.providers.batching import Batching
 from personastream.providers.faults import count, text
 from personastream.providers.openai import Openai, check_whole
@@ -27,14 +26,12 @@ from personastream.settings import setting
 LABEL = "personastream_chunk"
 """By this in its metadata a batch is known again."""
 ENDS = frozenset({"completed", "expired", "cancelled"})
-PAGE = 100
+PAGE, PAGES_MAX = 100, 1000
 CLOCKS_DIFFER_S_MAX = 86_400.0
-SHORT_MAX = 3
-"""Answers with fewer lines than the service counts were cut on the way; or else it cannot count."""
 
 
 @dataclass
-class OpenaiBatch(BatchSettings, Openai):
+class OpenaiBatch(Batched, Openai):
     """`POST <base_url>/files` and `/batches`."""
 
     batch_endpoint: str = setting(
@@ -42,7 +39,6 @@ class OpenaiBatch(BatchSettings, Openai):
     )
     _files: URL = field(init=False, repr=False)
     _batches: URL = field(init=False, repr=False)
-    _batching: Batching = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,28 +66,29 @@ class OpenaiBatch(BatchSettings, Openai):
     async def find(self, chunk: Chunk) -> str:
         """Look through the batches made since the chunk was. Raises `AttemptError`."""
         after: dict[str, str] = {}
-        while True:
-            page = await self._exchange("GET", self._batches, self._document, params={"limit": f"{PAGE}", **after})
-            batches = [each for each in _list(page.get("data")) if isinstance(each, dict)]
+        for _ in range(PAGES_MAX):
+            page = await self.document("GET", self._batches, params={"limit": f"{PAGE}", **after})
+            batches = objects(page)
             for batch in batches:
                 metadata = batch.get("metadata")
                 if isinstance(metadata, dict) and metadata.get(LABEL) == chunk.name:
-                    return _id(batch)
+                    return id_of(batch)
             if not batches or not page.get("has_more"):
                 return ""
-            if count(batches[-1], "created_at") < chunk.created_s - CLOCKS_DIFFER_S_MAX:
+            if 0 < count(batches[-1], "created_at") < chunk.created_s - CLOCKS_DIFFER_S_MAX:
                 return ""
-            after = {"after": _id(batches[-1])}
+            after = {"after": id_of(batches[-1])}
+        raise Unavailable("the list of batches does not end")
 
     async def submit(self, chunk: Chunk, requests: bytes) -> str:
         """Upload the requests, unless that is done, and make a batch of them. Raises `AttemptError`."""
         if not chunk.upload:
             form = aiohttp.MultipartWriter("form-data")
             form.append("batch").set_content_disposition("form-data", name="purpose")
-            part = form.append(requests, {"Content-Type": "application/jsonl"})
+            part = form.append(io.BytesIO(requests), {"Content-Type": "application/jsonl"})
             part.set_content_disposition("form-data", name="file", filename=f"{chunk.name}.jsonl")
             head = {"Content-Type": form.content_type}
-            chunk.upload = _id(await self._exchange("POST", self._files, self._document, data=form, headers=head))
+            chunk.upload = id_of(await self.document("POST", self._files, data=form, headers=head))
         asked = {
             "input_file_id": chunk.upload,
             "endpoint": self.batch_endpoint,
@@ -100,58 +97,21 @@ class OpenaiBatch(BatchSettings, Openai):
         }
         chunk.in_doubt = True
         head = {"Idempotency-Key": chunk.name}
-        made = self._exchange("POST", self._batches, self._document, data=orjson.dumps(asked), headers=head)
-        return _id(await made)
+        return id_of(await self.document("POST", self._batches, data=orjson.dumps(asked), headers=head))
 
-    async def fetch(self, chunk: Chunk, answers: Path) -> bool:
+    async def fetch(self, chunk: Chunk, answers: Path) -> int | None:
         """Look after the batch; if it has ended, download what came of it to `answers`. Raises `AttemptError`."""
-        batch = await self._exchange("GET", self._batches / chunk.batch, self._document)
+        batch = await self.document("GET", self._batches / chunk.batch)
         status = batch.get("status")
         if status == "failed":
             chunk.flaws, chunk.otherwise = flaws(batch.get("errors"), chunk.ids)
             chunk.answers = {}
-            return True
+            return 0
         if status not in ENDS:
-            return False
-        counts = batch.get("request_counts")
+            return None
         with answers.open("wb") as file:
             download = Download(file, self._secrets, self.answers_bytes_max)
             for name in ("output_file_id", "error_file_id"):
                 if file_id := text(batch.get(name)):
-                    await self._download(file_id, download)
-            if download.lines < count(counts, "completed") and chunk.cut_short < SHORT_MAX:
-                chunk.cut_short += 1
-                raise Unavailable(f"only {download.lines} answers came of {count(counts, 'completed')}")
-        return True
-
-    async def _download(self, file_id: str, download: Download) -> None:
-        async def take(response: aiohttp.ClientResponse) -> None:
-            if response.headers.get("Content-Encoding", "identity") != "identity":
-                raise Unavailable("a compressed reply although none was accepted")
-            await download.add(_pieces(response))
-
-        await self._exchange("GET", self._files / file_id / "content", take)
-
-    async def _document(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
-        """A JSON object. Raises `Unavailable` for anything else."""
-        document = orjson.loads(self._redact(await self._read(response)))
-        if not isinstance(document, dict):
-            raise Unavailable("a reply with status 200 is no JSON object")
-        return document
-
-
-async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    while piece := await response.content.readany():
-        yield piece
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _id(document: dict[str, Any]) -> str:
-    """The id in a reply, fit to be part of an address. Raises `Unavailable`."""
-    found = text(document.get("id"))
-    if not found or not found.replace("-", "").replace("_", "").isalnum() or not found.isascii():
-        raise Unavailable("a reply with status 200 has no id")
-    return found
+                    await self.download(self._files / file_id / "content", download)
+        return count(batch.get("request_counts"), "completed")

@@ -52,7 +52,8 @@ class Behaviour:
 
     With `slots`, replies are generated as an inference server does it: that many at once, the others wait, at most
     `queue_max` of them (0: any number); a step gives each one token and takes `step_s`, and `step_growth_s` more for
-    each that runs, divided by `speed`. A prompt of over `context_tokens` is refused, or cut unsaid if it `truncates`.
+    each that runs, divided by `speed`; `latency_s` comes before. A prompt of over `context_tokens` is refused, or cut
+    unsaid if it `truncates`.
 
     `faults` maps names from `faults.FAULTS` and `faults.GROUPS` to rates from 0 to 1; `faults_on` limits them to
     requests such as `POST /v1/batches`, of which a beginning is enough, else all but the list of models meet them;
@@ -104,8 +105,6 @@ class Behaviour:
                 raise ConfigError(f"{name} is {value}", hint=f"It must lie between {low:g} and {high:g}.")
         if self.key == "":
             raise ConfigError("the key to demand is empty", hint="Give a key, or None to demand none.")
-        if self.slots and self.latency_s:
-            raise ConfigError("both slots and latency_s are given", hint="With slots, the queue makes the latency.")
         expanded(self.faults)
 
     @property

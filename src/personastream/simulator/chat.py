@@ -1,6 +1,6 @@
-"""The OpenAI chat format: request bodies in, completion, error and model bodies out. Pure."""
+"""The OpenAI chat format: request bodies in, completion and error bodies out. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orjson import JSONDecodeError, dumps, loads
@@ -53,6 +53,7 @@ class Chat:
             input_tokens=input_tokens,
             tokens_max=counts.get("max_completion_tokens") or counts.get("max_tokens"),
             choices=counts.get("n", 1),
+            schema=_schema(asked["response_format"]) if asked.get("response_format") is not None else None,
         )
 
     def completion(self, asked: ChatRequest, replies: Sequence[Reply], tokens: Tokens, key: int) -> bytes:
@@ -82,10 +83,9 @@ def error_body(message: str, kind: str, *, param: str | None = None, code: str |
     return dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
-def models_body(model: str) -> bytes:
-    """The answer to `GET /v1/models`."""
-    entry = {"id": model, "object": "model", "created": CREATED, "owned_by": "personastream"}
-    return dumps({"object": "list", "data": [entry]})
+def model_entry(model: str) -> dict[str, Any]:
+    """What is told of a model."""
+    return {"id": model, "object": "model", "created": CREATED, "owned_by": "personastream"}
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -107,6 +107,20 @@ def model_of(asked: dict[str, Any]) -> str:
     if asked.get("stream"):
         raise InvalidRequest("Streaming is not simulated: leave 'stream' out.", "stream")
     return model
+
+
+def _schema(wanted: Any) -> Mapping[str, Any] | None:
+    """The schema that `response_format` demands; for just any object, one of an object with a text."""
+    kind = wanted.get("type") if isinstance(wanted, dict) else None
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        return {"properties": {"text": {"type": "string"}}}
+    described = wanted.get("json_schema") if kind == "json_schema" else None
+    schema = described.get("schema") if isinstance(described, dict) else None
+    if not isinstance(schema, dict):
+        raise InvalidRequest("'response_format' is text, json_object, or json_schema with a schema.", "response_format")
+    return schema
 
 
 def _read_messages(messages: Any) -> tuple[str, str, int]:

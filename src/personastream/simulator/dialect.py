@@ -1,7 +1,7 @@
 """What a chat request and its answer are, whatever the API; each API has a `Dialect` of its own. Pure."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from personastream.simulator.replies import Reply
 
@@ -19,7 +19,10 @@ class InvalidRequest(Exception):
 
 
 class ChatRequest(NamedTuple):
-    """What is asked: model, the joined system texts, the last user text, the prompt's tokens, limits."""
+    """What is asked: model, the joined system texts, the last user text, the prompt's tokens, limits.
+
+    A `schema` is one for JSON that the reply must keep.
+    """
 
     model: str
     system: str
@@ -27,6 +30,7 @@ class ChatRequest(NamedTuple):
     input_tokens: int
     tokens_max: int | None
     choices: int
+    schema: Mapping[str, Any] | None = None
 
 
 class Tokens(NamedTuple):

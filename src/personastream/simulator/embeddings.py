@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from orjson import dumps
 from xxhash import xxh3_64_intdigest
 
 from personastream.simulator.chat import json_object, model_of
@@ -22,7 +21,7 @@ DIMENSIONS_MAX = 3072
 TEXTS_MAX = 2048
 
 
-def embeddings_body(body: bytes) -> bytes:
+def embeddings_of(body: bytes) -> dict[str, Any]:
     """The answer to a request body. Raises `InvalidRequest`."""
     asked = json_object(body)
     model, texts = model_of(asked), _texts(asked.get("input"))
@@ -38,7 +37,7 @@ def embeddings_body(body: bytes) -> bytes:
     ]
     tokens = sum(map(token_count, texts))
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return dumps({"object": "list", "data": data, "model": model, "usage": usage})
+    return {"object": "list", "data": data, "model": model, "usage": usage}
 
 
 def embed(text: str, dimensions: int = DIMENSIONS) -> NDArray[np.float32]:

@@ -227,6 +227,10 @@ class FaultPlan:
         """The fault for a body with the 64-bit hash `key`, given a uniform 64-bit number for this attempt."""
         if self.is_poisoned(key):
             return POISON
+        return self.pick(attempt_draw)
+
+    def pick(self, attempt_draw: int) -> str | None:
+        """The same without poison, which is for requests that a model answers."""
         if not self._names:
             return None
         place = bisect_right(self._thresholds, attempt_draw)

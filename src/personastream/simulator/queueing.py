@@ -31,16 +31,19 @@ class Queueing:
         return ticket
 
     def remove(self, ticket: int) -> None:
-        """Take out a sequence whose client is gone."""
-        self.catch_up()
-        if self._done.pop(ticket, None) is not None:
+        """Take out a sequence whose client is gone; it is not called back, even if it has just ended."""
+        del self._done[ticket]
+        if ticket not in self.catch_up():
             self._batch.remove(ticket)
         self.set_timer()
 
-    def catch_up(self) -> None:
-        """Let end what has ended by now."""
-        for ticket in self._batch.finished(monotonic()):
-            self._loop.call_soon(self._done.pop(ticket))
+    def catch_up(self) -> list[int]:
+        """Let end what has ended by now; returns the tickets."""
+        ended = self._batch.finished(monotonic())
+        for ticket in ended:
+            if done := self._done.pop(ticket, None):
+                done()
+        return ended
 
     def _on_time(self) -> None:
         self._timer = None

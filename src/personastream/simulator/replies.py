@@ -66,6 +66,14 @@ def cut_to(text: str, tokens_max: int) -> str:
     return text.encode()[: tokens_max * BYTES_PER_TOKEN].decode(errors="ignore")
 
 
+def cut_reply(text: str, tokens_max: int | None) -> Reply:
+    """A reply with this text, or with what `tokens_max` leaves of it."""
+    tokens = token_count(text)
+    if tokens_max is None or tokens <= tokens_max:
+        return Reply(text, "stop", tokens)
+    return Reply(cut_to(text, tokens_max), "length", tokens_max)
+
+
 class Writer:
     """Writes replies that start with the opening the instructions name, mention the persona and vary in length.
 
@@ -90,10 +98,7 @@ class Writer:
         text = self._stock(prompt.instructions).compose(prompt.persona, number, bytes_wanted)
         if tokens_wanted is not None:
             text = cut_to(text, tokens_wanted)
-        tokens = token_count(text)
-        if tokens_max is None or tokens <= tokens_max:
-            return Reply(text, "stop", tokens)
-        return Reply(cut_to(text, tokens_max), "length", tokens_max)
+        return cut_reply(text, tokens_max)
 
     def _find_stock(self, instructions: str) -> "_Stock":
         found = [(place, opening) for opening in self._openings if (place := instructions.find(opening)) >= 0]

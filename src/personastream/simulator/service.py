@@ -4,7 +4,9 @@ import hmac
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from orjson import dumps
 from xxhash import xxh3_64_intdigest
 
 from personastream.simulator.batching import Batch
@@ -21,7 +23,16 @@ from personastream.simulator.fault_replies import TRUNCATED_TOKENS, spoil
 from personastream.simulator.faults import FAULTS, POISON, FaultPlan, Work
 from personastream.simulator.messages import VERSION_HEADER, Messages
 from personastream.simulator.prompt_cache import PromptCache
-from personastream.simulator.replies import BYTES_PER_TOKEN, Prompt, Reply, Writer, shipped_openings, take_apart
+from personastream.simulator.replies import (
+    BYTES_PER_TOKEN,
+    Prompt,
+    Reply,
+    Writer,
+    cut_reply,
+    shipped_openings,
+    take_apart,
+)
+from personastream.simulator.structured import conforming
 from personastream.simulator.trace import Sample, read_trace
 
 MODELS = "GET /v1/models"
@@ -49,7 +60,7 @@ class Answer:
     `key` is the body's 64-bit hash; `asked_before` and `answered_before` tell whether this body is new. The
     outcomes are `ok`, `429`, `invalid`, `unauthorized` and the names in `faults.FAULTS`; the simulator adds `gone` and
     `dead`. `work` says whether a
-    completion is generated, of so many `tokens`; one that is `queued` takes its place in the batch.
+    completion is generated, of so many `tokens`; one that is `queued` takes its place in the batch after that time.
     """
 
     key: int
@@ -155,7 +166,7 @@ class Service:
             self._refuse(answer, dialect, _UNAUTHORIZED, wall_s, "unauthorized")
             return answer
         attempt = draw(key, before, self._seed)
-        fault = self._fault(line, key, attempt)
+        fault = self._faults.pick(attempt) if self._is_faulty(line) else None
         if fault is None or not FAULTS[fault].at_once:
             answer.delay_s = self._delays_s[attempt % QUANTILES]
         if fault is None or _is_done(fault):
@@ -200,33 +211,38 @@ class Service:
         if self._limits and not self._admit(answer, dialect, asked, replies, now_s, wall_s):
             return
         attempt = draw(answer.key, answer.asked_before, self._seed)
-        fault = self._fault(_CHAT_LINE if dialect is self.chat else _MESSAGES_LINE, answer.key, attempt)
+        line = _CHAT_LINE if dialect is self.chat else _MESSAGES_LINE
+        fault = self._faults.choose(answer.key, attempt) if self._is_faulty(line) else None
         if fault is None or _is_done(fault):
             self._fill(answer, dialect, asked, replies)
         if fault is not None:
             self._spoil(answer, dialect, fault, wall_s)
         if fault is None or not FAULTS[fault].at_once:
             answer.queued = behaviour.slots > 0
-            answer.delay_s = 0.0 if answer.queued else self._latency_s(answer.key, attempt)
+            answer.delay_s = self._latency_s(answer.key, attempt)
 
-    def _fault(self, line: str, key: int, attempt: int) -> str | None:
+    def _is_faulty(self, line: str) -> bool:
         wanted = self._behaviour.faults_on
-        if line.startswith(wanted) if wanted else line != MODELS:
-            return self._faults.choose(key, attempt)
-        return None
+        return line.startswith(wanted) if wanted else not line.startswith(MODELS)
 
     def _sample(self, key: int) -> Sample:
         return self._trace[draw(key, FOR_TRACE, self._seed) % len(self._trace)]
 
     def _latency_s(self, key: int, attempt: int) -> float:
-        recorded_s = self._sample(key).latency_s if self._trace else None
+        recorded_s = self._sample(key).latency_s if self._trace and not self._behaviour.slots else None
         return self._delays_s[attempt % QUANTILES] if recorded_s is None else recorded_s
 
     def _replies(self, key: int, asked: ChatRequest, prompt: Prompt) -> list[Reply]:
         keys = [key] if asked.choices == 1 else [draw(key, index, self._seed) for index in range(asked.choices)]
+        if asked.schema is not None:
+            return [self._structured(each, asked, prompt, asked.schema) for each in keys]
         if not self._trace:
             return [self._writer.write(each, prompt, asked.tokens_max) for each in keys]
         return [self._writer.write(each, prompt, asked.tokens_max, self._sample(each).output_tokens) for each in keys]
+
+    def _structured(self, key: int, asked: ChatRequest, prompt: Prompt, schema: Mapping[str, Any]) -> Reply:
+        text = self._writer.write(key, prompt, None).text or ""
+        return cut_reply(dumps(conforming(schema, text, key)).decode(), asked.tokens_max)
 
     def _admit(
         self,

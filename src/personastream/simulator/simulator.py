@@ -14,11 +14,11 @@ from personastream.simulator.batch_routes import BatchRoutes
 from personastream.simulator.batches import Batches
 from personastream.simulator.behaviour import Behaviour
 from personastream.simulator.census import Stats
-from personastream.simulator.chat import error_body, models_body
+from personastream.simulator.chat import error_body
 from personastream.simulator.connection import Connection
 from personastream.simulator.course import Course
 from personastream.simulator.death import DROP, HANG, REFUSE, Death
-from personastream.simulator.dialect import Dialect, InvalidRequest
+from personastream.simulator.dialect import Dialect
 from personastream.simulator.draws import FOR_IDS, draw
 from personastream.simulator.endings import ENDINGS, Parcel
 from personastream.simulator.faults import HANG as NO_ANSWER
@@ -26,6 +26,7 @@ from personastream.simulator.faults import Work
 from personastream.simulator.files import Files
 from personastream.simulator.message_batch_routes import MessageBatchRoutes
 from personastream.simulator.message_batches import MessageBatches
+from personastream.simulator.model_routes import ModelRoutes
 from personastream.simulator.queueing import Queueing
 from personastream.simulator.request_log import log_line
 from personastream.simulator.request_reader import HttpRequest
@@ -62,8 +63,7 @@ class Simulator:
         self._message_batches = MessageBatches(self._rows, self._service.messages, tag)
         message_routes = MessageBatchRoutes(self._message_batches, lambda: self.behaviour, lambda: self.base_url)
         calls: Mapping[str, Make] = {
-            "GET /v1/models": self._models,
-            "POST /v1/embeddings": self._embeddings,
+            **ModelRoutes(behaviour.model).calls(),
             **BatchRoutes(files, self._batches, lambda: self.behaviour).calls(),
             **message_routes.calls(self._service.messages),
         }
@@ -156,13 +156,17 @@ class Simulator:
             outcome = "dead" if self._is_dead() else NO_ANSWER
             connection.on_lost = partial(self._end, answer, now_s, outcome)
         elif answer.delay_s > 0:
-            timer = self._loop.call_later(answer.delay_s, self._deliver, connection, answer, now_s)
+            timer = self._loop.call_later(answer.delay_s, self._generate, connection, answer, now_s)
             connection.on_lost = partial(self._abandon, timer.cancel, answer, now_s)
-        elif answer.queued:
-            ticket = self._queue.add(answer.tokens.output, partial(self._deliver, connection, answer, now_s))
-            connection.on_lost = partial(self._abandon, partial(self._queue.remove, ticket), answer, now_s)
         else:
-            self._deliver(connection, answer, now_s)
+            self._generate(connection, answer, now_s)
+
+    def _generate(self, connection: Connection, answer: Answer, arrived_s: float) -> None:
+        if answer.queued:
+            ticket = self._queue.add(answer.tokens.output, partial(self._deliver, connection, answer, arrived_s))
+            connection.on_lost = partial(self._abandon, partial(self._queue.remove, ticket), answer, arrived_s)
+        else:
+            self._deliver(connection, answer, arrived_s)
 
     def _deliver(self, connection: Connection, answer: Answer, arrived_s: float) -> None:
         if answer.work is not Work.NONE:
@@ -199,17 +203,6 @@ class Simulator:
                 _send(connection, answer)
 
         return respond
-
-    def _models(self, _: HttpRequest, __: Sequence[str]) -> Parcel:
-        return Parcel(200, models_body(self.behaviour.model))
-
-    def _embeddings(self, request: HttpRequest, _: Sequence[str]) -> Parcel:
-        from personastream.simulator.embeddings import embeddings_body  # few need it, and it needs numpy
-
-        try:
-            return Parcel(200, embeddings_body(request.body))
-        except InvalidRequest as flaw:
-            return Parcel(400, error_body(flaw.message, "invalid_request_error", param=flaw.param))
 
 
 def _send(connection: Connection, answer: Answer) -> None:

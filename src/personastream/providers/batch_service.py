@@ -1,14 +1,24 @@
-"""What all services that take batches can be told."""
+"""What services that take batches have in common: their settings, and how they are spoken to."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
+import aiohttp
+import orjson
+from yarl import URL
+
+from personastream.errors import Unavailable
+from personastream.providers.batch_downloads import Download
+from personastream.providers.batching import Batching
+from personastream.providers.faults import text
 from personastream.providers.http import HttpService
 from personastream.records import Prices
 from personastream.settings import setting
 
 
 @dataclass
-class BatchSettings(HttpService):
+class Batched(HttpService):
     """A service that answers in its own time, at a lower price."""
 
     in_flight_max: int = setting(
@@ -67,8 +77,52 @@ class BatchSettings(HttpService):
         maximum=10_000_000,
         identity=False,
     )
+    _batching: Batching = field(init=False, repr=False)
 
     @property
     def prices(self) -> Prices:
         """What a million tokens cost in a batch."""
         return Prices(*(price * self.price_factor for price in super().prices))
+
+    async def settled(self) -> None:
+        """Every row of the run has its outcome, durably: no answer is asked for again."""
+        await self._batching.forget_answers()
+
+    async def document(self, method: str, url: URL, **options: Any) -> dict[str, Any]:
+        """The JSON object that comes back. Raises `AttemptError`."""
+        return await self._exchange(method, url, self._object, **options)
+
+    async def download(self, url: URL, download: Download) -> None:
+        """Fetch a file. Raises `AttemptError`."""
+
+        async def take(response: aiohttp.ClientResponse) -> None:
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise Unavailable("a compressed reply although none was accepted")
+            await download.add(_pieces(response))
+
+        await self._exchange("GET", url, take)
+
+    async def _object(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
+        found = orjson.loads(self._redact(await self._read(response)))
+        if not isinstance(found, dict):
+            raise Unavailable("a reply with status 200 is no JSON object")
+        return found
+
+
+def id_of(document: dict[str, Any]) -> str:
+    """The id in a reply, fit to be part of an address. Raises `Unavailable`."""
+    found = text(document.get("id"))
+    if not found or not found.replace("-", "").replace("_", "").isalnum() or not found.isascii():
+        raise Unavailable("a reply with status 200 has no id")
+    return found
+
+
+def objects(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a page of a list holds."""
+    data = page.get("data")
+    return [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
+
+
+async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    while piece := await response.content.readany():
+        yield piece
