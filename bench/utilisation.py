@@ -4,8 +4,9 @@
 
 `personastream run` asks `personastream simulate` (lognormal latency, mean 1 s, sigma 0.3), which counts arrivals.
 Utilisation is arrivals per second times mean latency divided by the limit on requests in flight: 1 is the rate that
-nothing can exceed. It is taken at the server, from 2.5 s after 95 % of the limit was first in flight until 97 % of all
-have arrived, so neither start nor end counts; `ramp_s` is how long concurrency took to be found. Client on core 0, server on core 1. The last line is one JSON object.
+nothing can exceed. It is taken at the server, from 2.5 s after 95 % of the limit was first in flight until 97 % of
+all have arrived, so neither start nor end counts; `ramp_s` is how long concurrency took to be found.
+Client on core 0, server on core 1. The last line is one JSON object.
 """
 
 import argparse

@@ -94,11 +94,13 @@ LIMITS = {
     ),
     "429 anthropic resets": Fault(error(429, ANTHROPIC_RESET, f"date: {DATE}"), api=Anthropic, pause_s=9.0),
     "429 body": Fault(error(429, status="RESOURCE_EXHAUSTED", details=RETRY_INFO), pause_s=34.0),
+    "429 forwarded": Fault(error(429, "LLM_Provider-Retry-After: 7"), pause_s=7.0),
     "429 bare": Fault(http(429)),
     **{f"429 nonsense {value}": Fault(error(429, f"retry-after: {value}")) for value in NONSENSE},
     "429 hours": Fault(error(429, "x-ratelimit-reset-requests: 23h47m36.648s"), pause_s=85_656.648),
     "429 quota": Fault(error(429, code="insufficient_quota")),
     "429 quota credit": Fault(error(429, type="credit_balance_exhausted")),
+    "429 budget": Fault(error(429, type="budget_exceeded")),
     "429 spend limit": Fault(error(429, type="rate_limit_error", details=SPENT), api=Anthropic),
     "402": Fault(error(402)),
 }

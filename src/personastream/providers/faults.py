@@ -16,6 +16,8 @@ from personastream.errors import AttemptError, NotFound, Refused, Throttled, Una
 MESSAGE_CHARACTERS_MAX = 300
 BODY_BYTES_KEPT_MAX = 64 << 10
 OVERLOADED_PAUSE_S = 5.0
+FORWARDED = "llm_provider-"
+"""LiteLLM hands the headers of an error on under names that start like this, and without it only its own."""
 
 THROTTLING = frozenset({429, 503, 529})
 REJECTING = frozenset({401, 402, 403, 407})
@@ -26,7 +28,13 @@ TIMED_OUT = frozenset({504, 524})
 STATUS_UNKNOWN = 502
 
 NO_QUOTA = frozenset(
-    {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "enforced_spend_limit_reached"}
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "billing_hard_limit_reached",
+        "enforced_spend_limit_reached",
+        "budget_exceeded",
+    }
 )
 BAD_KEY = frozenset({"invalid_api_key", "API_KEY_INVALID"})
 NO_MODEL = frozenset({"model_not_found", "DeploymentNotFound"})
@@ -133,13 +141,24 @@ def _fault(what: str, status: int, headers: Mapping[str, str], body: bytes, erro
     if labels & (NO_QUOTA | BAD_KEY):
         return Unauthorized(message, hint=KEY_HINT)
     if labels & OVERLOADED or status == 529:
-        return Throttled(message, retry_after_s=retry_after_s(headers), pause_s=OVERLOADED_PAUSE_S)
+        return Throttled(message, retry_after_s=_asked_pause_s(headers), pause_s=OVERLOADED_PAUSE_S)
     if labels & NO_MODEL or status in ABSENT:
         return NotFound(message, hint=ADDRESS_HINT)
     if status in THROTTLING:
-        pause_s = retry_after_s(headers)
+        pause_s = _asked_pause_s(headers)
         return Throttled(message, retry_after_s=error.pause_s if pause_s is None else pause_s)
     return _by_status(what, message, status, headers, body)
+
+
+def _asked_pause_s(headers: Mapping[str, str]) -> float | None:
+    """The pause that the answer asks for, or else the one that a service behind a gateway asked the gateway for."""
+    pause_s = retry_after_s(headers)
+    if pause_s is not None:
+        return pause_s
+    names = {name: name.lower() for name in headers}
+    return retry_after_s(
+        {low.removeprefix(FORWARDED): headers[name] for name, low in names.items() if low.startswith(FORWARDED)}
+    )
 
 
 def _by_status(what: str, message: str, status: int, headers: Mapping[str, str], body: bytes) -> AttemptError:
