@@ -195,3 +195,42 @@ def test_a_secret_in_the_address_is_not_shown(base_url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         api_url(base_url, "/messages")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://169.254.169.254/v1",
+        "http://169.254.1.1:8000/v1",
+        "https://[fe80::1]/v1",
+        "http://[fd00:ec2::254]/v1",
+        "http://metadata.google.internal/v1",
+    ],
+)
+def test_addresses_where_machines_keep_their_secrets_are_refused(base_url: str) -> None:
+    with pytest.raises(ConfigError, match="metadata"):
+        Openai(base_url, "m")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "key", "refused"),
+    [
+        ("http://8.8.8.8/v1", "sk-0123456789abcdef", True),
+        ("http://[2001:4860:4860::8888]/v1", "sk-0123456789abcdef", True),
+        ("http://8.8.8.8/v1", "", False),
+        ("https://8.8.8.8/v1", "sk-0123456789abcdef", False),
+        ("http://10.1.2.3:8000/v1", "sk-0123456789abcdef", False),
+        ("http://127.0.0.1:8000/v1", "sk-0123456789abcdef", False),
+        ("http://gpu-box:8000/v1", "sk-0123456789abcdef", False),
+    ],
+)
+def test_a_key_never_crosses_the_internet_unencrypted(
+    base_url: str, key: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    if not refused:
+        Openai(base_url, "m")
+        return
+    with pytest.raises(ConfigError, match="unencrypted") as caught:
+        Openai(base_url, "m")
+    assert key not in str(caught.value)

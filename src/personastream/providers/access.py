@@ -2,6 +2,7 @@
 
 import os
 import re
+from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 from yarl import URL
@@ -9,6 +10,9 @@ from yarl import URL
 from personastream.errors import ConfigError
 from personastream.providers.faults import one_line
 
+METADATA_NAME = "metadata.google.internal"
+METADATA = frozenset({ip_address("169.254.169.254"), ip_address("fd00:ec2::254")})
+"""Where clouds tell machines their secrets."""
 SECRET_CHARACTERS_MIN = 12
 """A shorter key is a placeholder, such as EMPTY: often a plain word, which replies may hold."""
 
@@ -32,6 +36,25 @@ def api_url(base_url: str, path: str) -> URL:
         f'[provider] base_url = "{shown}" is not a plain http(s) address',
         hint='It looks like base_url = "http://127.0.0.1:8000/v1"; keys go into api_key_env, not into the address.',
     )
+
+
+def check_destination(url: URL, has_key: bool) -> None:
+    """Refuse addresses that no model service has, and to send a key unencrypted beyond private networks.
+
+    Judged by the address as it is written; names are not looked up. Raises `ConfigError`.
+    """
+    host = url.host or ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        address = None
+    if host == METADATA_NAME or address in METADATA or (address is not None and address.is_link_local):
+        raise ConfigError(f"[provider] base_url names {host}, which is for machines' own metadata, not for models")
+    if has_key and url.scheme == "http" and address is not None and address.is_global:
+        raise ConfigError(
+            f"[provider] base_url is http://{host}: the key would cross the internet unencrypted",
+            hint="Use https://, or a tunnel to a private address.",
+        )
 
 
 def read_key(variable: str, file: str) -> str:

@@ -155,10 +155,8 @@ def _asked_pause_s(headers: Mapping[str, str]) -> float | None:
     pause_s = retry_after_s(headers)
     if pause_s is not None:
         return pause_s
-    names = {name: name.lower() for name in headers}
-    return retry_after_s(
-        {low.removeprefix(FORWARDED): headers[name] for name, low in names.items() if low.startswith(FORWARDED)}
-    )
+    lower = ((name.lower(), value) for name, value in headers.items())
+    return retry_after_s({name.removeprefix(FORWARDED): value for name, value in lower if name.startswith(FORWARDED)})
 
 
 def _by_status(what: str, message: str, status: int, headers: Mapping[str, str], body: bytes) -> AttemptError:

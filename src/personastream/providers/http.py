@@ -15,7 +15,7 @@ from yarl import URL
 
 from personastream import __version__
 from personastream.errors import AttemptError, NotFound, StaleConnection, Unauthorized, Unavailable, Unreachable
-from personastream.providers.access import api_url, read_key, spellings
+from personastream.providers.access import api_url, check_destination, read_key, spellings
 from personastream.providers.faults import fault, one_line
 from personastream.records import Prices
 from personastream.settings import setting
@@ -95,6 +95,7 @@ class HttpService:
     def __post_init__(self) -> None:
         self._url = api_url(self.base_url, self.PATH)
         self._key = read_key(self.api_key_env, self.api_key_file)
+        check_destination(self._url, bool(self._key))
         self._secrets = spellings(self._key)
 
     @property

@@ -1,0 +1,1 @@
+"""Our providers against servers that are not ours: `make servers`, in an environment of its own."""

@@ -1,0 +1,79 @@
+"""A server as a process of its own on loopback, whose log tells what it is doing."""
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.command import environment
+
+START_S_MAX = 120.0
+READY = "Uvicorn running on"
+"""What uvicorn says when it listens; it is under nearly all servers written in Python."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on for now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+class Logged:
+    """A process; the lines that it writes are kept and may be waited for."""
+
+    def __init__(self, command: Sequence[str | Path], env: Mapping[str, str]) -> None:
+        self.lines: list[str] = []
+        self._told = threading.Condition()
+        self._ended = False
+        self._process = subprocess.Popen(
+            [str(word) for word in command],
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, words: str, times: int = 1) -> None:
+        """Return when so many lines with these words have been written."""
+        with self._told:
+            reached = self._told.wait_for(lambda: self._ended or self._count(words) >= times, START_S_MAX)
+            assert reached and self._count(words) >= times, "\n".join([f"no {words!r} in:", *self.lines[-40:]])
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye to anybody."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+    def _count(self, words: str) -> int:
+        return sum(words in line for line in self.lines)
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                with self._told:
+                    self.lines.append(line.rstrip())
+                    self._told.notify_all()
+        with self._told:
+            self._ended = True
+            self._told.notify_all()
+
+
+@contextmanager
+def serving(*command: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Logged]:
+    """A uvicorn server that listens, for as long as the block lasts."""
+    server = Logged(command, {"NO_COLOR": "1", "HF_HUB_OFFLINE": "1", **(env or {})})
+    try:
+        server.wait_for(READY)
+        yield server
+    finally:
+        server.kill()
