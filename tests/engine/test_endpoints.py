@@ -14,6 +14,7 @@ from personastream.errors import (
     ProviderDown,
     ProviderRejected,
     QuotaSpent,
+    StaleConnection,
     Throttled,
     Unauthorized,
     Unavailable,
@@ -81,7 +82,13 @@ def test_no_endpoint_gets_more_at_once_than_it_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [lambda: Unreachable("refused"), lambda: Unavailable("502"), lambda: Throttled("503")]
+    "error",
+    [
+        lambda: Unreachable("refused"),
+        lambda: Unavailable("502"),
+        lambda: Throttled("503"),
+        lambda: StaleConnection("closed"),
+    ],
 )
 def test_an_endpoint_may_die_and_come_back_and_no_row_suffers(error: Callable[[], AttemptError]) -> None:
     """The survivor's capacity is used meanwhile, and the other one's soon after it is back."""

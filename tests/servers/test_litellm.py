@@ -29,9 +29,9 @@ KEY = "sk-only-for-this-test-0123456789abcdef"
 CONFIG = """\
 model_list:
   - model_name: chat
-    litellm_params: {{model: openai/simulated, api_base: "{base_url}", api_key: none}}
+    litellm_params: {{model: openai/simulated, api_base: "{base_url}", api_key: none, cooldown_time: 0}}
   - model_name: claude
-    litellm_params: {{model: anthropic/simulated, api_base: "{root}", api_key: none}}
+    litellm_params: {{model: anthropic/simulated, api_base: "{root}", api_key: none, cooldown_time: 0}}
   - model_name: pair
     litellm_params: {{model: openai/simulated, api_base: "{base_url}", api_key: none}}
   - model_name: pair

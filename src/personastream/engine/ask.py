@@ -135,7 +135,8 @@ class Asker:
         statistics.faults[type(error).__name__] += 1
         statistics.last_fault = error.message
         asks_for_rest = isinstance(error, Throttled | NotFound)
-        if isinstance(error, Unreachable | Unavailable) and not isinstance(error, StaleConnection):
+        is_first_stale = isinstance(error, StaleConnection) and not trial.stale  # a second one is no race any more
+        if isinstance(error, Unreachable | Unavailable) and not is_first_stale:
             pace.failed(now_s, sent_s)
         elif not asks_for_rest:
             pace.ended(now_s, sent_s)
