@@ -31,9 +31,9 @@ def write_config(
     return path
 
 
-def http(base_url: str) -> str:
+def http(base_url: str, pacing: str = "adaptive") -> str:
     """The provider section for an OpenAI-compatible server."""
-    return f'base_url = "{base_url}"\nmodel = "bench"'
+    return f'base_url = "{base_url}"\nmodel = "bench"\npacing = "{pacing}"'
 
 
 INSTANT = 'type = "bench.instant:Instant"'

@@ -54,8 +54,12 @@ class Contenders:
         return float(cost["cpu_s"] / cost["rows"] * 1e6)
 
     def engine(self, in_flight: int) -> float:
-        """`personastream run` with exact dedup, limits, retries and commits."""
+        """`personastream run` with exact dedup, limits, retries and commits, and as many in flight as the floor has."""
         return self._slope(lambda rows: self._engine(rows, in_flight, ["dedup"]))
+
+    def engine_adaptive(self, in_flight: int) -> float:
+        """The same that finds by measuring how many in flight are enough: fewer, so the event loop wakes more often."""
+        return self._slope(lambda rows: self._engine(rows, in_flight, ["dedup"], "adaptive"))
 
     def engine_near(self, in_flight: int) -> float:
         """The same with near dedup as well."""
@@ -69,12 +73,12 @@ class Contenders:
         words = [str(self._shards[rows]), str(self._folder / "output.zst"), self._base_url, "--in-flight"]
         return processes.run(processes.bench(name, *words, str(in_flight)))
 
-    def _engine(self, rows: int, in_flight: int, transforms: Sequence[str]) -> float:
+    def _engine(self, rows: int, in_flight: int, transforms: Sequence[str], pacing: str = "fixed") -> float:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             config = write_config(
                 Path(folder, "run.toml"),
                 [self._shards[rows]],
-                provider=http(self._base_url),
+                provider=http(self._base_url, pacing),
                 in_flight=in_flight,
                 transforms=transforms,
             )
@@ -113,7 +117,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-engine-") as folder, instant_server(SERVER_CORE) as base_url:
         runs = Contenders(Path(folder), base_url, options.rows, max(options.in_flight))
-        contenders: dict[str, Cost] = {"floor": runs.floor, "engine": runs.engine}
+        contenders: dict[str, Cost] = {
+            "floor": runs.floor,
+            "engine": runs.engine,
+            "engine_adaptive": runs.engine_adaptive,
+        }
         if options.near:
             contenders["engine_near"] = runs.engine_near
         if not options.no_sdk:

@@ -13,7 +13,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,10 +24,12 @@ from bench.machine import report, say, spread
 from bench.personas import write_shard
 from personastream.config import load
 from personastream.core.outcomes import Counts, Usage
+from personastream.core.ranges import Ranges
 from personastream.engine.statistics import Statistics
 from personastream.launch.inline import run_config
 from personastream.observe.progress import Display
 from personastream.ports import Chunk, ShardState
+from personastream.records import DeadLetter
 from personastream.settings import setting
 from personastream.sinks.disk import Disk, OsDisk, OsFile
 from personastream.sinks.frames import Frames
@@ -57,6 +59,12 @@ class Nowhere:
 
     def finish(self, shard: int, rows: int) -> None:
         """Nothing is left to do."""
+
+    def revive(self, shard: int, rows: Mapping[str, Ranges]) -> None:
+        """Nobody is remembered."""
+
+    def letters(self, shard: int) -> Iterator[DeadLetter]:
+        return iter(())
 
 
 class UnsyncedFile(OsFile):

@@ -1,5 +1,6 @@
 """A server as a process of its own on loopback, whose log tells what it is doing."""
 
+import os
 import socket
 import subprocess
 import threading
@@ -7,11 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.support.command import environment
 
-START_S_MAX = 120.0
+VARIABLE = "SERVERS"
+WAIT_S_MAX = 120.0
 READY = "Uvicorn running on"
 """What uvicorn says when it listens; it is under nearly all servers written in Python."""
+
+NOBODY = "http://127.0.0.1:9"
+LOOPBACK_ONLY = {"HTTPS_PROXY": NOBODY, "https_proxy": NOBODY, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+"""Whatever a server may want from the network, it does not get: its way out is a proxy that is not there."""
+
+
+def program(name: str) -> Path:
+    """A program of the environment that holds the servers; where there is none, the tests of the file are skipped."""
+    folder = os.environ.get(VARIABLE)
+    if not folder:
+        pytest.skip(f"${VARIABLE} names no environment with servers: `make servers`", allow_module_level=True)
+    return Path(folder).absolute() / "bin" / name
 
 
 def free_port() -> int:
@@ -44,8 +60,8 @@ class Logged:
     def wait_for(self, words: str, times: int = 1) -> None:
         """Return when so many lines with these words have been written."""
         with self._told:
-            reached = self._told.wait_for(lambda: self._ended or self._count(words) >= times, START_S_MAX)
-            assert reached and self._count(words) >= times, "\n".join([f"no {words!r} in:", *self.lines[-40:]])
+            self._told.wait_for(lambda: self._ended or self._count(words) >= times, WAIT_S_MAX)
+            assert self._count(words) >= times, "\n".join([f"not {times} times {words!r} in:", *self.lines[-40:]])
 
     def kill(self) -> None:
         """SIGKILL: no goodbye to anybody."""
@@ -71,7 +87,7 @@ class Logged:
 @contextmanager
 def serving(*command: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Logged]:
     """A uvicorn server that listens, for as long as the block lasts."""
-    server = Logged(command, {"NO_COLOR": "1", "HF_HUB_OFFLINE": "1", **(env or {})})
+    server = Logged(command, {**LOOPBACK_ONLY, "NO_COLOR": "1", **(env or {})})
     try:
         server.wait_for(READY)
         yield server

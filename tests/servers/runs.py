@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from tests.support.command import personastream
 from tests.support.outputs import read_records
-from tests.support.workspace import persona_lines, write_config, write_shard
+from tests.support.workspace import write_config, write_shard
 
 TEMPLATE = """\
 description = "greeting"
@@ -19,17 +19,12 @@ max_tokens = 16
 """
 
 
-def job(folder: Path, base_url: str, lines: list[bytes], template: str = TEMPLATE, **sections: Any) -> Path:
+def job(folder: Path, base_url: str, lines: list[bytes], **sections: Any) -> Path:
     """A configuration that asks for these rows. A reply that is cut at `max_tokens` is as good as any."""
     write_shard(folder / "in" / "rows.jsonl.zst", lines)
-    (folder / "own.toml").write_text(template, "utf-8")
-    recipe = {"template": "own.toml", "truncated": "deliver", **sections.pop("recipe", {})}
+    (folder / "own.toml").write_text(TEMPLATE, "utf-8")
+    recipe = {"template": "own.toml", "truncated": "deliver", "seed": 1, "reasks_max": 10}
     return write_config(folder / "job.toml", base_url, recipe=recipe, **sections)
-
-
-def rows(count: int) -> list[bytes]:
-    """Lines with sample personas, all different."""
-    return persona_lines(count)
 
 
 class Settled(NamedTuple):
