@@ -7,7 +7,7 @@ SEED ?= 1
 KILLS ?= 1000
 CRASHES ?= 20000
 
-.PHONY: all lint types fast test demo bench crash sim fmt docs clean
+.PHONY: all lint types fast test demo bench crash sim servers fmt docs clean
 
 all: lint types fast
 
@@ -39,6 +39,9 @@ crash: .venv/dev
 sim: .venv/dev
 	$(BIN)/python -m tests.simulation --crashes $(CRASHES) --seed $(SEED)
 
+servers: .venv/dev .venv-servers/done
+	SERVERS=.venv-servers $(BIN)/pytest -m servers tests/servers
+
 fmt: .venv/dev
 	$(BIN)/ruff check --fix src tests bench docs
 	$(BIN)/ruff format src tests bench docs
@@ -47,7 +50,7 @@ docs: .venv/dev
 	$(BIN)/python -m docs.configuration
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis runs
+	rm -rf .venv .venv-servers .mypy_cache .pytest_cache .ruff_cache .hypothesis runs
 
 # One environment; each stamp says which extras it holds.
 .venv/python:
@@ -64,6 +67,13 @@ clean:
 
 .venv/readers: .venv/dev
 	$(BIN)/pip install -q -e '.[readers]'
+	touch $@
+
+# Real servers live apart: their packages do not agree with ours. llama-cpp-python is compiled, for some 15 minutes.
+.venv-servers/done:
+	@command -v c++ >/dev/null || { apt-get update -q && apt-get install -y -q g++; }
+	$(PYTHON) -m venv .venv-servers
+	CMAKE_BUILD_PARALLEL_LEVEL=2 .venv-servers/bin/pip install -q 'litellm[proxy]>=1.108' 'llama-cpp-python[server]>=0.3.36' 'gguf>=0.19'
 	touch $@
 
 .venv/bench: .venv/dev

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from personastream.core.retry import RetryPolicy
+from personastream.engine.ask import PROBE
 from personastream.errors import (
     AttemptError,
     ProviderDown,
@@ -20,7 +21,7 @@ from personastream.errors import (
 )
 from personastream.records import Request
 from personastream.testing import ScriptedProvider
-from tests.support.virtual import Bench, after, ids, on_virtual_clock
+from tests.support.virtual import Bench, after, duration_s, ids, on_virtual_clock
 
 TEXTS = [[f"row {row}" for row in range(30)]]
 Fault = Callable[[Request, int], AttemptError | None]
@@ -189,6 +190,17 @@ def test_a_row_that_always_fails_is_dead_even_if_it_is_the_only_one_asked(rows: 
     bench = Bench([[f"row {row}" for row in range(rows)]], provider=ScriptedProvider(fault=fault), workers=1)
     assert bench.sit().finished
     assert bench.dead() == {"shard-0:0": "retries_exhausted"}
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_an_endpoint_that_answers_nothing_but_probes_has_no_outage_and_its_rows_are_dead(workers: int) -> None:
+    def fault(request: Request, asked: int) -> AttemptError | None:
+        return unavailable() if request is not PROBE else None
+
+    bench = Bench(TEXTS, provider=ScriptedProvider(latency_s=0.1, fault=fault), workers=workers)
+    assert on_virtual_clock(duration_s, bench) < 30 * 60.0
+    assert set(bench.dead().values()) == {"retries_exhausted"}
+    assert len(bench.dead()) == 30
 
 
 def test_an_outage_longer_than_the_limit_ends_the_run_and_loses_nothing() -> None:

@@ -100,7 +100,8 @@ LIMITS = {
     "429 hours": Fault(error(429, "x-ratelimit-reset-requests: 23h47m36.648s"), pause_s=85_656.648),
     "429 quota": Fault(error(429, code="insufficient_quota")),
     "429 quota credit": Fault(error(429, type="credit_balance_exhausted")),
-    "429 budget": Fault(error(429, type="budget_exceeded")),
+    "budget 422": Fault(error(422, type="budget_exceeded")),
+    "budget 429": Fault(error(429, type="budget_exceeded")),
     "429 spend limit": Fault(error(429, type="rate_limit_error", details=SPENT), api=Anthropic),
     "402": Fault(error(402)),
 }

@@ -87,18 +87,26 @@ class Health:
         self.not_found_in_a_row = 0
         self.budget = min(self.policy.retries_saved_max, self.budget + self.policy.retry_share)
 
+    def vouched(self, now_s: float) -> None:
+        """A probe was answered: the endpoint lives, which says nothing of how rows fare."""
+        self.last_success_s = now_s
+        self.failing_since_s = None
+
     def failed(self, now_s: float) -> None:
         """An attempt failed, and not by the row's own fault alone."""
         if self.failing_since_s is None:
             self.failing_since_s = now_s
 
     def attempts_to_judge(self, own: int) -> int:
-        """How often a row must fail before it is at fault itself, if `own` of the faults so far are its own."""
+        """How often a row must fail before it is at fault itself, if `own` of the faults so far are its own.
+
+        Where nothing but probes is answered, every row is: chance has no say.
+        """
         faults, events = self._faults - own, self._events - own
-        if faults <= 0.0 or events <= 0.0:
+        if not 0.0 < faults < events:
             return self.policy.attempts_max
-        by_chance = math.log(CHANCE_MIN) / math.log(faults / events) if faults < events else math.inf
-        return max(self.policy.attempts_max, min(ATTEMPTS_BY_CHANCE_MAX, math.ceil(min(by_chance, 1e9))))
+        by_chance = math.ceil(math.log(CHANCE_MIN) / math.log(faults / events))
+        return max(self.policy.attempts_max, min(ATTEMPTS_BY_CHANCE_MAX, by_chance))
 
     def failed_alone(self) -> None:
         """An attempt failed while others were served."""

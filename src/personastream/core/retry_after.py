@@ -11,12 +11,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-SECONDS_MAX = 100_000.0
-"""A larger number is no wait but a point in Unix time."""
 UNIX_S = (1e9, 1e11)
 UNIX_MS = (1e12, 1e14)
 WAIT_S_MAX = 31 * 86_400.0
-"""The longest quotas are monthly."""
+"""The longest quotas are monthly. A number up to this is a wait in seconds; far above lies Unix time."""
 CHARACTERS_MAX = 64
 UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 GO_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
@@ -40,7 +38,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     latest of these is waited for. If all have something left, the earliest: this request alone was too large for it.
     """
     milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None and milliseconds / 1000 < SECONDS_MAX:
+    if milliseconds is not None and milliseconds / 1000 <= WAIT_S_MAX:
         return milliseconds / 1000
     seconds = seconds_until(headers.get("retry-after", ""), headers.get("date"))
     if seconds is not None:
@@ -57,7 +55,7 @@ def seconds_until(value: str, date_header: str | None) -> float | None:
     `date_header` is the answer's own date, if it has one. None if the value means nothing.
     """
     number = _number(value)
-    if number is not None and number < SECONDS_MAX:
+    if number is not None and number <= WAIT_S_MAX:
         return number
     wait_s = duration_s(value)
     if wait_s is None:

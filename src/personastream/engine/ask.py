@@ -40,7 +40,9 @@ class Asker:
             try:
                 completion = await self._within_limits(endpoint, request)
                 if completion is not None:
-                    endpoint.pace.answered(self.clock(), sent_s, completion.output_tokens, completion.headers)
+                    now_s = self.clock()
+                    endpoint.health.succeeded(now_s)
+                    endpoint.pace.answered(now_s, sent_s, completion.output_tokens, completion.headers)
                     return completion
                 endpoint.pace.ended(self.clock(), sent_s)
                 continue
@@ -118,7 +120,6 @@ class Asker:
         statistics.output_tokens += completion.output_tokens
         statistics.cached_tokens += completion.cached_tokens
         statistics.spend_nanos += spend_nanos(endpoint.prices, completion)
-        endpoint.health.succeeded(now_s)
         return completion
 
     async def _until_drain(self, endpoint: Endpoint, request: Request) -> Completion:
@@ -162,6 +163,7 @@ class Asker:
         """Nobody else is being asked, so nobody can vouch for the endpoint: is it down, or is it this row?"""
         try:
             await self._paid(endpoint, PROBE)
+            endpoint.health.vouched(self.clock())
         except AttemptError:
             self.statistics.faults["Probe"] += 1
 
