@@ -107,3 +107,19 @@ def test_structured_without_a_schema_is_a_mistake() -> None:
     text = TEMPLATE.partition("[reply.schema]")[0]
     with pytest.raises(ConfigError, match=r"reply\.structured needs reply\.schema"):
         parse_template(text, "card.toml")
+
+
+@pytest.mark.parametrize(
+    "reference", ["#/$defs/typo", "http://127.0.0.1/schema.json", "other.json", "#name", "#/type/x"]
+)
+def test_a_reference_that_leads_nowhere_is_told_before_anything_is_paid_for(reference: str) -> None:
+    with pytest.raises(ConfigError, match="leads nowhere"):
+        Contract(schema={"type": "object", "properties": {"a": {"$ref": reference}}})
+
+
+def test_references_within_the_schema_are_followed() -> None:
+    card = {"$defs": {"a/b": {"allOf": [{"type": "integer"}]}}, "$ref": "#/$defs/a~1b/allOf/0"}
+    assert Contract(schema=card).problem("3", "stop") is None
+    assert Contract(schema=card).problem('"x"', "stop") == "contract"
+    tree = {"properties": {"child": {"$ref": "#"}}, "required": ["name"]}
+    assert Contract(schema=tree).problem('{"name": 1, "child": {}}', "stop") == "contract"

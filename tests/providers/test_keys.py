@@ -234,3 +234,9 @@ def test_a_key_never_crosses_the_internet_unencrypted(
     with pytest.raises(ConfigError, match="unencrypted") as caught:
         Openai(base_url, "m")
     assert key not in str(caught.value)
+
+
+def test_a_key_in_place_of_a_variables_name_is_refused_and_not_shown() -> None:
+    with pytest.raises(ConfigError, match="api_key_env") as caught:
+        Openai("http://127.0.0.1:1/v1", "m", api_key_env="sk-SECRETabcdef1234567890")
+    assert "SECRET" not in str(caught.value)

@@ -11,6 +11,7 @@ from personastream.build import Parts, build, effective
 from personastream.cli.words import json_text
 from personastream.config import Config, load
 from personastream.launch import estimate as estimates
+from personastream.launch.endpoints import check_prices
 from personastream.launch.estimate import Estimate, estimate
 from personastream.observe.rates import duration
 from personastream.observe.snapshot import printable
@@ -27,6 +28,7 @@ def command(config: str, settings: tuple[str, ...], as_json: bool) -> int:
     """
     loaded = load(config, settings)
     parts = build(loaded)
+    check_prices(parts.limits, parts.providers)
     shards = parts.source.shards()
     guess = estimate(parts, shards)
     sections = _sections(loaded, parts)
@@ -75,6 +77,7 @@ def _estimate_lines(parts: Parts, guess: Estimate) -> list[str]:
         *(f"  | {printable(line)}" for line in guess.first_prompt.splitlines()),
         "",
         f"rows      {guess.rows:>12,}  about, of which {guess.kept_share:.0%} kept (by the first rows)",
+        *(["          none of the first rows can be asked: is [source] field right?"] if not guess.kept_share else []),
         f"requests  {guess.requests:>12,}",
         f"tokens    {guess.input_tokens:>12,}  in, {guess.output_tokens:,} out (at most {guess.output_tokens_most:,})",
         f"cost      {cost:>12}",

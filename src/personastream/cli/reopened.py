@@ -56,7 +56,8 @@ def reopened(run: str, settings: tuple[str, ...], *, contract_may_change: bool =
         raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
     config = load(manifest.config, settings)
     parts = build(config)
-    if not Path(run).samefile(parts.sink.path):
+    there = Path(parts.sink.path)
+    if not there.exists() or not there.samefile(run):
         raise ConfigError(
             f"{manifest.config} writes to {parts.sink.path}, not to {run}",
             hint=f"If the run was moved, add: --set sink.path={shlex.quote(str(Path(run).absolute()))}",

@@ -19,8 +19,9 @@ def command(run: str, settings: tuple[str, ...], style: Style) -> int:
     """Read the kept replies of the dead rows in RUN again, by the template's contract as it is now; asks nothing.
 
     \b
-    Mend the [reply] table of the template first: it may change during a run, the prompt may not. Rows whose
-    kept reply is good now are delivered, the others stay dead.
+    Mend the [reply] table of the template first: it may change during a run,
+    the prompt may not. Rows whose kept reply is good now are delivered, the
+    others stay dead.
     """
     job = reopened(run, settings, contract_may_change=True)
     parse = parse_of(job.parts.providers)

@@ -20,9 +20,10 @@ def command(run: str, reasons: tuple[str, ...], settings: tuple[str, ...], style
     """Ask the dead rows of the run directory RUN again, into the same run, and settle what else is left there.
 
     \b
-    The configuration is the one that the run was started with; --set changes what may change, such as
-    limits.attempts_max. Rows that could not be read stay dead. A reply that was kept and is good now is
-    not paid for again. Killed on the way? Go on with `personastream run CONFIG --resume`.
+    The configuration is the one that the run was started with; --set changes
+    what may change, such as limits.attempts_max. Rows that could not be read
+    stay dead. A reply that was kept and is good now is not paid for again.
+    Killed on the way? Go on with `personastream run CONFIG --resume`.
     """
     job = reopened(run, settings)
     with job.owned() as (sink, states):

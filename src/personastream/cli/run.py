@@ -40,13 +40,13 @@ def command(config: str, resume: bool, settings: tuple[str, ...], max_rows: int 
     """Run CONFIG: read its shards, drop duplicates, ask the model once per row, commit every outcome.
 
     \b
-    A run may be killed at any moment and continued with --resume: every row ends exactly once, delivered,
-    dropped or dead. SIGTERM or Ctrl-C drains (rows in flight finish); a second one stops at once.
-
+    A run may be killed at any moment and continued with --resume: every row
+    ends exactly once, delivered, dropped or dead. SIGTERM or Ctrl-C drains
+    (rows in flight finish); a second one stops at once.
     \b
-    Exit codes: 0 done, 75 stopped with work left (run again with --resume), 65 bad input, 69 the model
-    service is down, 73 the run exists or cannot be created, 74 damaged output, 77 key or quota refused,
-    78 wrong configuration.
+    Exit codes: 0 done, 75 stopped with work left (run again with --resume), 65
+    bad input, 69 the model service is down, 73 the run exists or cannot be
+    created, 74 damaged output, 77 key or quota refused, 78 wrong configuration.
     """
     loaded = load(config, settings)
     again = [*program(), "run", config, "--resume", *(word for one in settings for word in ("--set", one))]

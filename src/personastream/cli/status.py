@@ -11,6 +11,7 @@ from personastream.core.outcomes import Counts, Usage
 from personastream.core.spend import shown
 from personastream.errors import BadInput
 from personastream.launch.manifest import Manifest, read_manifest
+from personastream.launch.run_directory import is_owned
 from personastream.launch.spend_file import read_authorised
 from personastream.observe.live_file import read_live
 from personastream.observe.rates import duration
@@ -25,7 +26,8 @@ def command(run: str, as_json: bool) -> int:
     """Show what is settled, in flight and spent in the run directory RUN. Changes nothing; safe at any time.
 
     \b
-    Rows are counted from the output itself. In flight and rates are those of a process working now, if any.
+    Rows are counted from the output itself. In flight and rates are those of a
+    process working now, if any.
     """
     directory = Path(run)
     manifest = read_manifest(directory)
@@ -52,7 +54,7 @@ def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> 
         "run": str(directory),
         "run_id": manifest.run_id,
         "created": manifest.created,
-        "state": "finished" if finished else live["state"] if live else "stopped",
+        "state": "finished" if finished else live["state"] if live else _state_without_figures(directory),
         "rows": {
             "settled": counts.settled,
             "delivered": counts.delivered,
@@ -69,6 +71,10 @@ def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> 
     }
 
 
+def _state_without_figures(directory: Path) -> str:
+    return "running" if is_owned(directory) else "stopped"
+
+
 def _lines(document: dict[str, Any], states: list[ShardState]) -> list[str]:
     shards = document["shards"]
     lines = [
@@ -79,9 +85,8 @@ def _lines(document: dict[str, Any], states: list[ShardState]) -> list[str]:
     ]
     authorised, spent = document["usage"]["authorised_nanos"], document["usage"]["spend_nanos"]
     if authorised > spent:
-        lines.append(
-            f"          {shown(authorised - spent):>12}  more may have been spent: set aside, or lost in a crash"
-        )
+        more = shown(authorised - spent)
+        lines.append(f"          {more:>12}  more may have been spent: set aside, unanswered, or lost in a crash")
     live = document["live"]
     if live and document["state"] != "finished":
         lines.append(

@@ -21,8 +21,9 @@ def command(run: str, as_json: bool) -> int:
     """Read everything in the run directory RUN back and prove it whole. Changes nothing.
 
     \b
-    Checks every checksum and hash, that no row has two outcomes, that each record stands where its commit says,
-    and that finished shards obey read = delivered + dropped + dead. Exit code 0 if all holds, else 74.
+    Checks every checksum and hash, that no row has two outcomes, that each
+    record stands where its commit says, and that finished shards obey read =
+    delivered + dropped + dead. Exit code 0 if all holds, else 74.
     """
     directory = Path(run)
     manifest = read_manifest(directory)

@@ -1,6 +1,6 @@
 """What a reply must be like to be delivered: how it starts, or which JSON schema it keeps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -30,7 +30,7 @@ class Contract:
     @property
     def demand(self) -> str:
         """What a reply must do, in words."""
-        return "be JSON by its schema" if self.schema is not None else f"start with {self.opening!r}"
+        return "keep the JSON schema" if self.schema is not None else f"start with {self.opening!r}"
 
     def problem(self, text: str, finish_reason: str) -> str | None:
         """Why a reply cannot be delivered: `length`, `refused`, `empty_content`, `contract`; None if it can."""
@@ -77,8 +77,42 @@ def _checker(schema: Mapping[str, object]) -> Callable[[object], bool]:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise ConfigError(f"reply.schema is no JSON schema: {error.message}") from error
+    for reference in _references(schema):
+        if not _leads_somewhere(reference, schema):
+            raise ConfigError(
+                f"reply.schema: $ref = {reference!r} leads nowhere",
+                hint="It must name a part of this schema: #/$defs/…",
+            )
     validator = Draft202012Validator(schema)
     return lambda value: value is not ... and bool(validator.is_valid(value))
+
+
+def _references(part: object) -> Iterator[object]:
+    """All `$ref` in a schema."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part["$ref"]
+        for each in part.values():
+            yield from _references(each)
+    elif isinstance(part, list):
+        for each in part:
+            yield from _references(each)
+
+
+def _leads_somewhere(reference: object, schema: object) -> bool:
+    """Whether a reference is a JSON pointer (RFC 6901) to a part of the schema itself; others are never fetched."""
+    if not isinstance(reference, str) or not reference.startswith("#"):
+        return False
+    part = schema
+    for name in reference.removeprefix("#").split("/")[1:]:
+        name = name.replace("~1", "/").replace("~0", "~")
+        if isinstance(part, list) and name.isdecimal() and int(name) < len(part):
+            part = part[int(name)]
+        elif isinstance(part, dict) and name in part:
+            part = part[name]
+        else:
+            return False
+    return reference == "#" or reference.startswith("#/")
 
 
 def _without_markup(text: str) -> str:

@@ -138,7 +138,7 @@ class _Table:
     def table(self, key: str) -> "_Table":
         value = self.values.get(key, {})
         if not isinstance(value, dict):
-            raise self._wrong(key, f"must be a table: write it as [{key}]")
+            raise self._wrong(key, f"must be a table: write it as [{self.prefix}{key}]")
         return _Table(value, self.origin, f"{self.prefix}{key}.")
 
     def text(self, key: str, default: str | None = None) -> str:

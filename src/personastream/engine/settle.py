@@ -245,8 +245,6 @@ class Settle:
         self._statistics.shards_finished = sum(self._finished)
 
     def _check_dead_share(self) -> None:
-        if all(self._finished):
-            return
         if self._tried >= DEAD_ROWS_TRIED_MIN and self._died > self._dead_share_max * self._tried:
             error = TooManyDead(
                 f"{self._died} of {self._tried} rows ended in the dead letters, "

@@ -44,6 +44,16 @@ def owned(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_owned(directory: Path) -> bool:
+    """Whether a process works on the run now, by its note in the lock: to try the lock could stop one from starting."""
+    try:
+        pid = int((directory / "state" / "lock").read_bytes().split()[1])
+        os.kill(pid, 0)
+    except (OSError, ValueError, IndexError, OverflowError):
+        return False
+    return True
+
+
 def begin_or_continue(
     directory: Path, config: Path, identity: Mapping[str, Any], shards: Sequence[Shard], *, resume: bool, command: str
 ) -> Manifest:

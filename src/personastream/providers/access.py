@@ -59,6 +59,11 @@ def check_destination(url: URL, has_key: bool) -> None:
 
 def read_key(variable: str, file: str) -> str:
     """The API key from a file, or else from an environment variable; empty if there is none. Raises `ConfigError`."""
+    if variable and not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", variable):  # never shown: it may be the key itself
+        raise ConfigError(
+            "[provider] api_key_env holds something that is no name of an environment variable",
+            hint='Write the variable\'s name there, such as "OPENAI_API_KEY", and the key into the variable.',
+        )
     if not file:
         return _checked_key(os.environ.get(variable, ""), f"the environment variable {variable}")
     try:
