@@ -8,6 +8,7 @@ import pytest
 from docs import configuration
 from personastream.build import build
 from personastream.config import load
+from personastream.core.template import parse_template
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,3 +39,12 @@ def test_the_configuration_in_the_readme_builds(tmp_path: Path) -> None:
     file = tmp_path / "readme.toml"
     file.write_text(example)
     build(load(str(file)))
+
+
+def test_the_template_in_the_documents_works_with_either_contract() -> None:
+    prompt, schema = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "templates.md").read_text("utf-8"), re.S)
+    assert parse_template(prompt, "riddle.toml").contract.problem("Riddle: what is it?", "stop") is None
+    before, _, after = prompt.partition('[reply]\nopening = "Riddle:"\n')
+    card = parse_template(f"{before}{after}{schema}", "riddle.toml")
+    assert card.contract.problem('{"question": "what?", "answer": "it"}', "stop") is None
+    assert card.contract.problem('{"question": "what?"}', "stop") == "contract"
