@@ -79,7 +79,7 @@ def test_openai_files_and_a_whole_batch(simulator: Simulator) -> None:
         input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={"run": "r1"}
     )
     assert batch.status == "validating"
-    assert [each.id for each in client.batches.list(limit=1)] == [batch.id]
+    assert [each.id for each in client.batches.list(limit=1).data] == [batch.id]
     while (batch := client.batches.retrieve(batch.id)).status != "completed":
         time.sleep(0.02)  # how the client's own documentation waits
     assert (batch.metadata, batch.request_counts.total) == ({"run": "r1"}, 40)
