@@ -1,6 +1,6 @@
 """How busy the engine keeps a slow server: many requests in flight against one that takes a second for each.
 
-    python -m bench.utilisation [--in-flight 2000] [--rows 60000] [--rounds 3]
+    python -m bench.utilisation [--in-flight 2000] [--rows 60000] [--rounds 3] [--pacing adaptive]
 
 `personastream run` asks `personastream simulate` (lognormal latency, mean 1 s, sigma 0.3), which counts arrivals.
 Utilisation is arrivals per second times mean latency divided by the limit on requests in flight: 1 is the rate that
@@ -93,11 +93,11 @@ def utilisation(looks: list[Seen], first_arrival_s: float, rows: int, in_flight:
     }
 
 
-def one_round(shard: Path, rows: int, in_flight: int) -> dict[str, float]:
+def one_round(shard: Path, rows: int, in_flight: int, pacing: str) -> dict[str, float]:
     """One run from start to end against a fresh server."""
     latency = ("--latency", str(LATENCY_S), "--latency-sigma", str(SIGMA), "--output-tokens", "60")
     with tempfile.TemporaryDirectory(prefix="bench-utilisation-") as folder, simulator(*latency) as base_url:
-        config = write_config(Path(folder, "run.toml"), [shard], provider=http(base_url), in_flight=in_flight)
+        config = write_config(Path(folder, "run.toml"), [shard], provider=http(base_url, pacing), in_flight=in_flight)
         command = processes.personastream("run", str(config), "--progress", "none")
         client = processes.start(command, core=CLIENT_CORE, stdout=subprocess.DEVNULL)
         looks, end = watch(base_url, client)
@@ -112,15 +112,24 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=2_000)
     parser.add_argument("--rows", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pacing", choices=["adaptive", "fixed"], default="adaptive")
     options = parser.parse_args()
     rounds = []
     with tempfile.TemporaryDirectory(prefix="bench-utilisation-") as folder:
         shard = write_shard(Path(folder, "rows.jsonl.zst"), 0, options.rows)
         for number in range(options.rounds):
-            rounds.append(one_round(shard, options.rows, options.in_flight))
+            rounds.append(one_round(shard, options.rows, options.in_flight, options.pacing))
             say(f"round {number}: " + ", ".join(f"{name} {value:.3f}" for name, value in rounds[-1].items()))
     figures = {name: spread([one[name] for one in rounds], 4) for name in rounds[0]}
-    report("utilisation", {**figures, "in_flight": options.in_flight, "targets": {"utilisation_min": UTILISATION_MIN}})
+    report(
+        "utilisation",
+        {
+            **figures,
+            "in_flight": options.in_flight,
+            "pacing": options.pacing,
+            "targets": {"utilisation_min": UTILISATION_MIN},
+        },
+    )
 
 
 if __name__ == "__main__":
