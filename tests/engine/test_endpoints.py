@@ -153,6 +153,19 @@ def test_an_endpoint_without_quota_is_left_out_and_the_run_ends_with_the_last_on
     assert not fleet.dead()
 
 
+def test_faults_that_come_in_after_the_last_endpoint_is_out_do_no_harm() -> None:
+    """One request is told that the key is wrong; those under way with it fail otherwise, a moment later."""
+
+    def fault(request: Request, asked: int) -> AttemptError | None:
+        return Unauthorized("wrong key") if request.user == "row 0" else Unavailable("500")
+
+    provider = ScriptedProvider(latency_s=lambda request, asked: 1.0 if request.user == "row 0" else 2.0, fault=fault)
+    fleet = Fleet(rows(10), providers=[provider], workers=4)
+    with pytest.raises(ProviderRejected, match="wrong key"):
+        fleet.sit()
+    assert not fleet.dead()
+
+
 def test_an_outage_is_one_of_all_endpoints() -> None:
     providers = [ScriptedProvider(latency_s=0.1, fault=never(lambda: Unreachable("refused"))) for _ in range(2)]
     fleet = Fleet(rows(10), providers=providers, workers=4, retry=RetryPolicy(outage_s_max=60.0))

@@ -100,8 +100,8 @@ class Pool:
         """Raise `ProviderDown` if every endpoint has done nothing but fail for longer than its `outage_s_max`."""
         now_s = self._clock()
         left = [each.health for each in self._endpoints if each.out is None]
-        silent_s = min(health.failing_s(now_s) for health in left)
-        if all(health.failing_s(now_s) > health.policy.outage_s_max for health in left):
+        silent_s = min((health.failing_s(now_s) for health in left), default=0.0)
+        if left and all(health.failing_s(now_s) > health.policy.outage_s_max for health in left):
             raise ProviderDown(
                 f"no request has succeeded for {silent_s:.0f} s; the last failure: {error.message}",
                 hint="Check the endpoint, then run again with --resume; nothing is lost. "
@@ -133,10 +133,8 @@ class Pool:
                 if now_s + self._next_s(now_s) < self._looks_s - EARLIER_S:
                     self._changed.set()
                 return
-            if (
-                endpoint.pace.state(now_s) == "half-open" and self._first
-            ):  # what failed before proves little if it fails again
-                waiting = self._first
+            if self._first and endpoint.pace.state(now_s) == "half-open":
+                waiting = self._first  # what has failed before proves little if it fails again
             waiter = waiting.popleft()
             if not waiter.event.is_set():
                 waiter.turn = self._take(endpoint, now_s)
