@@ -9,14 +9,12 @@ from pathlib import Path
 import click
 
 from personastream.build import Parts, build, identity
-from personastream.cli.words import program, summary_lines
+from personastream.cli.run import carry_out
 from personastream.config import Config, load
 from personastream.errors import BadInput, ConfigError
-from personastream.launch.inline import run_config
 from personastream.launch.manifest import check_unchanged, read_manifest, with_contract, write_manifest
 from personastream.launch.run_directory import owned
-from personastream.observe.progress import Display, Style
-from personastream.observe.say import say
+from personastream.observe.progress import Style
 from personastream.ports import ShardState, Sink
 
 settings_option = click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help="As for `run`.")
@@ -67,13 +65,4 @@ def reopened(run: str, settings: tuple[str, ...], *, contract_may_change: bool =
 
 def continue_run(job: Reopened, style: Style, rows_max: int | None = None) -> int:
     """Bring what is left to its end, as `run --resume` does; the exit code is the same."""
-    words = [*program(), "run", str(job.config.path), "--resume"]
-    again = shlex.join([*words, *(word for one in job.settings for word in ("--set", one))])
-    progress = Display(style, Path(job.parts.sink.path))
-    outcome = run_config(job.config, resume=True, progress=progress, rows_max=rows_max, command=again)
-    if style != "none":
-        for line in summary_lines(outcome):
-            say(line)
-        if not outcome.summary.finished:
-            say(f"Work is left. To continue: {again}")
-    return outcome.exit_code
+    return carry_out(str(job.config.path), job.settings, style, resume=True, rows_max=rows_max)

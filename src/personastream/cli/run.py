@@ -48,10 +48,15 @@ def command(config: str, resume: bool, settings: tuple[str, ...], max_rows: int 
     bad input, 69 the model service is down, 73 the run exists or cannot be
     created, 74 damaged output, 77 key or quota refused, 78 wrong configuration.
     """
-    loaded = load(config, settings)
-    again = [*program(), "run", config, "--resume", *(word for one in settings for word in ("--set", one))]
-    progress: Progress = Display(style, Path(build(loaded).sink.path))
-    outcome = run_config(loaded, resume=resume, progress=progress, rows_max=max_rows, command=shlex.join(again))
+    return carry_out(config, settings, style, resume=resume, rows_max=max_rows)
+
+
+def carry_out(path: str, settings: tuple[str, ...], style: Style, *, resume: bool, rows_max: int | None) -> int:
+    """One sitting, with its last words; returns the exit code. Raises `RunError`."""
+    config = load(path, settings)
+    again = [*program(), "run", path, "--resume", *(word for one in settings for word in ("--set", one))]
+    progress: Progress = Display(style, Path(build(config).sink.path))
+    outcome = run_config(config, resume=resume, progress=progress, rows_max=rows_max, command=shlex.join(again))
     if style != "none":
         for line in summary_lines(outcome):
             say(line)
