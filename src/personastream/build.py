@@ -167,21 +167,37 @@ def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
         raise ConfigError(f"{config.path}: [{section.name}] {type(error).__name__}: {error}") from error
 
 
+_KINDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    list[str]: "a list of texts",
+    list: "a list",
+    dict: "a table",
+}
+
+
 def _checked(where: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any:
     allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
         value = _as_float(value)
     if not any(_fits(value, one) for one in allowed):
-        names = " or ".join(getattr(one, "__name__", str(one)) for one in allowed if one is not types.NoneType)
-        raise ConfigError(f"{where} = {value!r} must be {names}", hint=str(metadata.get("doc", "")))
+        names = " or ".join(_KINDS.get(one, str(one)) for one in allowed if one is not types.NoneType)
+        raise ConfigError(f"{where} = {_shown(value)} must be {names}", hint=str(metadata.get("doc", "")))
     minimum, maximum, choices = (metadata.get(key) for key in ("minimum", "maximum", "choices"))
     if minimum is not None and value < minimum:
-        raise ConfigError(f"{where} = {value!r} is below the minimum, {minimum:g}", hint=str(metadata["doc"]))
+        raise ConfigError(f"{where} = {_shown(value)} is below the minimum, {minimum:g}", hint=str(metadata["doc"]))
     if maximum is not None and value > maximum:
-        raise ConfigError(f"{where} = {value!r} is above the maximum, {maximum:g}", hint=str(metadata["doc"]))
+        raise ConfigError(f"{where} = {_shown(value)} is above the maximum, {maximum:g}", hint=str(metadata["doc"]))
     if choices and value not in choices:
-        raise ConfigError(f"{where} = {value!r} is unknown", hint=nearest(str(value), choices))
+        raise ConfigError(f"{where} = {_shown(value)} is unknown", hint=nearest(str(value), choices))
     return value
+
+
+def _shown(value: Any) -> str:
+    """As TOML writes it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _as_float(value: int) -> float:

@@ -25,6 +25,18 @@ def status(run: Path) -> Any:
     return done.json()
 
 
+def test_check_says_that_a_ceiling_will_not_be_enough(config: Path) -> None:
+    prices = ("--set", "provider.input_price=10", "--set", "provider.output_price=10")
+    tight = personastream("check", config, *prices, "--set", "limits.spend_max=0.01").out
+    assert "will stop at spend_max = 0.01" in tight
+    between = personastream("check", config, *prices, "--json").json()["estimate"]
+    middle = (between["cost"] + between["cost_most"]) / 2
+    assert "may stop at spend_max" in personastream("check", config, *prices, "--set", f"limits.spend_max={middle}").out
+    wide = personastream("check", config, *prices, "--set", "limits.spend_max=1000").out
+    assert "stop at" not in wide
+    assert "at most about" in wide
+
+
 @pytest.mark.slow
 def test_check_shows_what_would_be_done_and_does_nothing(config: Path, simulator: Simulated) -> None:
     before, asked = fingerprint(config.parent), simulator.stats()["arrivals"]

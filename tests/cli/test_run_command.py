@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.support.command import Finished, personastream, type_in
@@ -146,6 +147,24 @@ def test_stdout_stays_free_for_data_whatever_is_shown(config: Path, style: str) 
     done = personastream("run", config, "--progress", style)
     assert (done.code, done.out) == (0, "")
     assert bool(done.err) is (style != "none")
+
+
+@pytest.mark.slow
+def test_json_progress_is_json_to_the_last_line(config: Path) -> None:
+    lines = personastream("run", config, "--progress", "json").err.splitlines()
+    assert [orjson.loads(line)["state"] for line in lines][-1] == "ended"
+    assert orjson.loads(lines[-1])["delivered"] == 30
+
+
+@pytest.mark.slow
+def test_a_run_that_has_to_stop_says_how_far_it_came(config: Path) -> None:
+    prices = ("--set", "provider.input_price=10", "--set", "provider.output_price=10")
+    done = personastream("run", config, *prices, "--set", "limits.spend_max=0.05", "--progress", "plain")
+    assert done.code == 75
+    *_, counts, why, _ = [line for line in done.err.splitlines() if line]
+    assert "rows settled" in counts
+    assert "ETA" not in counts
+    assert "spend_max" in why
 
 
 @pytest.mark.slow

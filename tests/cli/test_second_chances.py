@@ -83,6 +83,9 @@ def test_rows_may_die_again_and_be_chosen_by_reason(job: Path, moody: Simulated)
     before = status(run)["rows"]["dead"]  # type: ignore[index]
     done = personastream("retry", run, "--reason", "too_long", "--max-rows", "1")
     assert done.code == 64
+    done = personastream("retry", run, "--reason", "tooo_long")
+    assert done.code == 0
+    assert done.err.splitlines()[-1] == "The dead rows of this run died for: bad_request, missing_field, too_long"
     for _ in range(2):
         assert personastream("retry", run, "--reason", "too_long").code == 0
         rows = status(run)["rows"]

@@ -71,7 +71,9 @@ def _graph(parts: Parts, shards: Sequence[Shard]) -> list[str]:
 
 
 def _estimate_lines(parts: Parts, guess: Estimate) -> list[str]:
-    cost = "set [provider] input_price and output_price" if guess.cost is None else f"{guess.cost:,.2f}"
+    cost = "      unknown  set [provider] input_price and output_price"
+    if guess.cost is not None and guess.cost_most is not None:
+        cost = f"{guess.cost:>12,.2f}  at most about {guess.cost_most:,.2f}, if no request is repeated"
     return [
         "first prompt:",
         *(f"  | {printable(line)}" for line in guess.first_prompt.splitlines()),
@@ -80,11 +82,19 @@ def _estimate_lines(parts: Parts, guess: Estimate) -> list[str]:
         *(["          none of the first rows can be asked: is [source] field right?"] if not guess.kept_share else []),
         f"requests  {guess.requests:>12,}",
         f"tokens    {guess.input_tokens:>12,}  in, {guess.output_tokens:,} out (at most {guess.output_tokens_most:,})",
-        f"cost      {cost:>12}",
+        f"cost      {cost}",
+        *_ceiling_lines(parts.limits.spend_max, guess),
         f"time      {duration(guess.seconds):>12}  by in_flight_max and limits",
         f"assumed: {estimates.BYTES_PER_TOKEN:g} bytes a token, replies of {estimates.OUTPUT_SHARE:.0%} of max_tokens "
         f"at {estimates.TOKENS_PER_S:g} tokens/s",
     ]
+
+
+def _ceiling_lines(spend_max: float, guess: Estimate) -> list[str]:
+    if not spend_max or guess.cost is None or guess.cost_most is None or guess.cost_most <= spend_max:
+        return []
+    verb = "will" if guess.cost > spend_max else "may"
+    return [f"          {verb} stop at spend_max = {spend_max:,.2f}, before all rows are asked (exit 75)"]
 
 
 def _toml(value: object) -> str:

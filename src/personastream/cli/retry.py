@@ -1,5 +1,7 @@
 """`personastream retry`."""
 
+from collections.abc import Sequence
+
 import click
 
 from personastream.cli.reopened import continue_run, reopened, settings_option
@@ -7,6 +9,7 @@ from personastream.cli.run import progress_option
 from personastream.launch.revival import revive, with_reasons
 from personastream.observe.progress import Style
 from personastream.observe.say import say
+from personastream.ports import ShardState
 
 
 @click.command("retry")
@@ -29,4 +32,12 @@ def command(run: str, reasons: tuple[str, ...], settings: tuple[str, ...], style
     with job.owned() as (sink, states):
         revived = revive(sink, states, with_reasons(reasons))
     say(f"{revived:,} dead rows will be asked again")
-    return continue_run(job, style) if revived else 0
+    if not revived:
+        say(_what_is_dead(states))
+        return 0
+    return continue_run(job, style)
+
+
+def _what_is_dead(states: Sequence[ShardState]) -> str:
+    reasons = sorted({reason for state in states for reason, rows in state.counts.dead.items() if rows})
+    return f"The dead rows of this run died for: {', '.join(reasons)}" if reasons else "No row of this run is dead"

@@ -8,7 +8,8 @@ import click
 from personastream.build import build
 from personastream.cli.words import program, summary_lines
 from personastream.config import load
-from personastream.launch.inline import Progress, run_config
+from personastream.errors import RunError
+from personastream.launch.inline import run_config
 from personastream.observe.progress import Display, Style
 from personastream.observe.say import say
 
@@ -55,9 +56,15 @@ def carry_out(path: str, settings: tuple[str, ...], style: Style, *, resume: boo
     """One sitting, with its last words; returns the exit code. Raises `RunError`."""
     config = load(path, settings)
     again = [*program(), "run", path, "--resume", *(word for one in settings for word in ("--set", one))]
-    progress: Progress = Display(style, Path(build(config).sink.path))
-    outcome = run_config(config, resume=resume, progress=progress, rows_max=rows_max, command=shlex.join(again))
-    if style != "none":
+    display = Display(style, Path(build(config).sink.path))
+    try:
+        outcome = run_config(config, resume=resume, progress=display, rows_max=rows_max, command=shlex.join(again))
+    except RunError:
+        display.say_last()
+        raise
+    if style == "json":
+        display.say_last()
+    elif style != "none":
         for line in summary_lines(outcome):
             say(line)
         if not outcome.summary.finished:

@@ -31,6 +31,7 @@ class Estimate:
     output_tokens_most: int
     seconds: float
     cost: float | None
+    cost_most: float | None
     first_prompt: str
 
 
@@ -69,6 +70,7 @@ def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
         output_tokens_most=round(asked * tokens_most),
         seconds=_seconds(parts, asked, round(asked * prompt_tokens) + output_tokens, tokens_most * OUTPUT_SHARE),
         cost=_cost(parts, asked * prompt_tokens, output_tokens),
+        cost_most=_cost(parts, asked * prompt_tokens, asked * tokens_most),
         first_prompt=requests[0].user if requests else "",
     )
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,10 +26,14 @@ PANEL_S = 0.25
 
 @dataclass(slots=True)
 class Display:
-    """Shows a run in one style and keeps `state/live.json` for others to read."""
+    """Shows a run in one style and keeps `state/live.json` for others to read.
+
+    `last` is the run as it was when `show` ended, None if it never began.
+    """
 
     style: Style
     directory: Path
+    last: Snapshot | None = None
 
     async def show(self, statistics: Statistics, shards: Sequence[Shard], stop: Stop) -> None:
         """Until cancelled."""
@@ -37,14 +41,22 @@ class Display:
         style = self.style
         if style == "auto":
             style = "rich" if sys.stderr.isatty() else "plain"
-        async with anyio.create_task_group() as displays:
-            displays.start_soon(_every, LIVE_FILE_S, camera, lambda seen: write_live(self.directory, seen))
-            if style == "plain":
-                displays.start_soon(_every, LINES_S, camera, lambda seen: say(plain_line(seen)))
-            elif style == "json":
-                displays.start_soon(_every, LINES_S, camera, lambda seen: say(json_line(seen)))
-            elif style == "rich":
-                displays.start_soon(_panel, camera)
+        try:
+            async with anyio.create_task_group() as displays:
+                displays.start_soon(_every, LIVE_FILE_S, camera, lambda seen: write_live(self.directory, seen))
+                if style == "plain":
+                    displays.start_soon(_every, LINES_S, camera, lambda seen: say(plain_line(seen)))
+                elif style == "json":
+                    displays.start_soon(_every, LINES_S, camera, lambda seen: say(json_line(seen)))
+                elif style == "rich":
+                    displays.start_soon(_panel, camera)
+        finally:
+            self.last = replace(camera.snapshot(anyio.current_time()), state="ended")
+
+    def say_last(self) -> None:
+        """One line on how far the run has come, however it ended."""
+        if self.last is not None and self.style != "none":
+            say(json_line(self.last) if self.style == "json" else plain_line(self.last))
 
 
 def plain_line(seen: Snapshot) -> str:
@@ -58,9 +70,9 @@ def plain_line(seen: Snapshot) -> str:
         f"{seen.tokens_per_s:,.0f} tokens/s",
         f"{seen.retries:,} retries",
         *([f"{seen.spend:,.2f} spent"] if seen.spend else []),
-        f"ETA {duration(seen.eta_s)}",
+        *([f"ETA {duration(seen.eta_s)}"] if seen.state != "ended" else []),
     ]
-    if seen.state != "running":
+    if seen.state not in {"running", "ended"}:
         parts.append(seen.state)
     if seen.waiting and seen.last_fault:
         parts.append(f"{seen.waiting:,} waiting after faults, the last one: {seen.last_fault[:150]}")

@@ -16,7 +16,8 @@ from personastream.records import Shard
 class Snapshot:
     """Counts cover the whole run where rows are meant, this sitting for requests, tokens and retries.
 
-    `rows_estimated` is 0 while nothing has been read; `eta_s` is None while unknown; rates are per second.
+    `rows_estimated` is 0 while nothing has been read; `eta_s` is None while unknown; rates are per second. While a
+    run is paused, it has no rate in rows and no time left.
     """
 
     state: str
@@ -89,12 +90,12 @@ class Camera:
             retries=seen.retries,
             input_tokens=seen.input_tokens,
             output_tokens=seen.output_tokens,
-            rows_per_s=rates.rows,
+            rows_per_s=0.0 if seen.paused else rates.rows,
             requests_per_s=rates.requests,
             tokens_per_s=rates.tokens,
             latency_s=seen.latency_s_sum / seen.answered if seen.answered else 0.0,
             spend=(seen.spent_before_nanos + seen.spend_nanos) / NANOS,
-            eta_s=rates.eta_s,
+            eta_s=None if seen.paused else rates.eta_s,
             last_fault=printable(seen.last_fault),
             endpoints=[_endpoint(each, now_s) for each in seen.endpoints],
         )
