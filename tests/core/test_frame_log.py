@@ -116,6 +116,7 @@ def wanted_bits(content: bytes, chance: random.Random) -> Iterator[int]:
         yield from [8 * at + chance.randrange(8)] if inside_zeros else range(8 * at, 8 * at + 8)
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_ends_the_commits_before_the_one_that_it_is_in() -> None:
     content = small_part(2)
     whole = found(content)

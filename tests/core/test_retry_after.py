@@ -195,6 +195,7 @@ def test_a_moment_is_measured_by_the_servers_own_clock_or_not_at_all() -> None:
     assert retry_after_s({"date": NOW}) is None
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     st.one_of(

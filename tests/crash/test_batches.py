@@ -116,10 +116,12 @@ def check_point(job: Job, point: Point) -> None:
     job.check()
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_a_batch_is_made_finds_out_that_it_was(job: Job) -> None:
     check_point(job, Point("POST /v1/batches", 1, "after"))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_leaves_its_batches_to_the_next(job: Job) -> None:
     """All of its first batch is under way when the signal comes; a drain need not wait for batches."""
     with started("run", job.config, "--progress", "none", "--set", "limits.drain_s_max=0") as process:

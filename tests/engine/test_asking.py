@@ -274,6 +274,7 @@ def test_too_many_dead_rows_stop_the_run() -> None:
     assert 200 <= len(bench.dead()) < 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("poison", "stops"), [(range(0, 600, 3), False), (range(0, 600, 2), True)])
 def test_the_share_of_dead_rows_is_judged_over_all_rows_so_far(poison: range, stops: bool) -> None:
     fault = first(10**9, lambda: Refused("no", reason="refused"), *(f"row {row}" for row in poison))

@@ -81,6 +81,7 @@ def test_no_endpoint_gets_more_at_once_than_it_takes() -> None:
     assert [provider.in_flight_most for provider in providers] == [3, 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [
@@ -218,6 +219,7 @@ def test_a_poisonous_row_does_not_keep_an_endpoint_closed() -> None:
     assert len(fleet.delivered()) == 39
 
 
+@pytest.mark.slow
 def test_concurrency_is_found_by_measuring() -> None:
     """A service that serves 16 at once, however many are asked."""
     provider = ScriptedProvider(in_flight_max=1000, latency_s=lambda request, asked: max(1.0, provider.in_flight / 16))

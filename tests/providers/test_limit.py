@@ -95,6 +95,7 @@ async def _crowd(limit: ProviderLimit, minutes: float, used: int = 0, workers: i
     return admitted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [10, 100, 6000, 60_000])
 def test_a_crowd_is_held_to_the_limit_and_reaches_it(limit: int) -> None:
     minutes = max(1.2, 30 / limit)
@@ -103,6 +104,7 @@ def test_a_crowd_is_held_to_the_limit_and_reaches_it(limit: int) -> None:
     assert len(log) >= 0.97 * limit * minutes - 1 - limit / 60  # nothing passes in the first second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [10, 6000, 60_000])
 def test_a_pause_earns_no_more_than_the_limit_of_the_minute_that_follows(limit: int) -> None:
     log = run_virtually(_crowd(ProviderLimit(limit, 0), 1.6, idle_s=30))

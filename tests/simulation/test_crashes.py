@@ -6,7 +6,7 @@ from tests.simulation import __main__ as command
 from tests.simulation.driver import Tally, simulate
 from tests.simulation.mutants import CAUGHT
 
-SEEDS = 120
+SEEDS = 40
 
 
 def test_no_crash_breaks_a_promise() -> None:

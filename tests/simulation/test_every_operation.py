@@ -45,6 +45,7 @@ def test_a_short_run_does_everything_that_a_run_does() -> None:
     assert len(operations(0)) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whichever_operation_goes_wrong_nothing_is_lost(fault: str) -> None:
     for seed, power_share in ((0, 0.0), (1, 1.0), (2, 1.0), (3, 1.0)):

@@ -8,6 +8,7 @@ SEEDS_MAX = 300
 SEEDS_OF_NOT_CAUGHT = 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", CAUGHT, ids=lambda mutant: mutant.name)
 def test_a_broken_rule_is_noticed(mutant: Mutant) -> None:
     caught = mutant.first_caught(range(SEEDS_MAX))

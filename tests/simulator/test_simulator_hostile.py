@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, cast
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ class Wire:
     def abort(self) -> None: ...
 
 
+@pytest.mark.slow
 def test_every_request_gets_one_answer() -> None:
     async def make() -> Simulator:
         return Simulator(Behaviour(), (), None, lambda _: None)

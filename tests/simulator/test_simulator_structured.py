@@ -87,6 +87,7 @@ leaves = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     st.recursive(

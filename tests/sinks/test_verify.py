@@ -90,6 +90,7 @@ def check_flips(count: int, seed: int) -> None:
     assert is_clean(verified(disk))
 
 
+@pytest.mark.slow
 def test_flipped_bits_are_found_wherever_they_are() -> None:
     check_flips(FLIPS, seed=1)
 
@@ -100,6 +101,7 @@ def test_ten_thousand_flipped_bits_are_found() -> None:
     check_flips(FLIPS_SLOW, seed=2)
 
 
+@pytest.mark.slow
 def test_every_bit_of_a_seal_is_watched_over() -> None:
     disk = SimulatedDisk()
     sink = sink_on(disk)
@@ -115,6 +117,7 @@ def test_every_bit_of_a_seal_is_watched_over() -> None:
         assert verified(disk, stems=STEMS[:1]).problems, f"bit {bit}"
 
 
+@pytest.mark.slow
 def test_a_truncated_part_is_found_wherever_it_is_cut() -> None:
     disk, chance = written(finished=1), Random(3)
     files = whole(disk)
