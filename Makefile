@@ -7,7 +7,7 @@ SEED ?= 1
 KILLS ?= 1000
 CRASHES ?= 20000
 
-.PHONY: all lint types fast test demo bench crash sim servers fmt docs clean
+.PHONY: all lint types fast test demo bench crash sim servers peers fmt docs clean
 
 all: lint types fast
 
@@ -42,6 +42,9 @@ sim: .venv/dev
 servers: .venv/dev .venv-servers/done
 	SERVERS=.venv-servers $(BIN)/pytest -m servers tests/servers
 
+peers: .venv/bench .venv-peers/done
+	$(BIN)/python -m bench.dedup_peers
+
 fmt: .venv/dev
 	$(BIN)/ruff check --fix src tests bench docs
 	$(BIN)/ruff format src tests bench docs
@@ -50,7 +53,7 @@ docs: .venv/dev
 	$(BIN)/python -m docs.configuration
 
 clean:
-	rm -rf .venv .venv-servers .mypy_cache .pytest_cache .ruff_cache .hypothesis runs
+	rm -rf .venv .venv-servers .venv-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis runs
 
 # One environment; each stamp says which extras it holds.
 .venv/python:
@@ -78,4 +81,12 @@ clean:
 
 .venv/bench: .venv/dev
 	$(BIN)/pip install -q -e '.[bench]'
+	touch $@
+
+# Packages to compare with; two of them are both called simhash.
+.venv-peers/done:
+	for each in one two three; do $(PYTHON) -m venv .venv-peers/$$each || exit; done
+	.venv-peers/one/bin/pip install -q rensa datasketch gaoya simhash text-dedup
+	.venv-peers/two/bin/pip install -q simhash-pybind
+	.venv-peers/three/bin/pip install -q 'datatrove[io,processing]' spacy
 	touch $@

@@ -11,7 +11,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("personastream", "aiohttp", "aiolimiter", "anyio", "numpy", "openai", "orjson", "uvloop", "zstandard")
+PACKAGES = (
+    "personastream",
+    "aiohttp",
+    "aiolimiter",
+    "anyio",
+    "numba",
+    "numpy",
+    "openai",
+    "orjson",
+    "uvloop",
+    "zstandard",
+)
 
 
 def machine() -> dict[str, Any]:

@@ -18,7 +18,7 @@ NAMES = {
     settings: {"setting"},
     ports: {
         "Ask", "Offload", "Source", "Transform", "StatefulTransform", "Recipe", "Provider", "Limit", "Chunk",
-        "ShardState", "Sink", "Checkpoints",
+        "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding",
     },
     errors: {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
@@ -37,7 +37,9 @@ FIELDS: dict[type[Any], tuple[str, ...]] = {
     records.Position: ("shard", "row"),
     records.Row: ("shard", "number", "text", "reply"),
     records.DeadRow: ("number", "reason", "detail", "text", "response"),
-    records.Batch: ("shard", "start", "stop", "numbers", "texts", "dropped", "dead", "replies", "last", "bytes_read"),
+    records.Batch: (
+        "shard", "start", "stop", "numbers", "texts", "dropped", "dead", "replies", "lines",
+        "last", "bytes_read"),
     records.Request: ("system", "user", "parameters"),
     records.DeadLetter: ("row", "asked"),
     records.Completion: (
@@ -55,7 +57,7 @@ FIELDS: dict[type[Any], tuple[str, ...]] = {
 METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
     ports.Source: {"shards": (), "read": ("shard", "start")},
     ports.Transform: {"__call__": ("batch",)},
-    ports.StatefulTransform: {"save": ("file",), "load": ("file",)},
+    ports.StatefulTransform: {"expect": ("rows",), "learnt": (), "learn": ("records",)},
     ports.Recipe: {"__call__": ("row", "ask")},
     ports.Provider: {"complete": ("request",), "aclose": ()},
     ports.Limit: {"take": ("request",), "acquire": ("request",), "settle": ("reserved", "used")},
@@ -69,9 +71,9 @@ METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
     },
     ports.Checkpoints: {
         "load": ("not_after", "transforms"),
-        "save": ("at", "settled_to", "transforms"),
+        "save": ("at", "transforms"),
     },
-    records.Batch: {"keep": ("mask", "reason")},
+    records.Batch: {"keep": ("mask", "reason"), "only": ("mask",)},
 }
 
 PROPERTIES = {

@@ -163,7 +163,7 @@ def test_every_unit_has_a_layer() -> None:
         ("providers.openai", "from personastream.testing import Echo"),
         ("core.rows", "import time"),
         ("core.rows", "from os import path"),
-        ("core.rows", "from personastream.dedup import KeyTable"),
+        ("core.rows", "from personastream.dedup import ExactIndex"),
         ("records", "from personastream.errors import RowError"),
         ("ports", "from personastream import build"),
         ("config", "from personastream.build import build"),

@@ -5,12 +5,16 @@ Sources, transforms and sinks are synchronous and called from one thread at a ti
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from personastream.core.frame_log import LogKind
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Ranges
 from personastream.records import Batch, Completion, DeadLetter, Position, Request, Row, Shard
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Ask = Callable[[Request], Awaitable[Completion]]
 """One limited, paced, retried request. Raises `RowError` for the row's own fault, `RunError` to stop the run."""
@@ -45,11 +49,19 @@ class Transform(Protocol):
 
 @runtime_checkable
 class StatefulTransform(Transform, Protocol):
-    """A transform whose decisions depend on earlier rows. What `save` writes, `load` restores exactly."""
+    """A transform whose decisions depend on earlier rows. It keeps a journal: what it learns from rows, as records.
 
-    def save(self, file: BinaryIO) -> None: ...
+    A new instance that is told the same `expect` and takes in all records, in order, decides like the first one.
+    """
 
-    def load(self, file: BinaryIO) -> None: ...
+    def expect(self, rows: int) -> None:
+        """About so many rows will come in the whole run, however many sittings it takes. Said once, before all else."""
+
+    def learnt(self) -> bytes:
+        """What has been learnt from rows since the last call; what came by `learn` is not part of it."""
+
+    def learn(self, records: bytes) -> None:
+        """Take in what `learnt` returned, call by call and in order. Raises `ValueError` if that cannot be."""
 
 
 class Recipe(Protocol):
@@ -77,17 +89,45 @@ class Provider(Protocol):
     async def aclose(self) -> None: ...
 
 
+class Tokens(NamedTuple):
+    """Tokens of a prompt and of a reply, guessed or counted."""
+
+    input: float
+    output: float
+
+
+NO_TOKENS = Tokens(0, 0)
+
+
 class Limit(Protocol):
     """Configured ceilings on requests and tokens per minute."""
 
-    def take(self, request: Request) -> float | None:
+    def take(self, request: Request) -> Tokens | None:
         """Like `acquire` if that need not wait, else None; may always be None."""
 
-    async def acquire(self, request: Request) -> float:
+    async def acquire(self, request: Request) -> Tokens:
         """Wait for a turn; returns the tokens reserved, to be handed to `settle`."""
 
-    def settle(self, reserved: float, used: int) -> None:
-        """Tell what a request really used, in tokens (0 for a failed one)."""
+    def settle(self, reserved: Tokens, used: Tokens) -> None:
+        """Tell what a request really used (nothing, for a failed one)."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of one length each. Blocks."""
+
+    def __call__(self, texts: Sequence[str]) -> Sequence["NDArray[np.float32] | None"]:
+        """One vector a text, in order; None for a text that has none. Raises `RunError`."""
+
+
+@runtime_checkable
+class Embedding(Protocol):
+    """A transform that needs vectors: `service` has the settings of the endpoint that makes them."""
+
+    @property
+    def service(self) -> Mapping[str, Any]: ...
+
+    def bind(self, embedder: Embedder) -> None:
+        """Comes before the first batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +198,16 @@ class Sink(Protocol):
 
 
 class Checkpoints(Protocol):
-    """Snapshots of the transforms' state, so that a resume need not replay everything. Losing them costs time only."""
+    """The journals of the transforms, so that a resume need not replay everything. Losing them costs time only."""
 
     def load(self, not_after: Position, transforms: Sequence[StatefulTransform]) -> Position:
-        """Restore the newest usable state taken at or before `not_after`; returns where it was taken (start: 0, 0)."""
+        """Teach new transforms what was learnt up to `not_after`, or less; forget the rest. Comes before any `save`.
 
-    def save(self, at: Position, settled_to: Position, transforms: Sequence[StatefulTransform]) -> None:
-        """Keep the state as of `at`, and the newest one from before `settled_to`, the first unsettled row."""
+        Returns how far that goes (0, 0 at worst): rows from there on have to be replayed.
+        """
+
+    def save(self, at: Position, transforms: Sequence[StatefulTransform]) -> None:
+        """Take what the transforms have learnt since the last time, from the rows before `at`, and keep it if it can.
+
+        To be called often: it costs what is new, and transforms hold that in memory until then.
+        """

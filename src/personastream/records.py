@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
+from operator import not_
 from typing import NamedTuple
 
 
@@ -55,8 +57,9 @@ class Batch:
 
     `numbers` and `texts` are the rows still alive, in order. `dropped` maps a reason to the numbers of rows a
     transform removed, in order; `dead` holds rows that could not be read. Every row of the range is in exactly one
-    of the three. `replies` are the last raw replies to revived rows, one for each of `texts`. `last` marks the end
-    of the shard; `bytes_read` is how much of the file lies behind, for estimates.
+    of the three. `replies` are the last raw replies to revived rows, one for each of `texts`. `lines` are all rows of
+    the range as they were read, without line feeds, whatever became of them, if the source hands them on. `last` marks
+    the end of the shard; `bytes_read` is how much of the file lies behind, for estimates.
     """
 
     shard: Shard
@@ -67,6 +70,7 @@ class Batch:
     dropped: Mapping[str, Sequence[int]] = field(default_factory=dict)
     dead: Sequence[DeadRow] = ()
     replies: Sequence[str] = ()
+    lines: Sequence[bytes] = ()
     last: bool = False
     bytes_read: int = 0
 
@@ -79,15 +83,14 @@ class Batch:
             raise ValueError(f"mask has {len(mask)} entries for {len(self.numbers)} rows")
         if all(mask):
             return self
-        numbers, texts, gone = [], [], list(self.dropped.get(reason, ()))
-        for number, text, kept in zip(self.numbers, self.texts, mask, strict=True):
-            if kept:
-                numbers.append(number)
-                texts.append(text)
-            else:
-                gone.append(number)
+        gone = [*self.dropped.get(reason, ()), *compress(self.numbers, map(not_, mask))]
         gone.sort()  # an earlier transform may have dropped later rows for the same reason
-        return replace(self, numbers=numbers, texts=texts, dropped={**self.dropped, reason: gone})
+        return replace(self.only(mask), dropped={**self.dropped, reason: gone})
+
+    def only(self, mask: Sequence[bool]) -> "Batch":
+        """The live rows whose `mask` entry is true, without a word of the others: their ends are known already."""
+        numbers, texts = list(compress(self.numbers, mask)), list(compress(self.texts, mask))
+        return replace(self, numbers=numbers, texts=texts, replies=tuple(compress(self.replies, mask)))
 
 
 class Request(NamedTuple):

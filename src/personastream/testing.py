@@ -10,7 +10,6 @@ pass the same conformance tests as the real adapters.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Any, TypeVar
 
 import anyio
@@ -233,28 +232,26 @@ class NoCheckpoints:
     def load(self, not_after: Position, transforms: Sequence[StatefulTransform]) -> Position:
         return Position(0, 0)
 
-    def save(self, at: Position, settled_to: Position, transforms: Sequence[StatefulTransform]) -> None: ...
+    def save(self, at: Position, transforms: Sequence[StatefulTransform]) -> None:
+        for transform in transforms:
+            transform.learnt()
 
 
 @dataclass
 class MemoryCheckpoints:
-    """Keeps every snapshot, by position."""
+    """Keeps what was learnt, with the position up to which it goes, in order."""
 
-    saved: dict[Position, list[bytes]] = field(default_factory=dict)
+    saved: list[tuple[Position, list[bytes]]] = field(default_factory=list)
 
     def load(self, not_after: Position, transforms: Sequence[StatefulTransform]) -> Position:
-        position = max((position for position in self.saved if position <= not_after), default=Position(0, 0))
-        for transform, content in zip(transforms, self.saved.get(position, ()), strict=False):
-            transform.load(BytesIO(content))
-        return position
+        self.saved = [(at, journals) for at, journals in self.saved if at <= not_after]
+        for _, journals in self.saved:
+            for transform, records in zip(transforms, journals, strict=False):
+                transform.learn(records)
+        return self.saved[-1][0] if self.saved else Position(0, 0)
 
-    def save(self, at: Position, settled_to: Position, transforms: Sequence[StatefulTransform]) -> None:
-        contents = []
-        for transform in transforms:
-            file = BytesIO()
-            transform.save(file)
-            contents.append(file.getvalue())
-        self.saved[at] = contents
+    def save(self, at: Position, transforms: Sequence[StatefulTransform]) -> None:
+        self.saved.append((at, [transform.learnt() for transform in transforms]))
 
 
 async def inline(function: Callable[[], T], /) -> T:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from io import BytesIO
 from itertools import pairwise
 
 import pytest
@@ -10,22 +9,44 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.build import known
+from personastream.core.plan import Plan, plan_of
 from personastream.ports import StatefulTransform, Transform
 from personastream.records import Batch, DeadRow, Shard
+from personastream.simulator.embeddings import embed
 from personastream.transforms.dedup import Dedup
 from personastream.transforms.filter import Filter
 from personastream.transforms.near_dedup import NearDedup
+from personastream.transforms.planned import Planned
+from personastream.transforms.semantic_dedup import SemanticDedup
 from tests.support.virtual import FirstOnly, Without
 
+SHARD = Shard(0, "shard", "shard.jsonl", 1000, "f")
+
+
+class EveryOther(Planned):
+    """A plan that is not on the disk."""
+
+    def _read(self, shard: Shard) -> Plan:
+        return plan_of(shard.fingerprint, 100, [[(row, row + 1) for row in range(0, 100, 2)]])
+
+
+def with_vectors() -> SemanticDedup:
+    """Its vectors are made here, as the simulator makes them."""
+    transform = SemanticDedup("http://127.0.0.1:1/v1", "m")
+    transform.bind(lambda texts: [embed(text) for text in texts])
+    return transform
+
+
 TRANSFORMS: dict[str, Callable[[], Transform]] = {
+    "planned": lambda: EveryOther("nowhere"),
     "dedup": Dedup,
     "near_dedup": NearDedup,
+    "semantic_dedup": with_vectors,
     "filter": Filter,
     "FirstOnly": FirstOnly,
     "Without": lambda: Without("a night"),
 }
 STATEFUL = [name for name, make in TRANSFORMS.items() if isinstance(make(), StatefulTransform)]
-SHARD = Shard(0, "shard", "shard.jsonl", 1000, "f")
 
 WORDS = st.sampled_from(
     ["a", "night", "nurse", "who", "paints", "ships", "from", "Oslo", "and", "老", "é", "\x00", "<b>"]
@@ -37,6 +58,19 @@ TEXTS = st.lists(SENTENCES, max_size=25)
 def batch(texts: Sequence[str], start: int = 0, *, last: bool = False) -> Batch:
     stop = start + len(texts)
     return Batch(SHARD, start, stop, range(start, stop), texts, last=last)
+
+
+def made(name: str) -> Transform:
+    transform = TRANSFORMS[name]()
+    if isinstance(transform, StatefulTransform):
+        transform.expect(1000)
+    return transform
+
+
+def stateful(name: str) -> StatefulTransform:
+    transform = made(name)
+    assert isinstance(transform, StatefulTransform)
+    return transform
 
 
 def kept(transform: Transform, texts: Sequence[str], cuts: Sequence[int] = ()) -> list[int]:
@@ -55,7 +89,7 @@ def test_every_transform_that_is_shipped_is_proven_here() -> None:
 @settings(max_examples=12, deadline=None)
 def test_rows_are_kept_as_they_are_or_dropped_for_a_reason(name: str, texts: list[str]) -> None:
     before = batch(texts, start=5)
-    after = TRANSFORMS[name]()(before)
+    after = made(name)(before)
     gone = [number for numbers in after.dropped.values() for number in numbers]
     assert sorted([*after.numbers, *gone]) == list(before.numbers)
     assert list(after.numbers) == sorted(after.numbers)
@@ -78,14 +112,14 @@ def test_all_else_in_a_batch_stays(name: str) -> None:
         last=True,
         bytes_read=9,
     )
-    after = TRANSFORMS[name]()(before)
+    after = made(name)(before)
     assert after.dropped["early"] == [1]
     assert replace(after, numbers=(), texts=(), dropped={}) == replace(before, numbers=(), texts=(), dropped={})
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_an_empty_batch_passes(name: str) -> None:
-    transform = TRANSFORMS[name]()
+    transform = made(name)
     assert transform(batch([], last=True)) == batch([], last=True)
     assert kept(transform, ["a painter of ships from Oslo"]) == [0]
 
@@ -94,41 +128,63 @@ def test_an_empty_batch_passes(name: str) -> None:
 @given(texts=TEXTS, cuts=st.lists(st.integers(0, 25), max_size=4))
 @settings(max_examples=12, deadline=None)
 def test_decisions_do_not_depend_on_how_rows_are_cut_into_batches(name: str, texts: list[str], cuts: list[int]) -> None:
-    make = TRANSFORMS[name]
-    assert kept(make(), texts, cuts) == kept(make(), texts)
+    assert kept(made(name), texts, cuts) == kept(made(name), texts)
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_a_second_instance_knows_nothing_of_the_first(name: str) -> None:
     texts = ["a painter of ships from Oslo", "a painter of ships from Oslo"]
-    make = TRANSFORMS[name]
-    assert kept(make(), texts) == kept(make(), texts)
+    assert kept(made(name), texts) == kept(made(name), texts)
 
 
 @pytest.mark.parametrize("name", STATEFUL)
-@given(texts=TEXTS, at=st.integers(0, 25))
+@given(texts=TEXTS, lives=st.lists(st.integers(0, 25), max_size=4))
 @settings(max_examples=12, deadline=None)
-def test_decisions_after_a_restart_are_those_without_it(name: str, texts: list[str], at: int) -> None:
-    undisturbed, before, after = (TRANSFORMS[name]() for _ in range(3))
-    assert isinstance(before, StatefulTransform)
-    assert isinstance(after, StatefulTransform)
-    first = kept(before, texts[:at])
-    file = BytesIO()
-    before.save(file)
-    file.seek(0)
-    after.load(file)
-    rest = [number + min(at, len(texts)) for number in kept(after, texts[at:])]
-    assert first + rest == kept(undisturbed, texts)
+def test_decisions_after_restarts_are_those_without_them(name: str, texts: list[str], lives: list[int]) -> None:
+    journal: list[bytes] = []
+    numbers: list[int] = []
+    for start, stop in pairwise(sorted({0, len(texts), *(life for life in lives if life < len(texts))})):
+        transform = stateful(name)
+        for records in journal:
+            transform.learn(records)
+        numbers += transform(batch(texts[start:stop], start)).numbers
+        journal.append(transform.learnt())
+    assert numbers == kept(stateful(name), texts)
 
 
 @pytest.mark.parametrize("name", STATEFUL)
-def test_saving_changes_nothing(name: str) -> None:
-    transform = TRANSFORMS[name]()
-    assert isinstance(transform, StatefulTransform)
+@given(texts=TEXTS, cuts=st.lists(st.integers(0, 25), max_size=4))
+@settings(max_examples=12, deadline=None)
+def test_the_journal_does_not_depend_on_how_rows_are_cut(name: str, texts: list[str], cuts: list[int]) -> None:
+    """Told all at once or piece by piece, a transform is the same: it decides alike."""
+    whole, pieces = stateful(name), stateful(name)
+    journals = []
+    for start, stop in pairwise(sorted({0, len(texts), *(cut for cut in cuts if cut < len(texts))})):
+        whole(batch(texts[start:stop], start))
+        pieces(batch(texts[start:stop], start))
+        journals.append(pieces.learnt())
+    once, often = stateful(name), stateful(name)
+    once.learn(whole.learnt())
+    for records in journals:
+        often.learn(records)
+    more = [*texts, *(text + " who sings" for text in texts)]
+    assert kept(once, more) == kept(often, more) == kept(whole, more)
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_what_was_told_once_is_not_told_again(name: str) -> None:
+    first, second = stateful(name), stateful(name)
     texts = ["a painter of ships from Oslo", "a judge of cattle who sings at night"]
-    kept(transform, texts)
-    first, second = BytesIO(), BytesIO()
-    transform.save(first)
-    transform.save(second)
-    assert first.getvalue() == second.getvalue()
-    assert kept(transform, texts) == []
+    kept(first, texts)
+    records = first.learnt()
+    assert (bool(records), first.learnt()) == (True, b"")
+    second.learn(records)
+    assert (second.learnt(), kept(second, texts)) == (b"", [])
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_records_that_are_cut_are_refused(name: str) -> None:
+    transform = stateful(name)
+    kept(transform, ["a painter of ships from Oslo", "a judge of cattle who sings at night"])
+    with pytest.raises(ValueError, match=r".+"):
+        stateful(name).learn(transform.learnt()[:-1])

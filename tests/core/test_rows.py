@@ -1,6 +1,7 @@
 """Every line is a text or a dead row that says why."""
 
 import json
+from typing import Any
 
 import orjson
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.lines import Line, LongLine
-from personastream.core.rows import DEPTH_MAX, EXCERPT_CHARACTERS_MAX, RowReader, is_deeper
+from personastream.core.rows import DEPTH_MAX, EXCERPT_CHARACTERS_MAX, RowReader, _excerpt, is_deeper
 from personastream.records import DeadRow
 
 quick = settings(max_examples=50, deadline=None)
@@ -154,3 +155,66 @@ def test_hostile_quotes_cost_linear_time() -> None:
     """A quadratic scan of these would take minutes."""
     for unit in (b'"', b'\\"', b'"\\', b'"["', b'["', b"\\"):
         is_deeper(b"[" * 100 + unit * 300_000, DEPTH_MAX)
+
+
+PLAIN = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ['a"b', "a\\b", "\\", '"', '"}', '{"persona":"', '"}\n{"persona":"', "\x1f", "\x7f", "\u2028", " ", "", "\n", "老"]
+)
+FORMS = st.sampled_from(
+    [orjson.dumps, lambda row: json.dumps(row).encode(), lambda row: json.dumps(row, ensure_ascii=False).encode()]
+)
+SPOILED = st.sampled_from(
+    [
+        b"",
+        b"{",
+        b'{"persona":"',
+        b'"}',
+        b'{"persona":"a"} ',
+        b'{"persona":"a","b":"c"}',
+        b'{"persona":"a"b"}',
+        b'{"persona":"a\\"}',
+        b'{"persona":"a\x00b"}',
+        b'{"persona":"\xff"}',
+        b'{"persona":"a"},{"persona":"b"}',
+        b'{"persona":["a"]}',
+        b'{"persona":"\\ud800"}',
+        b'{"persona":"%s"}' % (b"x" * 2_000),
+    ]
+)
+
+
+@given(st.lists(st.tuples(PLAIN, FORMS), max_size=8), st.lists(st.tuples(st.integers(0, 8), SPOILED), max_size=2))
+@settings(max_examples=300, deadline=None)
+def test_lines_cut_apart_in_one_go_give_what_each_gives_alone(
+    rows: list[tuple[str, Any]], spoiled: list[tuple[int, bytes]]
+) -> None:
+    lines: list[Line] = [form({"persona": text}) for text, form in rows]
+    for place, line in spoiled:
+        lines.insert(place, line)
+    assert READER.read(lines, 3) == alone(lines, 3)
+
+
+@pytest.mark.parametrize("odd", ['he said "hi"', "C:\\temp", "two\nlines", "\x7f \xa0 \u200d", "naïve 老师"])
+def test_rows_with_escapes_among_plain_ones_are_read_like_the_others(odd: str) -> None:
+    texts = ["a night nurse", odd, "a baker"]
+    assert READER.read([orjson.dumps({"persona": text}) for text in texts], 0) == (range(3), texts, [])
+
+
+def test_a_field_may_have_any_name() -> None:
+    for field in ('a "quoted" one', "back\\slash", "老", ""):
+        reader = RowReader(field, text_bytes_max=1_000)
+        lines = [orjson.dumps({field: text}) for text in ("a baker", 'a "baker"')]
+        assert reader.read(lines, 0) == (range(2), ["a baker", 'a "baker"'], [])
+
+
+def alone(lines: list[Line], start: int) -> tuple[list[int] | range, list[str], list[DeadRow]]:
+    """What the slow way makes of each line."""
+    numbers, texts, gone = [], [], []
+    for number, line in enumerate(lines, start):
+        judged = READER.judge(line)
+        if isinstance(judged, str):
+            numbers.append(number)
+            texts.append(judged)
+        else:
+            gone.append(DeadRow(number, *judged, _excerpt(line)))
+    return numbers if gone else range(start, start + len(lines)), texts, gone

@@ -5,5 +5,5 @@ from personastream.engine import feed
 from tests.crash.jobs import CHECKPOINT_ROWS
 
 if __name__ == "__main__":
-    feed.CHECKPOINT_ROWS_MIN = CHECKPOINT_ROWS
+    feed.CHECKPOINT_ROWS = CHECKPOINT_ROWS
     main()

@@ -19,6 +19,7 @@ from personastream.errors import (
     Unauthorized,
     Unavailable,
 )
+from personastream.ports import Tokens
 from personastream.records import Request
 from personastream.testing import ScriptedProvider
 from tests.support.virtual import Bench, after, duration_s, ids, on_virtual_clock
@@ -105,15 +106,15 @@ def test_a_retry_after_holds_back_rows_that_were_waiting_for_their_turn_under_a_
         def __init__(self) -> None:
             self._turn = anyio.Lock()
 
-        def take(self, request: Request) -> float | None:
+        def take(self, request: Request) -> Tokens | None:
             return None
 
-        async def acquire(self, request: Request) -> float:
+        async def acquire(self, request: Request) -> Tokens:
             async with self._turn:
                 await anyio.sleep(1.0)
-            return 1.0
+            return Tokens(1.0, 0.0)
 
-        def settle(self, reserved: float, used: int) -> None: ...
+        def settle(self, reserved: Tokens, used: Tokens) -> None: ...
 
     async def sit() -> None:
         fault = first(1, lambda: Throttled("slow down", retry_after_s=90.0), "row 5")
@@ -330,28 +331,28 @@ def test_a_limit_learns_of_every_attempt(room: bool) -> None:
     class Seven:
         def __init__(self) -> None:
             self.taken = 0.0
-            self.used: list[int] = []
+            self.used: list[Tokens] = []
 
-        def take(self, request: Request) -> float | None:
+        def take(self, request: Request) -> Tokens | None:
             if not room:
                 return None
             self.taken += 7.0
-            return 7.0
+            return Tokens(3.0, 4.0)
 
-        async def acquire(self, request: Request) -> float:
+        async def acquire(self, request: Request) -> Tokens:
             await anyio.lowlevel.checkpoint()
             self.taken += 7.0
-            return 7.0
+            return Tokens(3.0, 4.0)
 
-        def settle(self, reserved: float, used: int) -> None:
-            self.taken -= reserved
+        def settle(self, reserved: Tokens, used: Tokens) -> None:
+            self.taken -= reserved.input + reserved.output
             self.used.append(used)
 
     limit = Seven()
     bench = Bench([["one two", "three"]], limit=limit, provider=ScriptedProvider(fault=first(1, unavailable, "three")))
     bench.sit()
     assert limit.taken == 0.0
-    assert sorted(limit.used) == [0, 2, 4]
+    assert sorted(limit.used) == [(0, 0), (1, 1), (2, 2)]
 
 
 def test_an_aborted_attempt_counts_as_no_answer() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from personastream.core.retry import RetryPolicy
 from personastream.errors import AttemptError, Throttled, Unavailable
+from personastream.ports import Tokens
 from personastream.records import Request
 from personastream.testing import ListSource, MemorySink, ScriptedProvider, inline
 from tests.support.virtual import Bench, after, duration_s, ids, on_virtual_clock
@@ -71,18 +72,18 @@ class SlowLimit:
     """A ceiling of one request every ten minutes."""
 
     def __init__(self) -> None:
-        self.settled: list[tuple[float, int]] = []
+        self.settled: list[tuple[Tokens, Tokens]] = []
         self._turn = anyio.Lock()
 
-    def take(self, request: Request) -> float | None:
+    def take(self, request: Request) -> Tokens | None:
         return None
 
-    async def acquire(self, request: Request) -> float:
+    async def acquire(self, request: Request) -> Tokens:
         async with self._turn:
             await anyio.sleep(600.0)
-        return 1.0
+        return Tokens(1.0, 0.0)
 
-    def settle(self, reserved: float, used: int) -> None:
+    def settle(self, reserved: Tokens, used: Tokens) -> None:
         self.settled.append((reserved, used))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
+from personastream.engine.feed import expected_rows
 from personastream.errors import BadInput
 from personastream.ports import Ask
 from personastream.records import Position, Row
@@ -219,15 +220,40 @@ def test_a_batch_that_is_partly_settled_is_taken_up_where_it_was_left() -> None:
 
 
 def test_a_checkpoint_spares_the_replay_of_what_lies_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("personastream.engine.feed.CHECKPOINT_ROWS_MIN", 8)
+    monkeypatch.setattr("personastream.engine.feed.CHECKPOINT_ROWS", 8)
     checkpoints = MemoryCheckpoints()
     bench = Bench(texts(20, 20), transforms=[FirstOnly()], checkpoints=checkpoints, rows_max=30)
     bench.sit()
-    assert Position(0, 8) in checkpoints.saved
-    bench.transforms, bench.rows_max, bench.source.rows_read = [FirstOnly()], None, 0
+    assert [at for at, _ in checkpoints.saved][:3] == [Position(0, 8), Position(0, 16), Position(1, 4)]
+    bench.transforms, bench.rows_max = [FirstOnly()], None
+    bench.source.reads.clear()
     assert bench.sit().finished
-    assert bench.source.rows_read <= 20
+    assert bench.source.reads == [*LOOKED_AT, (1, 4)]
     assert bench.delivered() == ids(bench.texts)
+
+
+LOOKED_AT = [(0, 0), (1, 0)]
+"""Where reading begins to tell how many rows are to come."""
+
+
+def test_transforms_are_told_the_same_length_in_every_sitting() -> None:
+    told = []
+    bench = Bench(texts(30, 0, 10), rows_max=35)
+    for _ in range(2):
+        transform = FirstOnly()
+        bench.transforms = [transform]
+        bench.sit()
+        told += transform.expected
+        bench.rows_max = None
+    assert told == [40, 40]
+
+
+@pytest.mark.parametrize(("lengths", "about"), [((), 0), ((0, 0), 0), ((5000,), 5000), ((10, 3000, 3000), 6000)])
+def test_the_length_of_the_input_is_told_from_its_first_rows(lengths: tuple[int, ...], about: int) -> None:
+    source = ListSource([["a persona"] * length for length in lengths], batch_rows=700)
+    rows = expected_rows(source, source.shards())
+    assert abs(rows - about) <= 0.01 * about
+    assert source.rows_read <= 2100
 
 
 def test_a_stateful_transform_is_replayed_through_finished_shards() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personastream.ports import NO_TOKENS, Tokens
 from personastream.providers.limit import PerMinute, ProviderLimit
 from personastream.records import Request
 from tests.support.virtual_loop import run_virtually
@@ -70,7 +71,9 @@ def test_amounts_of_any_size_are_held_to_the_limit(limit: float, share: float) -
 REQUEST = Request("", "persona " * 50, {})
 
 
-async def _crowd(limit: ProviderLimit, minutes: float, used: int = 0, workers: int = 20, idle_s: float = 0.0) -> Log:
+async def _crowd(
+    limit: ProviderLimit, minutes: float, used: int = 0, input_used: int = 0, workers: int = 20, idle_s: float = 0.0
+) -> Log:
     """(time, tokens) of what many get through who all ask as a run does: a turn at once if there is one.
 
     After a first request they may be idle for a while.
@@ -89,7 +92,7 @@ async def _crowd(limit: ProviderLimit, minutes: float, used: int = 0, workers: i
                 return
             admitted.append((at_s, used))
             await asyncio.sleep(0)
-            limit.settle(reserved, used)
+            limit.settle(reserved, Tokens(input_used, used - input_used))
 
     await asyncio.gather(*(work() for _ in range(workers)))
     return admitted
@@ -137,6 +140,30 @@ def test_tokens_are_held_to_the_limit_whatever_the_guesses_were(used: int) -> No
     assert 0.97 * limit * minutes - 2 * used <= spent <= limit * minutes * 1.01 + used
 
 
+@pytest.mark.parametrize(("limit", "share"), [({"input_tokens": 6000}, 0.3), ({"output_tokens": 14_000}, 0.7)])
+def test_tokens_in_and_out_have_ceilings_of_their_own(limit: dict[str, float], share: float) -> None:
+    """Where 30 % of all tokens are input, both ceilings allow the same 20,000 a minute."""
+    minutes, used = 10, 1000
+    log = run_virtually(_crowd(ProviderLimit(**limit), minutes, used, input_used=300))
+    spent = share * sum(amount for _, amount in log)
+    most = next(iter(limit.values())) * minutes
+    assert 0.97 * most - 2 * used <= spent <= most * 1.01 + used
+
+
+def test_what_a_character_costs_is_learned() -> None:
+    """Chinese text is about a token a character, four times what is guessed at first."""
+
+    async def main() -> Tokens:
+        limit = ProviderLimit(tokens=60_000_000)
+        for _ in range(200):
+            limit.settle(await limit.acquire(REQUEST), Tokens(len(REQUEST.user), 100))
+        return await limit.acquire(REQUEST)
+
+    guess = run_virtually(main())
+    assert guess.input == pytest.approx(len(REQUEST.user), rel=0.05)
+    assert guess.output == pytest.approx(100, rel=0.05)
+
+
 def test_what_was_used_too_much_is_owed() -> None:
     async def main() -> float:
         bucket = PerMinute(60)
@@ -169,7 +196,7 @@ def test_a_failed_request_gives_its_tokens_back() -> None:
     async def main() -> float:
         limit = ProviderLimit(0, 60_000)
         for _ in range(100):
-            limit.settle(await limit.acquire(Request("", "x", {})), 0)
+            limit.settle(await limit.acquire(Request("", "x", {})), NO_TOKENS)
         return await _now()
 
     assert run_virtually(main()) < 60 * 100 * 256 / 60_000 / 2

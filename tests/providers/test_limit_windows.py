@@ -7,6 +7,7 @@ from itertools import accumulate
 
 import pytest
 
+from personastream.ports import NO_TOKENS, Tokens
 from personastream.providers.limit import OUTPUT_TOKENS_FIRST_GUESS, ProviderLimit
 from personastream.records import Request
 from tests.support.virtual_loop import run_virtually
@@ -34,7 +35,7 @@ async def crowd(
     loop = asyncio.get_running_loop()
     left = list(zip(requests, used, strict=True))[::-1]
     if idle_s:
-        limit.settle(await limit.acquire(requests[0]), 0)
+        limit.settle(await limit.acquire(requests[0]), NO_TOKENS)
         await asyncio.sleep(idle_s)
 
     async def work() -> None:
@@ -45,7 +46,7 @@ async def crowd(
                 reserved = await limit.acquire(request)
             log.append((loop.time(), tokens))
             await asyncio.sleep(answer_s)
-            limit.settle(reserved, tokens)
+            limit.settle(reserved, Tokens(len(request.user) // 4, tokens - len(request.user) // 4))
 
     await asyncio.gather(*(work() for _ in range(2000)))
     return log
@@ -89,7 +90,8 @@ def test_guesses_stay_sound_however_many_answers_are_still_to_come() -> None:
 
     async def main() -> tuple[Admitted, float]:
         limit = ProviderLimit(0, 1_200_000)
-        return await crowd(limit, [request] * len(used), used, answer_s=30.0), await limit.acquire(request)
+        log = await crowd(limit, [request] * len(used), used, answer_s=30.0)
+        return log, sum(await limit.acquire(request))
 
     log, guess = run_virtually(main())
     assert guess == pytest.approx(sum(used) / len(used), rel=0.2)

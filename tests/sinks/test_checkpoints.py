@@ -1,19 +1,20 @@
-"""Snapshots of the transforms: used only if whole, ours and old enough; losing them costs time, nothing else."""
+"""The journals of the transforms: used only if whole, ours and old enough; losing them costs time, nothing else."""
 
 import errno
 import os
-import stat
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import BinaryIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personastream.errors import CorruptOutput
 from personastream.ports import StatefulTransform
 from personastream.records import Batch, Position, Shard
-from personastream.sinks.checkpoints import CheckpointFiles
+from personastream.sinks import checkpoints
+from personastream.sinks.checkpoints import NAME, CheckpointLog
 from personastream.transforms.dedup import Dedup
 from personastream.transforms.near_dedup import NearDedup
 
@@ -22,187 +23,234 @@ END = Position(99, 0)
 
 
 class Memory:
-    """A transform whose whole state is some bytes."""
+    """A transform that knows some bytes, and has `new` ones to tell of."""
 
-    def __init__(self, state: bytes = b"") -> None:
-        self.state = state
+    def __init__(self) -> None:
+        self.known, self.new = b"", b""
 
     def __call__(self, batch: Batch) -> Batch:
         return batch
 
-    def save(self, file: BinaryIO) -> None:
-        file.write(self.state)
+    def expect(self, rows: int) -> None: ...
 
-    def load(self, file: BinaryIO) -> None:
-        self.state = file.read()
+    def learnt(self) -> bytes:
+        new, self.new = self.new, b""
+        self.known += new
+        return new
+
+    def learn(self, records: bytes) -> None:
+        self.known += records
 
 
-def files(directory: Path, fingerprint: bytes = b"run-1") -> CheckpointFiles:
-    return CheckpointFiles(str(directory), fingerprint)
-
-
-def save(directory: Path, at: Position, settled_to: Position = END, states: tuple[bytes, ...] = (b"a", b"b")) -> None:
-    files(directory).save(at, settled_to, [Memory(state) for state in states])
+def log(directory: Path, fingerprint: bytes = b"run-1") -> CheckpointLog:
+    return CheckpointLog(str(directory), fingerprint)
 
 
 def load(directory: Path, not_after: Position = END, count: int = 2) -> tuple[Position, list[bytes]]:
     transforms = [Memory() for _ in range(count)]
-    position = files(directory).load(not_after, transforms)
-    return position, [transform.state for transform in transforms]
+    position = log(directory).load(not_after, transforms)
+    return position, [transform.known for transform in transforms]
 
 
-def kept(directory: Path) -> list[Position]:
-    return files(directory)._positions()
+class Life:
+    """One sitting: it loads, then saves now and then."""
+
+    def __init__(self, directory: Path, not_after: Position = END, count: int = 2) -> None:
+        self.log, self.transforms = log(directory), [Memory() for _ in range(count)]
+        self.reached = self.log.load(not_after, self.transforms)
+
+    def save(self, shard: int, row: int, *new: bytes) -> None:
+        for transform, records in zip(self.transforms, new, strict=True):
+            transform.new = records
+        self.log.save(Position(shard, row), self.transforms)
 
 
-def test_without_a_checkpoint_everything_is_replayed(tmp_path: Path) -> None:
+def three_frames(directory: Path) -> Path:
+    life = Life(directory, START)
+    for row in (100, 200, 300):
+        life.save(1, row, b"a%d " % row, b"b%d " % row * 9)
+    return directory / NAME
+
+
+def test_without_a_log_everything_is_replayed(tmp_path: Path) -> None:
     assert load(tmp_path) == (START, [b"", b""])
 
 
-@pytest.mark.parametrize("states", [(b"",), (b"a", b""), (b"x" * 100_000, b"\x00" * 17, b"z")])
-def test_every_transform_gets_its_own_state_back(tmp_path: Path, states: tuple[bytes, ...]) -> None:
-    save(tmp_path, Position(3, 500), states=states)
-    assert load(tmp_path, count=len(states)) == (Position(3, 500), list(states))
+@pytest.mark.parametrize("journals", [(b"",), (b"a", b""), (b"x" * 100_000, b"\x00" * 17, b"z")])
+def test_every_transform_gets_its_own_journal_back(tmp_path: Path, journals: tuple[bytes, ...]) -> None:
+    life = Life(tmp_path, count=len(journals))
+    life.save(3, 500, *journals)
+    life.save(4, 0, *journals)
+    assert load(tmp_path, count=len(journals)) == (Position(4, 0), [2 * journal for journal in journals])
 
 
-def test_a_checkpoint_behind_the_first_unsettled_row_is_never_used(tmp_path: Path) -> None:
-    for row in (100, 200, 300):
-        save(tmp_path, Position(1, row), Position(1, 0), (b"%d" % row, b""))
-    assert load(tmp_path, Position(1, 99))[0] == START
-    assert load(tmp_path, Position(1, 100)) == (Position(1, 100), [b"100", b""])
-    assert load(tmp_path, Position(1, 299)) == (Position(1, 200), [b"200", b""])
-    assert load(tmp_path, Position(0, 10**9))[0] == START
-    assert load(tmp_path, Position(2, 0)) == (Position(1, 300), [b"300", b""])
+def test_nothing_behind_the_first_unsettled_row_is_ever_used(tmp_path: Path) -> None:
+    cases = {(0, 10**9): 0, (1, 99): 0, (1, 100): 1, (1, 299): 2, (1, 300): 3, (2, 0): 3}
+    for not_after, frames in cases.items():
+        three_frames(tmp_path)
+        rows = (100, 200, 300)[:frames]
+        expected = [b"".join(b"a%d " % row for row in rows), b"".join(b"b%d " % row * 9 for row in rows)]
+        assert load(tmp_path, Position(*not_after)) == (Position(1, rows[-1]) if rows else START, expected)
+        assert load(tmp_path) == (Position(1, rows[-1]) if rows else START, expected), "the rest was not cut off"
+
+
+def test_a_sitting_goes_on_where_the_log_was_cut(tmp_path: Path) -> None:
+    three_frames(tmp_path)
+    life = Life(tmp_path, Position(1, 250))
+    assert life.reached == Position(1, 200)
+    life.save(1, 280, b"A", b"B")
+    assert load(tmp_path) == (Position(1, 280), [b"a100 a200 A", b"b100 " * 9 + b"b200 " * 9 + b"B"])
 
 
 def test_damage_of_any_kind_costs_only_a_longer_replay(tmp_path: Path) -> None:
-    chance = Random(1)
-    save(tmp_path, Position(0, 100), START, (b"older" * 9, b"x"))
-    save(tmp_path, Position(0, 200), START, (b"newer" * 9, b"y"))
-    (newest,) = tmp_path.glob("*200.bin")
-    content = newest.read_bytes()
+    chance, path = Random(1), three_frames(tmp_path)
+    content, frame_bytes = path.read_bytes(), path.stat().st_size // 3
     damaged = [content[:size] for size in range(len(content))]
-    damaged += [content + b"\x00", b"", content[16:], bytes(len(content))]
-    for _ in range(200):
+    damaged += [b"", content[16:], bytes(len(content)), content[:frame_bytes] + content[2 * frame_bytes :]]
+    for _ in range(300):
         changed = bytearray(content)
         changed[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
         damaged.append(bytes(changed))
     for bad in damaged:
-        newest.write_bytes(bad)
-        assert load(tmp_path) == (Position(0, 100), [b"older" * 9, b"x"])
-    newest.write_bytes(content)
-    assert load(tmp_path)[0] == Position(0, 200)
+        path.write_bytes(bad)
+        whole = next((at for at, (a, b) in enumerate(zip(content, bad, strict=False)) if a != b), len(bad))
+        frames = whole // frame_bytes
+        assert load(tmp_path)[0] == (Position(1, 100 * frames) if frames else START)
+        assert path.read_bytes() == content[: frames * frame_bytes]
+    path.write_bytes(content + b"torn")
+    assert load(tmp_path)[0] == Position(1, 300)
 
 
-def test_a_checkpoint_of_another_run_is_not_used(tmp_path: Path) -> None:
-    save(tmp_path, Position(0, 100))
-    assert files(tmp_path, b"run-2").load(END, [Memory(), Memory()]) == START
+def test_a_damaged_length_takes_no_memory(tmp_path: Path) -> None:
+    path = three_frames(tmp_path)
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)  # sparse
+        file.seek(16)
+        file.write(b"\xff\xff\xff\xff\x7f")
+    assert load(tmp_path) == (START, [b"", b""])
 
 
-def test_a_checkpoint_under_another_name_is_not_used(tmp_path: Path) -> None:
-    save(tmp_path, Position(0, 100))
-    (saved,) = tmp_path.iterdir()
-    saved.rename(tmp_path / saved.name.replace("100.bin", "999.bin"))
+def test_the_log_of_another_run_is_not_used_but_written_over(tmp_path: Path) -> None:
+    three_frames(tmp_path)
+    other, transforms = log(tmp_path, b"run-2"), [Memory(), Memory()]
+    assert other.load(END, transforms) == START
+    other.save(Position(0, 7), transforms)
+    assert log(tmp_path, b"run-2").load(END, [Memory(), Memory()]) == Position(0, 7)
     assert load(tmp_path)[0] == START
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_checkpoint_of_other_transforms_is_not_used(tmp_path: Path, count: int) -> None:
-    save(tmp_path, Position(0, 100))
+def test_the_log_of_other_transforms_is_not_used(tmp_path: Path, count: int) -> None:
+    three_frames(tmp_path)
     assert load(tmp_path, count=count) == (START, [b""] * count)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_checkpoint_that_may_not_be_read_is_not_used(tmp_path: Path) -> None:
-    save(tmp_path, Position(0, 100))
-    (saved,) = tmp_path.iterdir()
-    saved.chmod(0)
+def test_a_log_that_may_not_be_read_is_not_used(tmp_path: Path) -> None:
+    three_frames(tmp_path).chmod(0)
     assert load(tmp_path)[0] == START
 
 
-def test_a_directory_in_the_place_of_a_checkpoint_is_not_used(tmp_path: Path) -> None:
-    save(tmp_path, Position(0, 100))
-    (tmp_path / "transforms-00000000-000000000200.bin").mkdir()
-    assert load(tmp_path)[0] == Position(0, 100)
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: path.parent.rmdir()])
+def test_where_there_can_be_no_log_the_run_goes_on_without(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    directory = tmp_path / "state"
+    directory.mkdir()
+    make(directory / NAME)
+    life = Life(directory)
+    life.save(0, 100, b"a", b"b")
+    assert load(directory)[0] == START
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 60)), max_size=12))
-def test_a_usable_checkpoint_stays_for_as_long_as_there_is_one(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int]]
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 60), st.booleans()), max_size=12))
+def test_a_resume_always_finds_the_newest_frame_that_it_may_use(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, bool]]
 ) -> None:
-    """Rows are read and settled in order; at any time a resume finds the newest checkpoint that it may use."""
+    """Rows are read and settled in order, through any number of sittings: each reads again what was not settled."""
     directory = tmp_path_factory.mktemp("state")
-    read = settled = 0
-    taken: list[Position] = []
-    for rows_read, rows_settled in steps:
+    life, read, settled = Life(directory, count=1), 0, 0
+    frames: list[int] = []
+    for rows_read, rows_settled, restarts in steps:
+        life.save(0, read + rows_read, bytes(rows_read))
         read += rows_read
+        frames.append(read)
         settled = min(read, settled + rows_settled)
-        save(directory, Position(0, read), Position(0, settled), (b"%d" % read, b""))
-        taken.append(Position(0, read))
-        usable = [position for position in taken if position <= Position(0, settled)]
-        assert load(directory, Position(0, settled))[0] == max(usable, default=START)
-        assert len(kept(directory)) <= 1 + sum(position > Position(0, settled) for position in taken)
+        if restarts:
+            frames = [frame for frame in frames if frame <= settled]
+            life = Life(directory, Position(0, settled), count=1)
+            read = life.reached.row
+            assert read == max(frames, default=0)
+            assert life.transforms[0].known == bytes(read)
 
 
-def test_old_checkpoints_do_not_pile_up(tmp_path: Path) -> None:
-    for row in range(1, 50):
-        save(tmp_path, Position(0, row), Position(0, row - 1))
-    assert kept(tmp_path) == [Position(0, 48), Position(0, 49)]
-    assert len(list(tmp_path.iterdir())) == 2
+def test_a_full_disk_costs_nothing_once_there_is_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    life = Life(tmp_path)
+    life.save(0, 100, b"a", b"b")
+    real, left = os.pwrite, 7
+
+    def full(descriptor: int, data: bytes, offset: int) -> int:
+        nonlocal left
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written, left = real(descriptor, data[:left], offset), 0
+        return written
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        life.save(0, 200, b"c", b"d")
+        life.save(0, 300, b"e", b"f")
+        assert load(tmp_path)[0] == Position(0, 100)
+    life.save(0, 400, b"g", b"h")
+    assert load(tmp_path) == (Position(0, 400), [b"aceg", b"bdfh"])
+
+
+def test_a_disk_that_stays_full_costs_the_log_and_not_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "UNWRITTEN_BYTES_MAX", 1000)
+    life = Life(tmp_path)
+    life.save(0, 100, b"a", b"b")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        for row in range(200, 2000, 100):
+            life.save(0, row, b"x" * 50, b"y" * 50)
+            assert len(life.log._unwritten) <= 1000
+    life.save(0, 3000, b"z", b"z")
+    assert load(tmp_path) == (Position(0, 100), [b"a", b"b"]), "a frame without those before it is worth nothing"
 
 
 class Picky(Memory):
-    """A transform that does not know states of an earlier version any more."""
+    """A transform that does not know records of an earlier version any more."""
 
-    def load(self, file: BinaryIO) -> None:
-        state = file.read()
-        if state.startswith(b"old"):
+    def learn(self, records: bytes) -> None:
+        if records.startswith(b"old"):
             raise ValueError("another version")
-        self.state = state
+        super().learn(records)
 
 
-def test_a_state_that_its_transform_refuses_is_not_half_restored(tmp_path: Path) -> None:
-    save(tmp_path, Position(0, 100), START, (b"a", b"b"))
-    save(tmp_path, Position(0, 200), START, (b"c", b"old"))
-    first, second = Memory(b"empty"), Picky()
-    assert files(tmp_path).load(END, [first, second]) == Position(0, 100)
-    assert (first.state, second.state) == (b"a", b"b")
-    first, second = Memory(b"empty"), Picky()
-    (tmp_path / "transforms-00000000-000000000100.bin").unlink()
-    assert files(tmp_path).load(END, [first, second]) == START
-    assert (first.state, second.state) == (b"empty", b"")
+def test_records_that_their_transform_refuses_end_the_run_and_are_gone_at_the_next_start(tmp_path: Path) -> None:
+    """The other transforms have learnt from these rows by then: to read them again would drop them as duplicates."""
+    transforms = [Memory(), Picky()]
+    first = log(tmp_path)
+    first.load(END, transforms)
+    transforms[1].new = b"old"
+    first.save(Position(0, 100), transforms)
+    with pytest.raises(CorruptOutput, match="Picky does not know its own records: another version"):
+        log(tmp_path).load(END, [Memory(), Picky()])
+    assert log(tmp_path).load(END, [Memory(), Picky()]) == START
 
 
-class InPieces(Memory):
-    """A transform that writes and reads its state piece by piece."""
-
-    def save(self, file: BinaryIO) -> None:
-        for at in range(0, len(self.state), 7000):
-            file.write(memoryview(self.state)[at : at + 7000])
-
-    def load(self, file: BinaryIO) -> None:
-        pieces = list(iter(lambda: file.read(100_000), b""))
-        assert all(len(piece) == 100_000 for piece in pieces[:-1])
-        self.state = b"".join(pieces)
-
-
-def test_large_states_are_streamed(tmp_path: Path) -> None:
-    states = [Random(seed).randbytes(3_000_000) for seed in range(2)]
-    files(tmp_path).save(Position(0, 100), END, [InPieces(state) for state in states])
-    loaded = [InPieces(), InPieces()]
-    assert files(tmp_path).load(END, loaded) == Position(0, 100)
-    assert [transform.state for transform in loaded] == states
-
-
-def test_the_real_indexes_come_back_as_they_were(tmp_path: Path) -> None:
+def test_the_real_transforms_come_back_as_they_were(tmp_path: Path) -> None:
     texts = [f"persona number {n % 700}" for n in range(1000)]
     transforms: tuple[StatefulTransform, ...] = (Dedup(), NearDedup())
-    for transform in transforms:
-        transform(batch(texts))
-    files(tmp_path).save(Position(0, 1000), END, transforms)
+    first = log(tmp_path)
+    first.load(END, transforms)
+    for start in range(0, 1000, 250):
+        for transform in transforms:
+            transform(batch(texts[start : start + 250]))
+        first.save(Position(0, start + 250), transforms)
     restored: tuple[StatefulTransform, ...] = (Dedup(), NearDedup())
-    assert files(tmp_path).load(END, restored) == Position(0, 1000)
+    assert log(tmp_path).load(END, restored) == Position(0, 1000)
     for before, after in zip(transforms, restored, strict=True):
         more = [f"persona number {n}" for n in range(600, 900)]
         assert after(batch(more)).numbers == before(batch(more)).numbers
@@ -213,33 +261,7 @@ def batch(texts: list[str]) -> Batch:
     return Batch(shard, 0, len(texts), list(range(len(texts))), texts)
 
 
-def test_a_full_disk_costs_the_checkpoint_and_not_the_run(tmp_path: Path) -> None:
-    save(tmp_path, Position(0, 100))
-
-    class Large(Memory):
-        def save(self, file: BinaryIO) -> None:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    files(tmp_path).save(Position(0, 200), END, [Memory(b"x"), Large()])
-    assert load(tmp_path) == (Position(0, 100), [b"a", b"b"])
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_what_a_killed_process_left_half_written_is_written_over(tmp_path: Path) -> None:
-    (tmp_path / "transforms.tmp").write_bytes(b"half")
-    save(tmp_path, Position(0, 100))
-    assert [path.name for path in tmp_path.iterdir()] == ["transforms-00000000-000000000100.bin"]
-
-
-def test_a_missing_directory_costs_the_checkpoint_and_not_the_run(tmp_path: Path) -> None:
-    save(tmp_path / "missing", Position(0, 100))
-    assert not (tmp_path / "missing").exists()
-
-
-def test_other_files_beside_them_are_left_alone(tmp_path: Path) -> None:
+def test_other_files_beside_it_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "lock").write_bytes(b"")
-    (tmp_path / "transforms-1-2.bin").write_bytes(b"")
-    save(tmp_path, Position(0, 100))
-    save(tmp_path, Position(0, 200))
-    assert {path.name for path in tmp_path.iterdir()} >= {"lock", "transforms-1-2.bin"}
-    assert stat.S_ISREG((tmp_path / "lock").stat().st_mode)
+    three_frames(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", NAME}

@@ -10,7 +10,7 @@ import zstandard
 
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.ports import Chunk
-from personastream.sinks.verify import Report, Verifier
+from personastream.sinks.verify import Records, Report, Verifier
 from tests.support.simulated_disk import SimulatedDisk
 from tests.support.small_run import ROWS, RUN_ID, STEMS, data, dead, sink_on, verified, write_run
 
@@ -267,3 +267,25 @@ def test_a_shard_that_is_finished_while_verify_runs_is_no_problem() -> None:
     report = verifier.finish()
     assert is_clean(report)
     assert report.counts == Counts(6)
+
+
+@pytest.mark.parametrize(
+    ("records", "lines", "is_right"),
+    [
+        ("rows", [b"{}", b"not even JSON"], True),
+        ("rows", [b"{}"], False),
+        ("rows", [b"{}"] * 3, False),
+        ("plan", [], True),
+        ("plan", [b"{}"], False),
+        ("records", [b"{}", b"{}"], False),
+    ],
+)
+def test_a_log_of_rows_or_of_nothing_is_counted(records: Records, lines: list[bytes], is_right: bool) -> None:
+    disk = SimulatedDisk()
+    sink = sink_on(disk)
+    sink.recover()
+    sink.commit(Chunk(0, "data", lines, Outcomes(delivered=[(0, 2)]), Usage()))
+    verifier = Verifier(disk, RUN_ID, records)
+    for stem in STEMS:
+        verifier.shard(stem)
+    assert is_clean(verifier.finish()) == is_right

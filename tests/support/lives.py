@@ -121,7 +121,7 @@ class Simulation:
 
     def run(self) -> None:
         """Live through all lives. Raises `AssertionError`, or whatever else the run should not have raised."""
-        with patch("personastream.engine.feed.CHECKPOINT_ROWS_MIN", self.world.checkpoint_rows):
+        with patch("personastream.engine.feed.CHECKPOINT_ROWS", self.world.checkpoint_rows):
             for end, when in self.world.lives:
                 self._checked_life(end, when)
             assert self._checked_life(None, 1.0), "a life without trouble finishes the run"

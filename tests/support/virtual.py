@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import anyio
+import orjson
 from trio.testing import MockClock
 
 from personastream.core.pace import Pace
@@ -135,20 +136,35 @@ async def _after(seconds: float, act: Callable[[Bench], object], bench: Bench) -
 class FirstOnly:
     """A stateful transform: of rows with equal texts, the first one survives."""
 
-    seen: set[str] = field(default_factory=set)
+    seen: set[str] = field(init=False, default_factory=set)
+    new: list[str] = field(init=False, default_factory=list)
+    expected: list[int] = field(init=False, default_factory=list)
 
     def __call__(self, batch: Batch) -> Batch:
+        assert self.expected, "nobody has said how many rows to expect"
         mask = []
         for text in batch.texts:
             mask.append(text not in self.seen)
-            self.seen.add(text)
+            if mask[-1]:
+                self.seen.add(text)
+                self.new.append(text)
         return batch.keep(mask, "repeated")
 
-    def save(self, file: BinaryIO) -> None:
-        file.write("\n".join(sorted(self.seen)).encode())
+    def expect(self, rows: int) -> None:
+        assert not self.seen, "to be said before all else"
+        self.expected.append(rows)
 
-    def load(self, file: BinaryIO) -> None:
-        self.seen = set(file.read().decode().split("\n"))
+    def learnt(self) -> bytes:
+        records = b"".join(orjson.dumps(text) + b"\n" for text in self.new)
+        self.new.clear()
+        return records
+
+    def learn(self, records: bytes) -> None:
+        *lines, rest = records.split(b"\n")
+        texts = list(map(orjson.loads, lines))
+        if rest or not self.seen.isdisjoint(texts):
+            raise ValueError("cut, or known already")
+        self.seen.update(texts)
 
 
 @dataclass

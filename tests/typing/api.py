@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, assert_type
+from typing import assert_type
 
 from personastream.config import load
 from personastream.errors import RowError, Throttled, Unavailable
@@ -26,7 +26,7 @@ from personastream.providers.openai import Openai
 from personastream.recipes.generate import Generate
 from personastream.records import Batch, Completion, Position, Request, Row, Shard
 from personastream.settings import setting
-from personastream.sinks.checkpoints import CheckpointFiles
+from personastream.sinks.checkpoints import CheckpointLog
 from personastream.sinks.frames import Frames
 from personastream.sources.jsonl import Jsonl
 from personastream.testing import (
@@ -78,11 +78,14 @@ class EveryOther:
         before, self.count = self.count, self.count + len(batch.texts)
         return batch.keep([(before + place) % 2 == 0 for place in range(len(batch.texts))], "odd")
 
-    def save(self, file: BinaryIO) -> None:
-        file.write(self.count.to_bytes(8))
+    def expect(self, rows: int) -> None:
+        """Nothing depends on it."""
 
-    def load(self, file: BinaryIO) -> None:
-        self.count = int.from_bytes(file.read(8))
+    def learnt(self) -> bytes:
+        return self.count.to_bytes(8)
+
+    def learn(self, records: bytes) -> None:
+        self.count = int.from_bytes(records)
 
 
 @dataclass
@@ -124,7 +127,7 @@ def ports_are_met() -> None:
     recipes: list[Recipe] = [TwoSteps(), Generate("math"), Echo()]
     providers: list[Provider] = [Local(), Openai("http://127.0.0.1:1/v1", "m"), ScriptedProvider()]
     sinks: list[Sink] = [Frames("run"), MemorySink()]
-    checkpoints: list[Checkpoints] = [CheckpointFiles("state", b""), NoCheckpoints(), MemoryCheckpoints()]
+    checkpoints: list[Checkpoints] = [CheckpointLog("state", b""), NoCheckpoints(), MemoryCheckpoints()]
     limits: list[Limit] = [ProviderLimit(60.0, 0.0)]
     offload: Offload = inline
     del sources, transforms, stateful, recipes, providers, sinks, checkpoints, limits, offload
@@ -140,7 +143,9 @@ def a_sink_is_read(sink: Sink, chunk: Chunk) -> None:
 
 
 def checkpoints_are_used(kept: Checkpoints, transforms: Sequence[StatefulTransform]) -> None:
-    assert_type(kept.load(Position(0, 10), transforms), Position)
+    reached = kept.load(Position(0, 10), transforms)
+    assert_type(reached, Position)
+    kept.save(reached, transforms)
 
 
 def a_run_is_started(progress: Progress) -> None:

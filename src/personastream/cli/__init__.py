@@ -22,6 +22,7 @@ VERBS = {
     "status": "Show what is settled, in flight and spent in a run.",
     "retry": "Ask the dead rows of a run again, into the same run.",
     "reparse": "Read kept replies again by a mended template; asks nothing.",
+    "dedup": "Drop duplicates from files of rows; no model is asked.",
     "verify": "Read a run's output back and prove it whole.",
     "simulate": "Serve an LLM simulator on this machine.",
     "demo": "Run the main job on built-in personas and the simulator.",

@@ -29,7 +29,7 @@ def command(run: str, as_json: bool) -> int:
     manifest = read_manifest(directory)
     if manifest is None:
         raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
-    verifier = Verifier(OsDisk(run), manifest.run_id)
+    verifier = Verifier(OsDisk(run), manifest.run_id, manifest.identity.get("output", "records"))
     with click.progressbar(manifest.shards, label="verify", file=sys.stderr, hidden=not sys.stderr.isatty()) as shards:
         for shard in shards:
             verifier.shard(shard.stem)

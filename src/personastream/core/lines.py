@@ -8,7 +8,7 @@ feed counts; behind the last line feed there is no empty line.
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 LINE_FEED = b"\n"
 HEAD_BYTES = 8_000  # kept of a line that is too long: 2,000 characters of up to four bytes
@@ -51,11 +51,14 @@ def split_lines(pieces: Iterable[bytes], offset: int, skip: int, line_bytes_max:
     unfinished = _Unfinished(offset, line_bytes_max)
     for piece in chain((rest,), pieces):
         offset += len(piece)
-        *lines, tail = piece.split(LINE_FEED)
-        if lines:
-            unfinished.add(lines[0])
+        split = piece.split(LINE_FEED)
+        tail = split.pop()
+        if split:
+            unfinished.add(split[0])
             end = offset - len(tail)
-            yield Group(0, [unfinished.finish(), *lines[1:]], end)
+            lines = cast(list[Line], split)
+            lines[0] = unfinished.finish()
+            yield Group(0, lines, end)
             unfinished = _Unfinished(end, line_bytes_max)
         unfinished.add(tail)
     if unfinished.length_bytes:

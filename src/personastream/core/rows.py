@@ -1,16 +1,18 @@
 """From lines to persona texts, and to dead rows that say what is wrong with them.
 
-The law: every line gives exactly one of the two. A sound line costs one JSON parse and a few comparisons; the rest
-of this module is for the others.
+The law: every line gives exactly one of the two. Lines that hold the text and nothing else are not even parsed: a
+batch of them is cut apart in one go, for a fifth of the time. Any other sound line costs one JSON parse and a few
+comparisons; the rest of this module is for the others.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import numpy as np
 import orjson
 
 from personastream.core.lines import HEAD_BYTES, Line, LongLine
@@ -23,6 +25,8 @@ EXCERPT_CHARACTERS_MAX = 2_000
 KEYS_COMPARED_MAX = 100
 KEY_CHARACTERS_MAX = 64
 
+_TAIL = b'"}'
+_SPACE, _QUOTE = 0x20, 0x22  # what is below a space is a control character
 _loads: Callable[[Any], Any] = orjson.loads  # of a LongLine: the same error as of bad JSON
 _STRING = re.compile(rb'"[^"]*+"?')
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -46,6 +50,42 @@ class RowReader:
 
     def read(self, lines: Sequence[Line], start: int) -> tuple[Sequence[int], list[str], list[DeadRow]]:
         """(numbers, texts, dead rows) of the rows numbered from `start`."""
+        plain = self._read_plain(lines)
+        return self._read_each(lines, start) if plain is None else (range(start, start + len(lines)), plain, [])
+
+    def _read_plain(self, lines: Sequence[Line]) -> list[str] | None:
+        """The texts of lines that are all sound and of one form, `{"persona":"…"}`; None if there may be others.
+
+        Cut at `"}`, line feed, `{"persona":"`, as many pieces as lines mean that every line has this form. What is
+        inside is a JSON string as it stands, unless there is a backslash in it, or what JSON does not allow.
+        """
+        field = orjson.dumps(self.field)
+        try:
+            data = b"\n".join(cast(Sequence[bytes], lines))
+        except TypeError:
+            return None
+        head = next((head for head in (b'{%s:"' % field, b'{%s: "' % field) if data.startswith(head)), b"")
+        if not head or not data.endswith(_TAIL):
+            return None
+        texts = _split(data[len(head) : -len(_TAIL)], _TAIL + b"\n" + head)
+        if texts is None or len(texts) != len(lines):
+            return None
+        if len(data) > self.text_bytes_max and max(map(len, lines)) > self.text_bytes_max:
+            return None
+        quotes = (head.count(b'"') + _TAIL.count(b'"')) * len(lines)
+        for place in _places(data, b"\\"):
+            judged = self.judge(lines[place])
+            if isinstance(judged, Fault):
+                return None
+            texts[place] = judged
+            quotes += cast(bytes, lines[place]).count(b'"', len(head), -len(_TAIL))
+        characters = np.frombuffer(data, np.uint8)
+        controls = np.count_nonzero(characters < _SPACE)
+        if controls != len(lines) - 1 or np.count_nonzero(characters == _QUOTE) != quotes:
+            return None
+        return texts if all(map(str.strip, texts)) else None
+
+    def _read_each(self, lines: Sequence[Line], start: int) -> tuple[Sequence[int], list[str], list[DeadRow]]:
         texts: list[str] = []
         dead: list[DeadRow] = []
         field, length_max = self.field, self.text_bytes_max
@@ -98,6 +138,29 @@ class RowReader:
         if (size_bytes := len(text.encode())) > self.text_bytes_max:
             return Fault("text_too_long", f"{size_bytes} bytes; at most {self.text_bytes_max} are allowed")
         return text
+
+
+def _split(data: bytes, separator: bytes) -> list[str] | None:
+    """The pieces as text; None if they are not UTF-8. All at once if they are ASCII: else one odd character would
+    make four bytes of each.
+    """
+    if data.isascii():
+        return data.decode().split(separator.decode())
+    try:
+        return list(map(bytes.decode, data.split(separator)))
+    except UnicodeDecodeError:
+        return None
+
+
+def _places(data: bytes, wanted: bytes) -> Iterator[int]:
+    """The lines that hold a character, by their place among all lines of `data`."""
+    place = at = 0
+    while (found := data.find(wanted, at)) >= 0:
+        place += data.count(b"\n", at, found)
+        yield place
+        at = data.find(b"\n", found)
+        if at < 0:
+            return
 
 
 def is_deeper(line: bytes, depth_max: int) -> bool:

@@ -1,63 +1,74 @@
-"""64-bit SimHash of word rows (Charikar, STOC 2002), over words and pairs of adjacent words.
+"""SimHash signatures of word rows (Charikar, STOC 2002), over words and pairs of adjacent words.
 
-Bit j of a signature is 1 if and only if more than half of the row's features have bit j set.
+Bit j of a signature is 1 if and only if more than half of the row's features, by weight, have bit j set. A row's
+features are its words, each as often as it occurs, and with `pairs` its pairs of adjacent words, whose hash is
+`fold(a ^ P1, b ^ P2)` of the two words' hashes (see `words` for `fold`), so that the order counts. A row without words
+has signature 0.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.hashes import WordRows
+from personastream.dedup.backend import kernels
+from personastream.dedup.constants import SECOND_FACTOR, SECOND_FLIP
+from personastream.dedup.words import Words, hash_words
 
-_LOW_BIT_OF_EACH_BYTE = np.uint64(0x0101_0101_0101_0101)
-_SEGMENT_FEATURES = 254  # what a counter of one byte can hold, rounded down to whole (word, pair) couples
-
-# A pair (a, b) hashes to mix(a * GOLDEN + b): with the odd multiplier, 2^64 over the golden ratio, the order counts.
-# The mix is the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014; constants by Stafford, variant 13).
-_GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
-_MIX_1 = np.uint64(0xBF58_476D_1CE4_E5B9)
-_MIX_2 = np.uint64(0x94D0_49BB_1331_11EB)
+_UNITS = 1 << 12  # weights are summed as whole numbers of 1/4096, so that the order of adding makes no difference
+_WEIGHT_MAX = float(1 << 20)
 
 
-def simhash(words: WordRows) -> NDArray[np.uint64]:
-    """One signature a row. Every row must have at least one word."""
-    if not len(words):
-        return np.empty(0, np.uint64)
-    features = _interleave_pairs(words)
-    counters = _count_bits(features, 2 * words.counts)
-    majority = ((2 * words.counts - 1) // 2)[:, None]
-    bits = (counters > majority).transpose(1, 2, 0).reshape(-1, 64)
-    return np.packbits(bits, axis=-1, bitorder="little").view("<u8").ravel()
+@dataclass(frozen=True, slots=True)
+class WordWeights:
+    """How much each word counts, such as its inverse document frequency or the root of it.
 
-
-def _interleave_pairs(words: WordRows) -> NDArray[np.uint64]:
-    """Each word followed by its pair with the next word; 0, which sets no bit, after the last word of a row."""
-    hashes = words.hashes
-    features = np.zeros(2 * len(hashes), np.uint64)
-    features[0::2] = hashes
-    features[1:-1:2] = _mix(hashes[:-1] * _GOLDEN + hashes[1:])
-    features[2 * np.cumsum(words.counts) - 1] = 0
-    return features
-
-
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    values = (values ^ (values >> np.uint64(30))) * _MIX_1
-    values = (values ^ (values >> np.uint64(27))) * _MIX_2
-    return values ^ (values >> np.uint64(31))
-
-
-def _count_bits(features: NDArray[np.uint64], sizes: NDArray[np.int64]) -> NDArray[np.uint8] | NDArray[np.int64]:
-    """How many features of each row have each bit: an array (lane, row, byte) for bit 8 * byte + lane.
-
-    One addition counts eight bits at once, in eight counters of a byte; a longer row is counted in segments.
+    `hashes` is uint64[n], ascending, of words as in `Words`; `weights` float32[n]; `other` is for all other words.
+    Weights are 0 to 2^20 and are rounded to multiples of 1/4096. A pair weighs the mean of its two words.
     """
-    segments = -(-sizes // _SEGMENT_FEATURES)
-    first = np.cumsum(segments) - segments
-    place = np.arange(int(segments.sum())) - np.repeat(first, segments)
-    starts = np.repeat(np.cumsum(sizes) - sizes, segments) + place * _SEGMENT_FEATURES
-    lanes = np.stack(
-        [np.add.reduceat((features >> np.uint64(lane)) & _LOW_BIT_OF_EACH_BYTE, starts) for lane in range(8)]
-    )
-    counters = lanes.astype("<u8", copy=False).view(np.uint8).reshape(8, -1, 8)
-    if len(starts) == len(sizes):
-        return counters
-    return np.add.reduceat(counters, first, axis=1, dtype=np.int64)
+
+    hashes: NDArray[np.uint64]
+    weights: NDArray[np.float32]
+    other: float
+
+    def __post_init__(self) -> None:
+        if len(self.hashes) != len(self.weights) or not (self.hashes[1:] > self.hashes[:-1]).all():
+            raise ValueError("a weight is needed for each hash, and hashes must ascend")
+        if not all(0 <= weight <= _WEIGHT_MAX for weight in (*self.weights.tolist(), self.other)):
+            raise ValueError("weights must be from 0 to 2^20")
+
+    @classmethod
+    def of(cls, weights: Mapping[str, float], other: float) -> "WordWeights":
+        """From words as text. Raises `ValueError` for a text that is not exactly one word."""
+        words = hash_words(list(weights))
+        if not (words.counts == 1).all():
+            wrong = list(weights)[int((words.counts != 1).argmax())]
+            raise ValueError(f"{wrong!r} is not one word")
+        hashes, place = np.unique(words.hashes, return_index=True)
+        return cls(hashes, np.array(list(weights.values()), np.float32)[place], other)
+
+    def units(self, words: Words) -> NDArray[np.int64]:
+        """The weight of each word of `words` in units of 1/4096."""
+        table = np.rint(np.append(self.weights.astype(np.float64), self.other) * _UNITS).astype(np.int64)
+        place = np.searchsorted(self.hashes, words.hashes)
+        known = np.append(self.hashes, 0)[place] == words.hashes
+        units: NDArray[np.int64] = table[np.where(known & (place < len(self.hashes)), place, len(self.hashes))]
+        return units
+
+
+def simhash(words: Words, pairs: bool = True, weights: WordWeights | None = None) -> NDArray[np.uint64]:
+    """64-bit signatures, uint64[n]; without `pairs` over words alone."""
+    if weights is None:
+        return kernels().simhash(words.hashes, words.starts, pairs)
+    return kernels().simhash_weighted(words.hashes, words.starts, weights.units(words), pairs)
+
+
+def simhash_128(words: Words, pairs: bool = True, weights: WordWeights | None = None) -> NDArray[np.uint64]:
+    """128-bit signatures, uint64[n, 2]: `simhash`, and the same over a second hash of each word."""
+    second = Words(kernels().rehash(words.hashes, SECOND_FLIP, SECOND_FACTOR), words.starts)
+    if weights is None:
+        return np.stack([simhash(words, pairs), simhash(second, pairs)], axis=1)
+    units = weights.units(words)
+    halves = [kernels().simhash_weighted(part.hashes, part.starts, units, pairs) for part in (words, second)]
+    return np.stack(halves, axis=1)

@@ -4,43 +4,65 @@ Both rest on NFKC and full case folding, so case, width, ligatures and spacing n
 are those of Python's own `unicodedata`.
 """
 
-import re
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Scripts written without spaces. A sentence in one of them would be a single word, so each letter, digit or mark is
-# a word of its own: Thai, Lao; Myanmar; Khmer; Han and kana with their extensions; Myanmar extensions B and A.
-_UNSPACED = (
-    (0x0E00, 0x0EFF),
-    (0x1000, 0x109F),
-    (0x1780, 0x17FF),
-    (0x2E80, 0x312F),
-    (0x31A0, 0x31BF),
-    (0x31F0, 0x31FF),
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xA9E0, 0xA9FF),
-    (0xAA60, 0xAA7F),
-    (0xF900, 0xFAFF),
-    (0x1AFF0, 0x1B16F),
-    (0x20000, 0x3FFFF),
-)
-_UNSPACED_FIRST = tuple(first for first, _ in _UNSPACED)
-_VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-_MEMO_ENTRIES_MAX = 65_536
+from personastream.dedup.fold import normal_forms, word_forms
+from personastream.dedup.scripts import space_words
 
 # CPython puts combining marks into canonical order by insertion: quadratic in the length of a run of marks. A text
 # longer than this many characters is normalised piece by piece, so that a hostile line costs linear time.
 _NFKC_PIECE_CHARACTERS = 1024
 
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
-_ASCII_WORDS = bytes(
-    ord(chr(code).lower()) if chr(code).isalnum() or code == ord("\n") else ord(" ") for code in range(128)
-) + bytes(range(128, 256))
+STEP_ROWS = 2048
+"""Rows to work on at a time where there is a choice: what is packed of them stays in the cache."""
+
+_PADDING = "\0" * 64
+_ASCII_WORDS = bytes(ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)) + bytes(
+    range(128, 256)
+)
+
+Bulk = Callable[[list[str]], tuple[list[str], list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Rows of bytes one after the other, each ended by a line feed: row i is `data[starts[i]:starts[i + 1] - 1]`.
+
+    `starts` is int64[rows + 1]; `data` goes on for 64 bytes beyond the last row, so that kernels may read ahead.
+    """
+
+    data: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+
+
+def pack_words(texts: Sequence[str]) -> Packed:
+    """UTF-8 of all texts, in which a word is a longest run of ASCII letters, digits and bytes from 128 on.
+
+    ASCII texts stay as they are, so their letters may have either case. Others are folded; what belongs to no word
+    is a space there, and words of one character in scripts written without spaces stand apart.
+    """
+    return _pack(_ascii_apart(texts, word_forms, lambda text: space_words(_fold(text))))
+
+
+def pack_texts(texts: Sequence[str]) -> Packed:
+    """UTF-8 of all texts. ASCII texts stay as they are; others have their normal form, but for runs of spaces.
+
+    A lone surrogate is encoded as if it were a character.
+    """
+    return _pack(_ascii_apart(texts, normal_forms, normalise))
+
+
+def normal_rows(texts: Sequence[str]) -> list[bytes]:
+    """UTF-8 of the normal form of each text. A lone surrogate is encoded as if it were a character."""
+    rows = _ascii_apart(texts, normal_forms, normalise)
+    for row in _oddly_spaced(_pack(rows)):
+        rows[row] = _as_bytes(normalise(texts[row]))
+    return "\n".join(rows).encode("latin-1").lower().split(b"\n")[: len(rows)]
 
 
 def normalise(text: str) -> str:
@@ -56,28 +78,49 @@ def split_words(texts: Sequence[str]) -> tuple[list[bytes], NDArray[np.int64]]:
     A word is a run of letters, digits and combining marks of the folded text; in scripts written without spaces
     each character is a word. Format characters (joiners, soft hyphens) and variation selectors do not count.
     """
-    plain = [text if text.isascii() else _NOT_ASCII.sub(_space, _fold(text)) for text in texts]
-    joined = "\n".join(["", *plain, ""])
-    if joined.count("\n") > len(plain) + 1:
-        joined = "\n".join(["", *(text.replace("\n", " ") for text in plain), ""])
-    spaced = joined.encode().translate(_ASCII_WORDS)
-    return spaced.split(), _count_words(spaced)
+    packed = pack_words(texts)
+    words = packed.data.tobytes().translate(_ASCII_WORDS)
+    in_word = np.frombuffer(words, np.uint8) > ord(" ")
+    begins = (in_word & ~np.append(False, in_word[:-1])).nonzero()[0]
+    return words.split(), np.diff(np.searchsorted(begins, packed.starts))
 
 
-def is_unspaced(code: int) -> bool:
-    """Whether the code point belongs to a script written without spaces."""
-    place = bisect_right(_UNSPACED_FIRST, code) - 1
-    return place >= 0 and code <= _UNSPACED[place][1]
+def _pack(rows: list[str]) -> Packed:
+    """Pack rows that hold one character for each byte."""
+    starts = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)) + 1, out=starts[1:])
+    data = "\n".join([*rows, _PADDING]).encode("latin-1")
+    return Packed(np.frombuffer(data, np.uint8), starts)
 
 
-def _count_words(spaced: bytes) -> NDArray[np.int64]:
-    """Words of each line of `spaced`, each of which lies between two line feeds."""
-    codes = np.frombuffer(spaced, np.uint8)
-    in_word = codes > ord(" ")
-    begins = (in_word[1:] > in_word[:-1]).nonzero()[0]
-    line_feeds = (codes == ord("\n")).nonzero()[0]
-    counts: NDArray[np.int64] = np.diff(np.searchsorted(begins, line_feeds))
-    return counts
+def _ascii_apart(texts: Sequence[str], together: Bulk, alone: Callable[[str], str]) -> list[str]:
+    """ASCII texts as they are, others brought into form: in bulk where that goes, else one by one."""
+    rows = list(texts)
+    others = [row for row, text in enumerate(rows) if not text.isascii()]
+    if others:
+        formed, hard = together([rows[row] for row in others])
+        for place in hard:
+            formed[place] = _as_bytes(alone(rows[others[place]]))
+        for row, text in zip(others, formed, strict=True):
+            rows[row] = text
+    return rows
+
+
+def _as_bytes(text: str) -> str:
+    """The UTF-8 of `text` as characters of one byte, which are joined and encoded by copying them."""
+    return text.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def _oddly_spaced(packed: Packed) -> list[int]:
+    """Rows that hold a control character or two spaces in a row, or begin or end with a space."""
+    data = packed.data[: packed.starts[-1]]
+    odd = data < ord(" ")
+    odd[packed.starts[1:] - 1] = False
+    spacing = data <= ord(" ")
+    odd[1:] |= spacing[1:] & spacing[:-1]
+    odd[:1] |= spacing[:1]
+    rows: list[int] = np.unique(np.searchsorted(packed.starts, odd.nonzero()[0], "right") - 1).tolist()
+    return rows
 
 
 def _fold(text: str) -> str:
@@ -86,29 +129,3 @@ def _fold(text: str) -> str:
     starts = range(0, len(text), _NFKC_PIECE_CHARACTERS)
     pieces = (text[start : start + _NFKC_PIECE_CHARACTERS] for start in starts)
     return "".join(unicodedata.normalize("NFKC", piece) for piece in pieces).casefold()
-
-
-def _space(run: re.Match[str]) -> str:
-    return run[0].translate(_SPACING)
-
-
-class _Spacing(dict[int, str]):
-    """What stands for a code point between words, worked out on first sight."""
-
-    def __missing__(self, code: int) -> str:
-        spaced = self._space(code)
-        if len(self) < _MEMO_ENTRIES_MAX:
-            self[code] = spaced
-        return spaced
-
-    @staticmethod
-    def _space(code: int) -> str:
-        category = unicodedata.category(chr(code))
-        if category == "Cf" or any(code in selectors for selectors in _VARIATION_SELECTORS):
-            return ""
-        if category[0] not in "LNM":
-            return " "
-        return f" {chr(code)} " if is_unspaced(code) else chr(code)
-
-
-_SPACING = _Spacing()

@@ -14,6 +14,7 @@ from personastream.engine.pool import Abandoned, Pool
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import AttemptError, NotFound, StaleConnection, Throttled, Unavailable, Unreachable
+from personastream.ports import NO_TOKENS, Tokens
 from personastream.records import Completion, Request
 
 PROBE = Request("", "Say yes.", {"max_tokens": 1})
@@ -31,6 +32,7 @@ class Asker:
     budget: Budget | None = None
     clock: Callable[[], float] = anyio.current_time
     chance: random.Random = field(default_factory=random.Random)
+    probe: Request = PROBE
 
     async def __call__(self, request: Request) -> Completion:
         """Raises `RowError` for the row's own fault, `RunError` to stop the run, `Abandoned` on a drain."""
@@ -67,14 +69,14 @@ class Asker:
                 reserved = await limit.acquire(request)
             if waiting.cancelled_caught or endpoint.out is not None or endpoint.pace.blocked_s(self.clock()):
                 if reserved is not None:
-                    limit.settle(reserved, 0)
+                    limit.settle(reserved, NO_TOKENS)
                 if waiting.cancelled_caught:
                     raise Abandoned
                 return None
-        used = 0
+        used = NO_TOKENS
         try:
             completion = await self._paid(endpoint, request)
-            used = completion.input_tokens + completion.output_tokens
+            used = Tokens(completion.input_tokens, completion.output_tokens)
         finally:
             limit.settle(reserved, used)
         return completion
@@ -162,7 +164,7 @@ class Asker:
     async def _probe(self, endpoint: Endpoint) -> None:
         """Nobody else is being asked, so nobody can vouch for the endpoint: is it down, or is it this row?"""
         try:
-            await self._paid(endpoint, PROBE)
+            await self._paid(endpoint, self.probe)
             endpoint.health.vouched(self.clock())
         except AttemptError:
             self.statistics.faults["Probe"] += 1

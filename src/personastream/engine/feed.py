@@ -12,7 +12,7 @@ from itertools import chain, islice, repeat
 import anyio
 
 from personastream.core import ranges
-from personastream.core.ledger import Ledger
+from personastream.core.ledger import Ledger, LengthEstimate
 from personastream.engine.settle import Settle
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
@@ -20,11 +20,13 @@ from personastream.errors import RunError
 from personastream.ports import Checkpoints, Offload, ShardState, Source, StatefulTransform, Transform
 from personastream.records import Batch, DeadLetter, DeadRow, Position, Row, Shard
 
-CHECKPOINT_ROWS_MIN = 100_000
-CHECKPOINT_SHARE = 0.025
-"""A checkpoint is due after this many rows, or this share of the rows read so far if that is more: what a resume has
-to replay, and what checkpoints cost, both stay a small share of the run."""
+CHECKPOINT_ROWS = 20_000
+"""Rows between checkpoints. Each costs only what is new, some 600 kB of records, so that they may be frequent; yet
+fewer rows would gain nothing: those in flight at a stop, and a batch, have to be replayed all the same."""
 
+SAMPLE_ROWS = 1000
+SAMPLE_SHARDS = 16
+"""What is looked at to tell how many rows are to come."""
 
 REVIVED_ROWS = 256
 """Rows to be asked again that are read from the dead letters at once."""
@@ -40,7 +42,6 @@ class Reading:
     states: Sequence[ShardState]
     letters: Callable[[int], Iterator[DeadLetter]]
     checkpoints: Checkpoints
-    settled_to: Callable[[], Position]
     stop: Stop
     rows_read: int = 0
     _rows_at_checkpoint: int = 0
@@ -58,8 +59,7 @@ class Reading:
         if not unread:
             return
         stateful = [transform for transform in self.transforms if isinstance(transform, StatefulTransform)]
-        read_to = Position(unread[0], self._known[unread[0]].watermark)
-        start = self.checkpoints.load(read_to, stateful) if stateful else None
+        start = self._taught(stateful, Position(unread[0], self._known[unread[0]].watermark)) if stateful else None
         for shard in self.shards[: unread[-1] + 1]:
             if start is None:
                 if self.states[shard.index].rows is not None:
@@ -77,6 +77,13 @@ class Reading:
                     yield thinned
                 if self.stop.draining:
                     return
+
+    def _taught(self, stateful: Sequence[StatefulTransform], settled_to: Position) -> Position:
+        """Bring the transforms near the first unsettled row; returns from where rows are to be replayed."""
+        rows = expected_rows(self.source, self.shards)
+        for transform in stateful:
+            transform.expect(rows)
+        return self.checkpoints.load(settled_to, stateful)
 
     def _revived(self, shard: Shard) -> Iterator[Batch]:
         """The rows to be asked again, from their dead letters: they were thinned when they were first asked."""
@@ -102,21 +109,30 @@ class Reading:
         if batch.start >= ledger.stop:
             return batch
         unsettled = frozenset(ledger.unsettled(batch.numbers))
-        kept = [(n, text) for n, text in zip(batch.numbers, batch.texts, strict=True) if n in unsettled]
         dropped = {reason: ledger.unsettled(numbers) for reason, numbers in batch.dropped.items()}
         return replace(
-            batch,
-            numbers=[number for number, _ in kept],
-            texts=[text for _, text in kept],
+            batch.only([number in unsettled for number in batch.numbers]),
             dropped={reason: numbers for reason, numbers in dropped.items() if numbers},
             dead=[row for row in batch.dead if row.number not in ledger],
         )
 
     def _checkpoint(self, batch: Batch, stateful: Sequence[StatefulTransform]) -> None:
-        due = max(CHECKPOINT_ROWS_MIN, int(self.rows_read * CHECKPOINT_SHARE))
-        if self.rows_read - self._rows_at_checkpoint >= due:
+        if self.rows_read - self._rows_at_checkpoint >= CHECKPOINT_ROWS:
             self._rows_at_checkpoint = self.rows_read
-            self.checkpoints.save(Position(batch.shard.index, batch.stop), self.settled_to(), stateful)
+            self.checkpoints.save(Position(batch.shard.index, batch.stop), stateful)
+
+
+def expected_rows(source: Source, shards: Sequence[Shard]) -> int:
+    """About how many rows all shards have, by the first ones and the sizes of files: the same at every start."""
+    length = LengthEstimate(sum(shard.size_bytes for shard in shards))
+    rows = 0
+    for shard in shards[:SAMPLE_SHARDS]:
+        for batch in source.read(shard, 0):
+            if rows + batch.stop >= SAMPLE_ROWS and not batch.last:
+                return length.rows(batch.stop, batch.bytes_read)
+        rows += batch.stop
+        length.finished(batch.stop, shard.size_bytes)
+    return length.rows()
 
 
 class Feed:

@@ -71,7 +71,6 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
         states=states,
         letters=graph.sink.letters,
         checkpoints=graph.checkpoints,
-        settled_to=lambda: settle.settled_to,
         stop=stop,
     )
     feed = Feed(reading, settle, statistics, stop, offload, graph.rows_max)
@@ -86,7 +85,7 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
                 await offload(graph.budget.close)
             around.cancel_scope.cancel()
     except* RunError as group:
-        stop.fail(_first(group))
+        stop.fail(first_failure(group))
     if stop.failure is not None:
         raise stop.failure
     return Summary(settle.finished, statistics.committed, statistics.committed_usage, statistics.usage)
@@ -122,6 +121,7 @@ async def _abort_in_time(stop: Stop, drain_s_max: float) -> None:
     stop.abort()
 
 
-def _first(group: BaseExceptionGroup[RunError]) -> RunError:
+def first_failure(group: BaseExceptionGroup[RunError]) -> RunError:
+    """The first of several errors that came at once."""
     error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return first_failure(error) if isinstance(error, BaseExceptionGroup) else error

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
-import orjson
 
 from personastream.core import ranges
+from personastream.core.dead_letter import dead_letter, encodable
 from personastream.core.frame_log import LogKind
 from personastream.core.ledger import Ledger, LengthEstimate
 from personastream.core.outcomes import Outcomes, Usage
@@ -110,8 +110,8 @@ class Settle:
 
     def dead(self, shard: int, row: DeadRow, *, asked: bool = True) -> None:
         """The row cannot be delivered; it becomes a dead letter. `asked` is false for one that could not be read."""
-        pending, row = self._of(shard), _encodable(row)
-        line = _dead_letter(self._shards[shard].stem, row, asked)
+        pending, row = self._of(shard), encodable(row)
+        line = dead_letter(self._shards[shard].stem, row, asked=asked)
         pending.dead.setdefault(row.reason, []).append(row.number)
         pending.dead_lines.append(line)
         self._died += 1
@@ -268,16 +268,5 @@ class Settle:
             self._wake.set()
 
 
-def _dead_letter(stem: str, row: DeadRow, asked: bool) -> bytes:
-    letter = {"id": f"{stem}:{row.number}", **row._asdict(), "asked": asked}
-    del letter["number"]
-    return orjson.dumps(letter)
-
-
 def _commonest(reasons: Mapping[str, int]) -> str:
     return max(reasons, key=reasons.__getitem__)
-
-
-def _encodable(row: DeadRow) -> DeadRow:
-    """The row as UTF-8 can hold it: half surrogates, which somebody else's adapter may let pass, become `?`."""
-    return DeadRow(row.number, *(text.encode("utf-8", "replace").decode() for text in row[1:]))

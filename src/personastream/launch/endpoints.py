@@ -94,5 +94,10 @@ def check_prices(limits: Limits, providers: Sequence[Provider]) -> None:
 
 
 def _limit(provider: Provider) -> ProviderLimit | None:
-    requests, tokens = provider.requests_per_minute, provider.tokens_per_minute
-    return ProviderLimit(requests, tokens) if requests or tokens else None
+    ceilings = {
+        "requests": provider.requests_per_minute,
+        "tokens": provider.tokens_per_minute,
+        "input_tokens": getattr(provider, "input_tokens_per_minute", 0),
+        "output_tokens": getattr(provider, "output_tokens_per_minute", 0),
+    }
+    return ProviderLimit(**ceilings) if any(ceilings.values()) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from personastream.build import Parts
 from personastream.core.ledger import LengthEstimate
 from personastream.launch.endpoints import prices
-from personastream.ports import Recipe
+from personastream.ports import Embedding, Recipe
 from personastream.records import Completion, Request, Row, Shard
 
 SAMPLE_BATCHES = 4
@@ -49,7 +49,8 @@ def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
     for batch in itertools.islice(parts.source.read(shards[0], 0), SAMPLE_BATCHES) if shards else ():
         thinned = batch
         for transform in parts.transforms:
-            thinned = transform(thinned)
+            if not isinstance(transform, Embedding):  # that one would have to ask a service
+                thinned = transform(thinned)
         rows, kept = batch.stop, kept + len(thinned.numbers)
         read_bytes = shards[0].size_bytes if batch.last else batch.bytes_read
         for number, text in zip(thinned.numbers, thinned.texts, strict=True):
@@ -68,7 +69,7 @@ def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
         input_tokens=round(asked * prompt_tokens),
         output_tokens=output_tokens,
         output_tokens_most=round(asked * tokens_most),
-        seconds=_seconds(parts, asked, round(asked * prompt_tokens) + output_tokens, tokens_most * OUTPUT_SHARE),
+        seconds=_seconds(parts, asked, asked * prompt_tokens, output_tokens),
         cost=_cost(parts, asked * prompt_tokens, output_tokens),
         cost_most=_cost(parts, asked * prompt_tokens, asked * tokens_most),
         first_prompt=requests[0].user if requests else "",
@@ -88,13 +89,20 @@ def first_request(recipe: Recipe, row: Row) -> Request:
     raise TypeError(f"{type(recipe).__name__} waits for something before it asks")
 
 
-def _seconds(parts: Parts, requests: int, tokens: int, output_tokens_each: float) -> float:
+def _seconds(parts: Parts, requests: int, input_tokens: float, output_tokens: float) -> float:
+    """By the tightest of all bounds; a ceiling that one of several providers does not have bounds nothing."""
     providers = parts.providers
-    bounds = [requests * output_tokens_each / TOKENS_PER_S / sum(each.in_flight_max for each in providers)]
-    if all(each.requests_per_minute for each in providers):
-        bounds.append(60 * requests / sum(each.requests_per_minute for each in providers))
-    if all(each.tokens_per_minute for each in providers):
-        bounds.append(60 * tokens / sum(each.tokens_per_minute for each in providers))
+    amounts = {
+        "requests_per_minute": requests,
+        "tokens_per_minute": input_tokens + output_tokens,
+        "input_tokens_per_minute": input_tokens,
+        "output_tokens_per_minute": output_tokens,
+    }
+    bounds = [output_tokens / TOKENS_PER_S / sum(each.in_flight_max for each in providers)]
+    for name, amount in amounts.items():
+        ceilings = [getattr(each, name, 0) for each in providers]
+        if all(ceilings):
+            bounds.append(60 * amount / sum(ceilings))
     return max(bounds)
 
 

@@ -3,10 +3,9 @@
 import dataclasses
 import gc
 import resource
-import signal
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,9 +26,11 @@ from personastream.errors import ConfigError, ExitCode
 from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
-from personastream.ports import Provider
+from personastream.launch.signals import obey_signals
+from personastream.limits import Limits
+from personastream.ports import Embedding, Provider, Transform
 from personastream.records import Shard
-from personastream.sinks.checkpoints import CheckpointFiles
+from personastream.sinks.checkpoints import CheckpointLog
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ def run_config(
         providers=[_kept_in(directory / "batches", provider, "batch_dir") for provider in parts.providers],
     )
     shards = parts.source.shards()
-    with owned(directory):
+    with owned(directory), embedders(parts.transforms, parts.limits):
         manifest = begin_or_continue(
             directory, config.path, identity(config, parts), shards, resume=resume, command=command
         )
@@ -88,6 +89,15 @@ def run_config(
             partial(_run, parts, shards, manifest, state, progress, rows_max),
             backend_options={"use_uvloop": True},
         )
+
+
+def embedders(transforms: Sequence[Transform], limits: Limits) -> AbstractContextManager[None]:
+    """While this is entered, transforms that need vectors get them."""
+    if not any(isinstance(transform, Embedding) for transform in transforms):
+        return nullcontext()
+    from personastream.launch.embedder import bound  # numpy is of no use to others
+
+    return bound(transforms, retry_policy(limits))
 
 
 def _kept_in(folder: Path, part: T, setting: str) -> T:
@@ -122,7 +132,7 @@ async def _run(
     started_s = anyio.current_time()
     stop, statistics = Stop(), Statistics()
     async with anyio.create_task_group() as around:
-        around.start_soon(_obey_signals, stop)
+        around.start_soon(obey_signals, stop)
         around.start_soon(progress.show, statistics, shards, stop)
         async with _closing(parts.providers):
             failure = None
@@ -150,7 +160,7 @@ def _graph(parts: Parts, shards: Sequence[Shard], manifest: Manifest, state: Pat
         recipe=parts.recipe,
         endpoints=endpoints(parts.providers, policy),
         sink=sink,
-        checkpoints=CheckpointFiles(str(state), fingerprint),
+        checkpoints=CheckpointLog(str(state), fingerprint),
         group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
         workers=sum(provider.in_flight_max for provider in parts.providers),
         parse=parse_of(parts.providers) or no_parse,
@@ -161,16 +171,6 @@ def _graph(parts: Parts, shards: Sequence[Shard], manifest: Manifest, state: Pat
         rows_max=rows_max,
         clock=time.monotonic,  # a third of the cost of asking the event loop
     )
-
-
-async def _obey_signals(stop: Stop) -> None:
-    """The first SIGTERM or SIGINT drains, the second aborts."""
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            if stop.draining:
-                stop.abort()
-            else:
-                stop.drain()
 
 
 async def _let_go(providers: Sequence[Provider]) -> None:

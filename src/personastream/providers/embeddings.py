@@ -1,4 +1,4 @@
-"""Vectors for texts, from any service with an OpenAI-compatible embeddings endpoint. No chat provider."""
+"""Vectors for texts, from any service with an OpenAI-compatible embeddings endpoint; `launch.embedder` asks it."""
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ import orjson
 from personastream.providers.chat_replies import NO_HEADERS, no_result
 from personastream.providers.faults import count, fault_inside
 from personastream.providers.http import HttpService
+from personastream.records import Completion, Request
 
 Vectors = npt.NDArray[np.float32]
 
@@ -21,6 +22,11 @@ class EmbeddingsClient(HttpService):
     """`POST <base_url>/embeddings`."""
 
     PATH = "/embeddings"
+
+    async def complete(self, request: Request) -> Completion:
+        """One attempt for a JSON list of texts in `user`; `body` is their vectors as float32. Raises `AttemptError`."""
+        found, tokens = await self.embed(orjson.loads(request.user))
+        return Completion("", "stop", self.model, tokens, 0, found.tobytes())
 
     async def embed(self, texts: Sequence[str]) -> tuple[Vectors, int]:
         """The vectors of `texts` in their order, (texts, dimensions), and the tokens used. Raises `AttemptError`."""

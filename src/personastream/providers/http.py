@@ -68,6 +68,12 @@ class HttpService:
     tokens_per_minute: float = setting(
         "Ceiling on input and output tokens together; 0 for none.", default=0, minimum=0, maximum=1e12, identity=False
     )
+    input_tokens_per_minute: float = setting(
+        "Ceiling on input tokens; 0 for none.", default=0, minimum=0, maximum=1e12, identity=False
+    )
+    output_tokens_per_minute: float = setting(
+        "Ceiling on output tokens; 0 for none.", default=0, minimum=0, maximum=1e12, identity=False
+    )
     timeout_s: float = setting(
         "Time for one attempt as a whole, in seconds.", default=120.0, minimum=0.1, maximum=3600.0, identity=False
     )

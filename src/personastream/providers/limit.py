@@ -1,4 +1,4 @@
-"""Requests and tokens per minute, held by aiolimiter's leaky buckets.
+"""Requests and tokens (in, out, or both) per minute, held by aiolimiter's leaky buckets.
 
 aiolimiter admits a full bucket at once and refills it meanwhile, serves small amounts before large ones, and refuses
 amounts above the bucket. So: buckets of one second's worth, emptied at the start; one lock, first come first served;
@@ -10,12 +10,13 @@ import asyncio
 
 from aiolimiter import AsyncLimiter
 
+from personastream.ports import Tokens
 from personastream.records import Request
 
-BYTES_PER_TOKEN = 4.0
-"""A usual estimate for English text; replaced by real counts when the answer comes."""
+CHARACTERS_PER_TOKEN = 4.0
+"""A usual figure for English text, to begin with; answers tell what it is here."""
 OUTPUT_TOKENS_FIRST_GUESS = 256.0
-OUTPUT_SMOOTHING = 0.05
+SMOOTHING = 0.05
 SMOOTHING_IN_FLIGHT = 0.3
 """Answers are measured against guesses that are as many answers old as requests are under way: a controller with a
 delay, which swings up for ever unless its gain times the delay stays well below pi/2."""
@@ -63,50 +64,58 @@ class PerMinute:
 
 
 class ProviderLimit:
-    """Both ceilings of one provider; 0 means none."""
+    """All ceilings of one provider: requests, tokens together, input tokens, output tokens a minute; 0 means none."""
 
-    def __init__(self, requests_per_minute: float, tokens_per_minute: float) -> None:
-        self._requests = PerMinute(requests_per_minute) if requests_per_minute else None
-        self._tokens = PerMinute(tokens_per_minute) if tokens_per_minute else None
+    def __init__(
+        self, requests: float = 0, tokens: float = 0, input_tokens: float = 0, output_tokens: float = 0
+    ) -> None:
+        self._requests = PerMinute(requests) if requests else None
+        weighed = ((tokens, 1, 1), (input_tokens, 1, 0), (output_tokens, 0, 1))
+        self._buckets = [(PerMinute(limit), of_input, of_output) for limit, of_input, of_output in weighed if limit]
         self._turn = asyncio.Lock()
+        self._tokens_per_character = 1 / CHARACTERS_PER_TOKEN
         self._output_tokens = OUTPUT_TOKENS_FIRST_GUESS
         self._in_flight = 0
 
-    def take(self, request: Request) -> float | None:
+    def take(self, request: Request) -> Tokens | None:
         """The tokens reserved, if this request can have its turn at once and nobody waits, else None."""
-        tokens = self._estimate(request)
-        if (
-            self._turn.locked()
-            or (self._requests is not None and not self._requests.has_in_hand(1.0))
-            or (self._tokens is not None and not self._tokens.has_in_hand(tokens))
-        ):
+        requests = self._requests
+        if self._turn.locked() or (requests is not None and not requests.has_in_hand(1.0)):
             return None
-        if self._requests is not None:
-            self._requests.use(1.0)
-        if self._tokens is not None:
-            self._tokens.use(tokens)
+        guess = self._guess(request)
+        for bucket, of_input, of_output in self._buckets:
+            if not bucket.has_in_hand(of_input * guess.input + of_output * guess.output):
+                return None
+        if requests is not None:
+            requests.use(1.0)
+        for bucket, of_input, of_output in self._buckets:
+            bucket.use(of_input * guess.input + of_output * guess.output)
         self._in_flight += 1
-        return tokens
+        return guess
 
-    async def acquire(self, request: Request) -> float:
+    async def acquire(self, request: Request) -> Tokens:
         """Wait for this request's turn; returns the tokens reserved."""
         async with self._turn:
-            reserved = self._estimate(request)  # not before: guesses grow old in the queue
+            guess = self._guess(request)  # not before: guesses grow old in the queue
             if self._requests is not None:
                 await self._requests.acquire(1.0)
-            if self._tokens is not None:
-                await self._tokens.acquire(reserved)
+            for bucket, of_input, of_output in self._buckets:
+                await bucket.acquire(of_input * guess.input + of_output * guess.output)
         self._in_flight += 1
-        return reserved
+        return guess
 
-    def settle(self, reserved: float, used: int) -> None:
-        """Replace the estimate by what was used (0: the request failed, nothing was used)."""
-        if used:
-            smoothing = min(OUTPUT_SMOOTHING, SMOOTHING_IN_FLIGHT / max(1, self._in_flight))
-            self._output_tokens = max(0.0, self._output_tokens + smoothing * (used - reserved))
+    def settle(self, reserved: Tokens, used: Tokens) -> None:
+        """Replace the guess by what was used (nothing: the request failed)."""
+        more_input, more_output = used.input - reserved.input, used.output - reserved.output
+        if used.input or used.output:
+            smoothing = min(SMOOTHING, SMOOTHING_IN_FLIGHT / max(1, self._in_flight))
+            self._output_tokens = max(0.0, self._output_tokens + smoothing * more_output)
+            if used.input and reserved.input:
+                self._tokens_per_character *= 1 + smoothing * min(1.0, more_input / reserved.input)
         self._in_flight -= 1
-        if self._tokens is not None:
-            self._tokens.settle(used - reserved)
+        for bucket, of_input, of_output in self._buckets:
+            bucket.settle(of_input * more_input + of_output * more_output)
 
-    def _estimate(self, request: Request) -> float:
-        return (len(request.system) + len(request.user)) / BYTES_PER_TOKEN + self._output_tokens
+    def _guess(self, request: Request) -> Tokens:
+        characters = len(request.system) + len(request.user)
+        return Tokens(characters * self._tokens_per_character, self._output_tokens)

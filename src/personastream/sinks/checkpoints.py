@@ -1,149 +1,134 @@
-"""Snapshots of the transforms' state in files tagged with their position. Rebuildable: losing one costs a replay.
+"""The journals of the transforms in one append-only file, `transforms.log`. Rebuildable: losing it costs a replay.
 
-    state of each transform · length of each u64 · their number u64 · xxh3-128 of it all, of the run and the position
+    frame = [head: position, length of each journal][digest][what each transform has learnt since then][digest]
 
-A file is used only if all rows before its position are settled, so that a row in flight at a crash can never meet
-itself as a duplicate. States may be gigabytes: they are streamed.
+Each digest is of everything before it in the file, and of whose log it is: a frame counts only behind all others.
+Loading ends at the first that is damaged or lies behind the first unsettled row, and cuts the log there, so that a row
+in flight at a crash can never meet itself as a duplicate. Nothing is synced: after a power loss the log is as good as
+far as it is whole, and the rows behind that are read again.
 """
 
-import io
 import os
-import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple
 
 import xxhash
 
+from personastream.errors import CorruptOutput
 from personastream.ports import StatefulTransform
 from personastream.records import Position
 
-CHUNK_BYTES = 1 << 20
+NAME = "transforms.log"
+UNWRITTEN_BYTES_MAX = 64 << 20
+"""Held in memory while the disk is full; with more than that, the log ends where it is for this sitting."""
 
-_NAME = re.compile(r"transforms-(\d{8})-(\d{12})\.bin")
-_TEMPORARY = "transforms.tmp"
-_U64 = struct.Struct("<Q")
+_FORMAT = "personastream transforms 1"
 _DIGEST_BYTES = 16
 
 
+class _Frame(NamedTuple):
+    """What was learnt up to `at`; the digest of all up to the frame's `end` in the file."""
+
+    at: Position
+    journals: list[bytes]
+    digest: xxhash.xxh3_128
+    end: int
+
+
 @dataclass(slots=True)
-class CheckpointFiles:
-    """Snapshots in `directory`. `fingerprint` names run and configuration; a file of another one is ignored."""
+class CheckpointLog:
+    """The log in `directory`. `fingerprint` names the run; the log of another one is written over."""
 
     directory: str
     fingerprint: bytes
+    _end: int = field(init=False, default=0)
+    _digest: xxhash.xxh3_128 = field(init=False, default_factory=xxhash.xxh3_128)
+    _unwritten: bytes = field(init=False, default=b"")
+    _given_up: bool = field(init=False, default=False)
 
     def load(self, not_after: Position, transforms: Sequence[StatefulTransform]) -> Position:
-        blank = [_saved(transform) for transform in transforms]
-        for position in reversed(self._positions()):
-            if position <= not_after:
-                try:
-                    if self._load(position, transforms):
-                        return position
-                except (OSError, ValueError):  # unreadable, or a state that its transform does not know any more
-                    for transform, state in zip(transforms, blank, strict=True):
-                        transform.load(io.BytesIO(state))
-        return Position(0, 0)
+        """As the port says, a frame at a time. Raises `CorruptOutput` if a transform refuses its own records."""
+        self._digest = self._seed(transforms)
+        reached = Position(0, 0)
+        with suppress(OSError), open(self._path, "r+b") as file:
+            for frame in self._frames(file, len(transforms), self._digest):
+                if frame.at > not_after:
+                    break
+                self._teach(file, transforms, frame.journals)
+                reached, self._digest, self._end = frame.at, frame.digest, frame.end
+            file.truncate(self._end)
+        return reached
 
-    def save(self, at: Position, settled_to: Position, transforms: Sequence[StatefulTransform]) -> None:
-        temporary = os.path.join(self.directory, _TEMPORARY)
+    def frames(self, transforms: Sequence[StatefulTransform]) -> Iterator[tuple[Position, list[bytes]]]:
+        """All that is in the log by now, frame by frame: up to where, and what each transform learnt since the last."""
+        with suppress(OSError), open(self._path, "rb") as file:
+            for frame in self._frames(file, len(transforms), self._seed(transforms)):
+                yield frame.at, frame.journals
+
+    def save(self, at: Position, transforms: Sequence[StatefulTransform]) -> None:
+        journals = [transform.learnt() for transform in transforms]
+        if self._given_up:
+            return
+        self._unwritten += self._framed(at, journals)
         try:
-            self._write(temporary, at, transforms)
-            os.replace(temporary, os.path.join(self.directory, _name(at)))
-            self._prune(keep=at, settled_to=settled_to)
-        except OSError:  # a full disk, mostly: it costs a longer replay, never the run
-            with suppress(OSError):
-                os.unlink(temporary)
+            self._write(self._unwritten)
+        except OSError:  # a full disk, mostly: the next time may go better
+            self._given_up = len(self._unwritten) > UNWRITTEN_BYTES_MAX
+            if not self._given_up:
+                return
+        self._unwritten = b""
 
-    def _write(self, path: str, at: Position, transforms: Sequence[StatefulTransform]) -> None:
-        with open(path, "wb") as file:
-            hashed = _Hashed(file, self._digest(at))
-            lengths = []
-            for transform in transforms:
-                start = file.tell()
-                transform.save(cast(BinaryIO, hashed))
-                lengths.append(file.tell() - start)
-            hashed.write(b"".join(map(_U64.pack, [*lengths, len(lengths)])))
-            file.write(hashed.digest.digest())
+    @property
+    def _path(self) -> str:
+        return os.path.join(self.directory, NAME)
 
-    def _prune(self, keep: Position, settled_to: Position) -> None:
-        usable = [position for position in self._positions() if position <= settled_to]
-        for position in self._positions():
-            if position != keep and position not in usable[-1:] and not settled_to < position < keep:
-                os.unlink(os.path.join(self.directory, _name(position)))
+    def _seed(self, transforms: Sequence[StatefulTransform]) -> xxhash.xxh3_128:
+        names = [type(transform).__qualname__ for transform in transforms]
+        return xxhash.xxh3_128(f"{_FORMAT} {names} ".encode() + self.fingerprint)
 
-    def _positions(self) -> list[Position]:
-        matches = map(_NAME.fullmatch, os.listdir(self.directory))
-        return sorted(Position(int(match[1]), int(match[2])) for match in matches if match)
+    def _frames(self, file: BinaryIO, count: int, digest: xxhash.xxh3_128) -> Iterator[_Frame]:
+        """The frames from the start on that are whole. A damaged length is never believed."""
+        head = struct.Struct(f"<{2 + count}Q")
+        while True:
+            digest, data = digest.copy(), file.read(head.size)
+            digest.update(data)
+            if file.read(_DIGEST_BYTES) != digest.digest():
+                return
+            shard, row, *lengths = head.unpack(data)
+            journals = [file.read(length) for length in lengths]
+            digest.update(b"".join(journals))
+            if file.read(_DIGEST_BYTES) != digest.digest():
+                return
+            yield _Frame(Position(shard, row), journals, digest, file.tell())
 
-    def _load(self, position: Position, transforms: Sequence[StatefulTransform]) -> bool:
-        """Whether the file was whole, ours, and loaded. Raises `OSError`, or `ValueError` as the transforms do."""
-        with open(os.path.join(self.directory, _name(position)), "rb") as file:
-            if not self._is_whole(file, position):
-                return False
-            file.seek(-_DIGEST_BYTES - _U64.size, os.SEEK_END)
-            if file.read(_U64.size) != _U64.pack(len(transforms)):
-                return False
-            file.seek(-_DIGEST_BYTES - _U64.size * (1 + len(transforms)), os.SEEK_END)
-            lengths = [_U64.unpack(file.read(_U64.size))[0] for _ in transforms]
-            start = 0
-            for transform, length in zip(transforms, lengths, strict=True):
-                file.seek(start)
-                transform.load(cast(BinaryIO, io.BufferedReader(_Window(file, length), CHUNK_BYTES)))
-                start += length
-        return True
+    def _teach(self, file: BinaryIO, transforms: Sequence[StatefulTransform], journals: Sequence[bytes]) -> None:
+        for transform, records in zip(transforms, journals, strict=True):
+            try:
+                transform.learn(records)
+            except ValueError as error:  # others have learnt from the same rows by now: there is no way back
+                file.truncate(0)
+                raise CorruptOutput(
+                    f"{self._path}: {type(transform).__name__} does not know its own records: {error}",
+                    hint="They are thrown away. Run again with --resume: it reads all rows again, and asks none twice.",
+                ) from error
 
-    def _is_whole(self, file: BinaryIO, position: Position) -> bool:
-        digest, left = self._digest(position), os.fstat(file.fileno()).st_size - _DIGEST_BYTES
-        while left > 0 and (chunk := file.read(min(left, CHUNK_BYTES))):
-            digest.update(chunk)
-            left -= len(chunk)
-        return left == 0 and file.read(_DIGEST_BYTES) == digest.digest()
+    def _framed(self, at: Position, journals: Sequence[bytes]) -> bytes:
+        head = struct.pack(f"<{2 + len(journals)}Q", *at, *map(len, journals))
+        self._digest.update(head)
+        head_digest, body = self._digest.digest(), b"".join(journals)
+        self._digest.update(body)
+        return b"".join((head, head_digest, body, self._digest.digest()))
 
-    def _digest(self, position: Position) -> xxhash.xxh3_128:
-        """Begins with whose snapshot it is and where it was taken: neither may be mistaken."""
-        return xxhash.xxh3_128(self.fingerprint + _name(position).encode())
-
-
-class _Hashed(io.RawIOBase):
-    """A file that hashes what is written to it."""
-
-    def __init__(self, file: BinaryIO, digest: xxhash.xxh3_128) -> None:
-        self.digest = digest
-        self._file = file
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.digest.update(data)
-        return self._file.write(data)
-
-
-class _Window(io.RawIOBase):
-    """The next `left` bytes of a file, as a file of their own."""
-
-    def __init__(self, file: BinaryIO, left: int) -> None:
-        self._file = file
-        self._left = left
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._file.read(min(self._left, len(buffer)))
-        buffer[: len(data)] = data
-        self._left -= len(data)
-        return len(data)
-
-
-def _saved(transform: StatefulTransform) -> bytes:
-    buffer = io.BytesIO()
-    transform.save(buffer)
-    return buffer.getvalue()
-
-
-def _name(position: Position) -> str:
-    return f"transforms-{position.shard:08d}-{position.row:012d}.bin"
+    def _write(self, data: bytes) -> None:
+        """Append, over whatever is left of an earlier try. Raises `OSError`."""
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            written = 0
+            while written < len(data):
+                written += os.pwrite(descriptor, data[written:], self._end + written)
+        finally:
+            os.close(descriptor)
+        self._end += len(data)

@@ -99,6 +99,10 @@ class Frames:
             if ranges.contains(died, number) or ranges.contains(revived, number):
                 yield DeadLetter(DeadRow(number, **letter), asked)
 
+    def delivered(self, shard: int) -> Iterator[Ranges]:
+        """The rows of a shard that were delivered, commit by commit, read back from its log."""
+        return (outcomes.delivered for outcomes in self._series[shard]["data"].outcomes())
+
     def revive(self, shard: int, rows: Mapping[str, Ranges]) -> None:
         self._series[shard]["dead"].revive(rows, self._compressor)
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import zstandard
 
 from personastream.core import frame_log
-from personastream.core.frame_log import LogKind, PartName, PartRows, Summary
+from personastream.core.frame_log import Commit, LogKind, PartName, PartRows, Summary
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Ranges
 from personastream.errors import CorruptOutput
 from personastream.ports import Chunk
-from personastream.sinks.disk import Disk
+from personastream.sinks.disk import Disk, LogFile
 from personastream.sinks.part import OPEN_SUFFIX, Part, file_name, open_to_read
 
 _FILE_NAME = re.compile(r"(?P<stem>.+)-(?P<part>\d{5,})\.jsonl\.zst(?P<open>\.part)?", re.DOTALL)
@@ -72,13 +72,21 @@ class Series:
 
     def lines(self) -> Iterator[bytes]:
         """All lines of this log, commit by commit, without line feeds."""
+        for file, commit in self._commits():
+            raw = zstandard.ZstdDecompressor().decompress(file.read_at(commit.offset, commit.pieces[0][0]))
+            yield from raw.split(b"\n")[:-1]
+
+    def outcomes(self) -> Iterator[Outcomes]:
+        """How the rows of this log ended, commit by commit."""
+        for _, commit in self._commits():
+            yield commit.outcomes
+
+    def _commits(self) -> Iterator[tuple[LogFile, Commit]]:
         for number in range(len(self.sealed) + (self.part is not None)):
             name = self._name(number)
             path = f"{self.kind}/{file_name(name)}{OPEN_SUFFIX}"
             with closing(open_to_read(self.disk, path)) as file:
-                for commit in frame_log.commits(file.read_at, name):
-                    raw = zstandard.ZstdDecompressor().decompress(file.read_at(commit.offset, commit.pieces[0][0]))
-                    yield from raw.split(b"\n")[:-1]
+                yield from ((file, commit) for commit in frame_log.commits(file.read_at, name))
 
     def recover(self, files: Sequence[tuple[int, bool]], *, repair: bool) -> None:
         """Take up the parts on disk, given as (number, whether open) in any order. Raises `CorruptOutput`.

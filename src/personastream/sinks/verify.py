@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Literal
 
 import orjson
 import zstandard
@@ -21,6 +22,9 @@ from personastream.sinks.disk import Disk, LogFile, Snapshot
 from personastream.sinks.frames import KINDS
 from personastream.sinks.part import OPEN_SUFFIX, file_name, open_to_read
 from personastream.sinks.series import parse_file_name
+
+Records = Literal["records", "rows", "plan"]
+"""What the data log holds for a delivered row: records that name it, the row as it was read, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,9 @@ class Report:
 class Verifier:
     """Verifies one run directory, shard by shard."""
 
-    def __init__(self, disk: Disk, run_id: str) -> None:
+    def __init__(self, disk: Disk, run_id: str, records: Records = "records") -> None:
         self.report = Report()
+        self._records = records
         self._disk = disk
         self._run_id = run_id
         self._files = {kind: self._listing(kind) for kind in KINDS}
@@ -90,13 +95,30 @@ class Verifier:
         self.report.bytes += snapshot.size
         for commit in frame_log.commits(snapshot.read_at, name):
             totals.add(commit)
-            for what in _frame_problems(snapshot.read_at, commit, name):
+            for what in self._frame_problems(snapshot.read_at, commit, name):
                 self._problem(path, f"{what} (commit {commit.sequence} at byte {commit.offset})")
         self.report.commits += totals.commits
         self.report.lines += totals.lines
         self.report.usage += totals.usage
         self._end(path, name, snapshot, is_open, totals)
         return totals
+
+    def _frame_problems(self, read_at: ReadAt, commit: Commit, name: PartName) -> Iterator[str]:
+        frame_bytes, raw_bytes = commit.pieces[0]
+        try:
+            raw = zstandard.ZstdDecompressor().decompress(read_at(commit.offset, frame_bytes))
+        except zstandard.ZstdError as error:
+            yield f"its frame does not decompress: {error}"
+            return
+        *lines, rest = raw.split(b"\n")
+        if len(raw) != raw_bytes or rest or len(lines) != commit.lines:
+            yield "its frame holds other lines than its trailer says"
+        wanted = (commit.outcomes.delivered,) if name.kind == "data" else tuple(commit.outcomes.dead.values())
+        expected = ranges.union_all(wanted)
+        if name.kind == "dead" or self._records == "records":
+            yield from _id_problems(lines, expected, name)
+        elif len(lines) != (ranges.count(expected) if self._records == "rows" else 0):
+            yield f"{ranges.count(expected)} rows are said to be here, {len(lines)} are"
 
     def _end(self, path: str, name: PartName, file: Snapshot, is_open: bool, totals: "PartTotals") -> None:
         summary = frame_log.read_seal(file.read_at, file.size, name)
@@ -194,18 +216,7 @@ def _is_seal_whole(file: Snapshot, name: PartName, totals: PartTotals) -> bool:
     return file.read_at(file.size - len(table), len(table)) == table
 
 
-def _frame_problems(read_at: ReadAt, commit: Commit, name: PartName) -> Iterator[str]:
-    frame_bytes, raw_bytes = commit.pieces[0]
-    try:
-        raw = zstandard.ZstdDecompressor().decompress(read_at(commit.offset, frame_bytes))
-    except zstandard.ZstdError as error:
-        yield f"its frame does not decompress: {error}"
-        return
-    *lines, rest = raw.split(b"\n")
-    if len(raw) != raw_bytes or rest or len(lines) != commit.lines:
-        yield "its frame holds other lines than its trailer says"
-    wanted = (commit.outcomes.delivered,) if name.kind == "data" else tuple(commit.outcomes.dead.values())
-    expected = ranges.union_all(wanted)
+def _id_problems(lines: Sequence[bytes], expected: Ranges, name: PartName) -> Iterator[str]:
     seen: Counter[int] = Counter()
     ids = set()
     for line in lines:

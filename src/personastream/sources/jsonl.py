@@ -7,6 +7,7 @@ decompressed from its start; its rows are then counted, not parsed.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from personastream.core.lines import Line, cut_batches, split_lines
 from personastream.core.rows import RowReader
@@ -52,8 +53,17 @@ class Jsonl:
                     lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
                 stop = start + len(lines)
                 numbers, texts, dead = reader.read(lines, start)
-                behind_bytes = course.bytes_before(stop)
-                yield Batch(shard, start, stop, numbers, texts, dead=dead, last=last, bytes_read=behind_bytes)
+                yield Batch(
+                    shard,
+                    start,
+                    stop,
+                    numbers,
+                    texts,
+                    dead=dead,
+                    lines=cast(list[bytes], lines),  # a long line is that of a dead row
+                    last=last,
+                    bytes_read=course.bytes_before(stop),
+                )
                 start = stop
 
 

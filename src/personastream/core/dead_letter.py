@@ -1,0 +1,17 @@
+"""A dead row as one JSON line: what is written to the dead letters."""
+
+import orjson
+
+from personastream.records import DeadRow
+
+
+def encodable(row: DeadRow) -> DeadRow:
+    """The row as UTF-8 can hold it: half surrogates, which somebody else's adapter may let pass, become `?`."""
+    return DeadRow(row.number, *(text.encode("utf-8", "replace").decode() for text in row[1:]))
+
+
+def dead_letter(stem: str, row: DeadRow, *, asked: bool) -> bytes:
+    """The line for an encodable row of shard `stem`. `asked` is false for one that could not be read."""
+    letter = {"id": f"{stem}:{row.number}", **row._asdict(), "asked": asked}
+    del letter["number"]
+    return orjson.dumps(letter)

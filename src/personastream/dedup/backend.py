@@ -1,0 +1,64 @@
+"""Which loops do the work: compiled ones where numba is installed, else numpy's, with the same bits."""
+
+from functools import cache
+from importlib import import_module
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personastream.errors import ConfigError
+
+Hashes = NDArray[np.uint64]
+Starts = NDArray[np.int64]
+
+
+class Kernels(Protocol):
+    """Loops over rows: row i of n is `data` or `hashes` from `starts[i]` to `starts[i + 1]`; none may be negative."""
+
+    def hash_texts(self, data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, NDArray[np.bool_]]:
+        """xxh3-64 of rows after lower-casing ASCII, uint64[n]; and which rows were left out, bool[n].
+
+        Those are all that may be oddly spaced, and others as the implementation likes. `data` and `starts` are those
+        of `text.Packed`.
+        """
+
+    def hash_words(self, data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]:
+        """The hashes of all words and where each row's begin."""
+
+    def rehash(self, hashes: Hashes, flip: np.uint64, factor: np.uint64) -> Hashes:
+        """Another hash of each: `fold(hash ^ flip, factor)`, uint64 as many as `hashes`."""
+
+    def simhash(self, hashes: Hashes, starts: Starts, pairs: bool) -> Hashes:
+        """uint64[n]."""
+
+    def simhash_weighted(self, hashes: Hashes, starts: Starts, weights: NDArray[np.int64], pairs: bool) -> Hashes:
+        """uint64[n]; each word has its weight, a pair the sum of its two words' weights and a word twice its own."""
+
+    def sketches(self, hashes: Hashes, starts: Starts) -> Hashes:
+        """uint64[n, 2]."""
+
+    def minhash(
+        self, hashes: Hashes, starts: Starts, flips: NDArray[np.uint32], factors: NDArray[np.uint32]
+    ) -> NDArray[np.uint32]:
+        """uint32[n, permutations]."""
+
+
+@cache
+def kernels() -> Kernels:
+    """The loops of feature kernels; the first call imports them."""
+    try:
+        return cast(Kernels, import_module("personastream.dedup.feature_kernels"))
+    except ImportError:
+        return cast(Kernels, import_module("personastream.dedup.feature_arrays"))
+
+
+def require_numba(what: str) -> None:
+    """Raise `ConfigError` if numba, which `what` cannot do without, cannot be imported."""
+    try:
+        import numba  # noqa: F401 - only whether it can be
+    except ImportError as error:
+        raise ConfigError(
+            f"{what} needs numba, which cannot be imported: {error}",
+            hint="Install it into this environment: pip install numba. It has wheels for CPython on Linux and macOS.",
+        ) from error

@@ -1,0 +1,136 @@
+"""Rows that share a key are candidates for near copies; their sketches decide. What Jaccard and MinHash have in common.
+
+A row comes with keys (64-bit hashes) chosen so that near copies share at least one. It is a near copy if a kept row
+has one of its keys **and** what their sketches tell of the Jaccard similarity is at least `similarity_min`. Rows are
+compared with kept rows only, in order, so the earliest of a group survives.
+
+**Index** (`size_bytes`): tables of 64-byte lines (see `lines`) with ten entries: 16 tag bits of the key, and the id of
+a row, 32 bits. A full table is followed by another one, as large as all before. **Evidence** (`evidence_bytes`): by id,
+16 bytes of sketches.
+
+Many rows may share a key. Once a line and the 15 after it are full of them, some 160, further rows go by the key and
+their own size, and whoever finds the line crowded asks for each size that a near copy may have: nothing is lost by
+that. A key that finds no place then either is left out and counted in `given_up`.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personastream.dedup.backend import require_numba
+from personastream.dedup.constants import SKETCH_SIZE_MAX
+
+Words = NDArray[np.uint64]
+Starts = NDArray[np.int64]
+
+_KEYS_PER_LINE = 7.5  # of 10
+_KEYS_MIN = 4096
+_SIMILARITY_DENOMINATOR_MAX = 1_000_000
+
+
+class Candidates:
+    """Remembers rows by their keys. `keys_per_row` are expected of `rows_expected` rows; both may be exceeded."""
+
+    def __init__(self, rows_expected: int, similarity_min: float, keys_per_row: float) -> None:
+        require_numba("near deduplication")
+        from personastream.dedup import candidate_kernels, jit, lines
+
+        self._kernels: Any = candidate_kernels
+        self._empty_lines, self._walk_lines = jit.empty_lines, lines.WALK_LINES
+        self._rule = candidate_kernels.Rule(float(similarity_min), *_partner_sizes(similarity_min))
+        self._lines = int(max(rows_expected * keys_per_row, _KEYS_MIN) / _KEYS_PER_LINE) + 1
+        self._sizes: list[int] = []
+        self._table = self._empty_lines(0)
+        self._evidence = np.empty((max(rows_expected, _KEYS_MIN), 2), np.uint64)
+        self._kept = self._room = 0
+        self._records: list[Words] = []
+        self.given_up = 0
+
+    def __len__(self) -> int:
+        """Rows kept."""
+        return self._kept
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the tables."""
+        return int(self._table.nbytes)
+
+    @property
+    def evidence_bytes(self) -> int:
+        """Memory of the sketches, in use or not."""
+        return int(self._evidence.nbytes)
+
+    def insert(self, keys: Words, starts: Starts, sketches: Words) -> NDArray[np.bool_]:
+        """True for each row that is no near copy of a kept one before it; such rows are kept from now on.
+
+        Row i has `keys[starts[i]:starts[i + 1]]` and `sketches[i]`; one without keys is new, and is not kept.
+        """
+        new = self._insert(keys, starts, sketches, ask=True)
+        rows = (new & (np.diff(starts) > 0)).nonzero()[0]
+        self._records.append(self._kernels.as_records(keys, starts, sketches, rows))
+        return new
+
+    def learnt(self) -> bytes:
+        """Sketches and keys of each row kept by `insert` since the last call, in order."""
+        records = b"".join(records.astype("<u8", copy=False).tobytes() for records in self._records)
+        self._records.clear()
+        return records
+
+    def learn(self, records: bytes, keys_min: int, keys_max: int) -> None:
+        """Keep the rows that `learnt` told of. Raises `ValueError` if they cannot be such, and has learnt nothing."""
+        if len(records) % 8:
+            raise ValueError(f"{len(records)} bytes are no whole number of words of 8 bytes")
+        words = np.frombuffer(records, "<u8").astype(np.uint64)
+        rows = self._kernels.count_records(words, keys_min, keys_max)
+        if rows < 0:
+            raise ValueError("the records of near deduplication do not hang together")
+        keys, starts, sketches = self._kernels.from_records(words, rows)
+        self._insert(keys, starts, sketches, ask=False)
+
+    def _insert(self, keys: Words, starts: Starts, sketches: Words, ask: bool) -> NDArray[np.bool_]:
+        new = np.empty(len(sketches), np.bool_)
+        done = 0
+        while done < len(sketches):
+            done, self._kept, self._room, refused = self._kernels.insert(
+                keys, starts, sketches, done, ask, new, self._store(), self._rule, self._kept, self._room
+            )
+            self.given_up += refused
+            if done < len(sketches):
+                self._make_room(int(starts[done + 1] - starts[done]))
+        return new
+
+    def _make_room(self, keys: int) -> None:
+        """Add a table, or evidence, whichever is full: for so many keys at least."""
+        if self._kept == len(self._evidence):
+            grown = np.empty((2 * self._kept, 2), np.uint64)
+            grown[: self._kept] = self._evidence
+            self._evidence = grown
+        if keys > self._room:
+            lines = max(self._lines, sum(self._sizes), keys)
+            table = self._empty_lines(len(self._table) + lines + self._walk_lines)
+            table[: len(self._table)] = self._table
+            self._table = table
+            self._sizes.append(lines)
+            self._room = int(lines * _KEYS_PER_LINE)
+
+    def _store(self) -> Any:
+        sizes = np.array(self._sizes, np.int64)
+        firsts = np.cumsum(sizes + self._walk_lines) - sizes - self._walk_lines
+        return self._kernels.Store(self._table, self._table.view(np.uint16), firsts, sizes, self._evidence)
+
+
+def exact(similarity: float) -> Fraction:
+    """The fraction that was meant: 9/10 for 0.9, which as a float is a little more."""
+    return Fraction(similarity).limit_denominator(_SIMILARITY_DENOMINATOR_MAX)
+
+
+def _partner_sizes(similarity_min: float) -> Sequence[NDArray[np.int64]]:
+    """By the size of a row, the least and the largest one that a near copy may have; sizes end at 255."""
+    sizes, bound = range(SKETCH_SIZE_MAX + 1), exact(similarity_min)
+    least = [ceil(size * bound) for size in sizes]
+    largest = [min(floor(size / bound), SKETCH_SIZE_MAX) for size in sizes]
+    return np.array(least, np.int64), np.array(largest, np.int64)

@@ -1,0 +1,159 @@
+"""Which keys are new, at about six bytes a key: 64-byte lines of short remainders, after quotient filters.
+
+A table is an array of cache lines. The upper half of a key, scaled, names its home line; the line keeps what of the
+key its own number does not tell, in two parts (head, tail) so that all its slots are compared at once. A key goes to
+the first line from its home on that has a free slot, the last line being followed by the first. None is ever removed,
+so a line with a free slot ends a search. Lines are 90 % full at most.
+
+**Bytes a key.** From 2^24 lines on (151 million keys) a remainder is 5 bytes: 12 slots a line, 5.93 bytes a key in a
+table sized for 181 million or more. Smaller tables keep 6 bytes (10 slots, 7.11 bytes a key, at least 2^16 lines or
+4 MiB), keys of 128 bits keep 12 (5 slots, 14.2 bytes).
+
+**Wrong drops.** Two different texts share a key of 64 bits with probability 2^-64: among n texts that is n^2 / 2^65
+expected pairs, 2.7e-8 for a million, 0.027 for a billion. A home and a remainder make the whole key, as a line is
+home to at most 2^64 / lines keys; so within its home line no key is mistaken for another. It may be where keys have
+run over into a next line: each comparison with such a one errs with 2^-40 (6 bytes: 2^-48). While a table fills up
+there are 3 of those a key on average (simulated), thus 0.003 wrong drops expected in a billion texts. Keys of 128 bits
+are compared by 96 bits and their home: less than 1e-18 for a billion.
+
+Keys must be uniform, as hashes are: of keys that share their upper half, each costs a walk past all the others.
+"""
+
+import io
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personastream.dedup.backend import require_numba
+from personastream.dedup.image import read_image, write_image
+
+Keys = NDArray[np.uint64]
+
+_LOAD_MAX = 0.9
+_LINES_FOR_FIVE_BYTES = 1 << 24
+_LINES_MIN = 1 << 16  # from here on a home and six bytes make a whole key
+_LINES_MAX = (1 << 32) - 1
+
+
+class ExactIndex:
+    """Remembers keys of 64 or 128 bits. Sized for `rows_expected`; it may take more, at the cost of a second look-up.
+
+    Its answers depend on the keys so far, not on how they were batched, nor on whether they came by `insert`, `learn`
+    or `load`. With `journal` false it keeps nothing for `learnt`. Raises `ConfigError` without numba.
+    """
+
+    def __init__(self, rows_expected: int, bits: Literal[64, 128] = 64, *, journal: bool = True) -> None:
+        require_numba("exact deduplication")
+        self._bits = bits
+        self._tables = [_Table(_lines_for(rows_expected, bits), bits)]
+        self._learnt: list[Keys] | None = [] if journal else None
+
+    def __len__(self) -> int:
+        """Distinct keys."""
+        return sum(table.used for table in self._tables)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all tables, whether their pages have been touched or not."""
+        return sum(table.lines.nbytes for table in self._tables)
+
+    def insert(self, keys: Keys) -> NDArray[np.bool_]:
+        """True for each key that is new, its first place in `keys` only; from now on all of them are known.
+
+        `keys` is uint64[n], or for 128 bits uint64[n, 2].
+        """
+        new = self._insert(keys)
+        if self._learnt is not None:
+            self._learnt.append(keys[new])
+        return new
+
+    def learnt(self) -> bytes:
+        """The keys that were new since the last call, in order: 8 bytes each, or 16, little-endian."""
+        if self._learnt is None:
+            return b""
+        records = b"".join(keys.astype("<u8", copy=False).tobytes() for keys in self._learnt)
+        self._learnt.clear()
+        return records
+
+    def learn(self, records: bytes) -> None:
+        """Take in keys that `learnt` gave, in the order it gave them. `ValueError` if they cannot be such keys."""
+        if len(records) % (self._bits // 8):
+            raise ValueError(f"{len(records)} bytes are no whole number of {self._bits}-bit keys")
+        keys = np.frombuffer(records, "<u8").astype(np.uint64, copy=False)
+        if not self._insert(keys.reshape(-1, 2) if self._bits == 128 else keys).all():
+            raise ValueError("a key occurs twice, or was known before")
+
+    def save(self, file: BinaryIO) -> None:
+        """Write the tables as they are. What `learnt` would give is not part of it."""
+        write_image(file, self._bits, [(table.lines, table.used) for table in self._tables])
+
+    def load(self, file: io.BufferedIOBase) -> None:
+        """Become what was saved. Raises `ImageDamaged` and stays as it was."""
+        tables = []
+        for lines, used in read_image(file, self._bits):
+            tables.append(_Table(len(lines), self._bits, lines))
+            tables[-1].used = used
+        self._tables = tables
+        if self._learnt is not None:
+            self._learnt.clear()
+
+    def _insert(self, keys: Keys) -> NDArray[np.bool_]:
+        keys = np.ascontiguousarray(keys)
+        new = np.ones(len(keys), np.bool_)
+        heads, rests = (
+            (np.ascontiguousarray(keys[:, 0]), np.ascontiguousarray(keys[:, 1]))
+            if self._bits == 128
+            else (keys, keys >> np.uint64(32))
+        )
+        for table in self._tables[:-1]:
+            table.find(heads, rests, new, 0)
+        done = self._tables[-1].insert(heads, rests, new, 0)
+        while done < len(keys):
+            self._tables[-1].find(heads, rests, new, done)
+            self._tables.append(_Table(_lines_for(len(self), self._bits), self._bits))
+            done = self._tables[-1].insert(heads, rests, new, done)
+        return new
+
+
+class _Table:
+    """One table: `lines` uint32[n, 16], of which `used` slots are taken."""
+
+    def __init__(self, lines: int, bits: int, filled: NDArray[np.uint32] | None = None) -> None:
+        from personastream.dedup import exact_kernels, jit
+
+        self.lines = jit.empty_lines(lines) if filled is None else filled
+        self.used = 0
+        tail: type[np.unsignedinteger[Any]]
+        if bits == 128:
+            self._layout = exact_kernels.Layout(slots=5, tails_from=3, count_at=5)
+            tail = np.uint64
+        elif lines >= _LINES_FOR_FIVE_BYTES:
+            self._layout = exact_kernels.Layout(slots=12, tails_from=48, count_at=15)
+            tail = np.uint8
+        else:
+            self._layout = exact_kernels.Layout(slots=10, tails_from=20, count_at=15)
+            tail = np.uint16
+        self._tails = self.lines.view(tail)
+        self._room = int(_LOAD_MAX * self._layout.slots * lines)
+        self._kernels = exact_kernels
+
+    def insert(self, heads: Keys, rests: Keys, new: NDArray[np.bool_], at: int) -> int:
+        """Insert keys whose `new` is true, until the table is full; returns where that was. See `exact_kernels`."""
+        room = self._room - self.used
+        done = self._kernels.insert(self.lines, self._tails, self._layout, heads, rests, new, at, room)
+        self.used += int(np.count_nonzero(new[at:done]))
+        return done
+
+    def find(self, heads: Keys, rests: Keys, new: NDArray[np.bool_], at: int) -> None:
+        """Set `new` to false for known keys."""
+        self._kernels.find(self.lines, self._tails, self._layout, heads, rests, new, at)
+
+
+def _lines_for(rows: int, bits: int) -> int:
+    """How many lines hold so many rows."""
+    slots = 5 if bits == 128 else 10
+    lines = int(rows / (slots * _LOAD_MAX)) + 1
+    if bits == 64 and lines >= _LINES_FOR_FIVE_BYTES:
+        lines = max(int(rows / (12 * _LOAD_MAX)) + 1, _LINES_FOR_FIVE_BYTES)
+    return min(max(lines, _LINES_MIN), _LINES_MAX)

@@ -1,0 +1,90 @@
+"""The loops of `jaccard_index`, compiled: from words to the keys of parts."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personastream.dedup.constants import END_FACTOR, END_FLIP
+from personastream.dedup.jit import fold_product, jit
+from personastream.dedup.lines import Number
+
+_PAIRWISE_WORDS_MAX = 64  # of more words, sorting finds repetitions faster than comparing each with all before
+_SPLITS = 2
+_HALF = np.uint64(32)
+_LOW_HALF = np.uint64(0xFFFF_FFFF)
+
+Words = NDArray[np.uint64]
+Sizes = NDArray[np.int64]
+
+
+@jit
+def part_keys(
+    hashes: Words, starts: Sizes, sizes: Sizes, first: Sizes, last: Sizes, keys_max: Number
+) -> tuple[Words, Sizes]:
+    """The keys of all rows, at most `keys_max` in all, and where those of each row start.
+
+    A row of `sizes[i]` distinct words belongs to the classes `first[sizes[i]]` to `last[sizes[i]]`.
+    """
+    longest = 0
+    for row in range(len(sizes)):
+        longest = max(longest, starts[row + 1] - starts[row])
+    distinct = np.empty(longest, np.uint64)
+    sums, used = np.empty(last[-1] + 1, np.uint64), np.empty(last[-1] + 1, np.bool_)
+    keys, key_starts, count = np.empty(keys_max, np.uint64), np.zeros(len(sizes) + 1, np.int64), 0
+    for row in range(len(sizes)):
+        words = _set_distinct(hashes, starts[row], starts[row + 1], distinct)
+        for group in range(first[sizes[row]], last[sizes[row]] + 1):
+            if words:
+                count = _add_class(distinct, words, group, sums, used, keys, count)
+        key_starts[row + 1] = count
+    return keys[:count], key_starts
+
+
+@jit
+def _set_distinct(hashes: Words, start: Number, stop: Number, distinct: Words) -> Number:
+    """Set `distinct` to the distinct values of a row; returns how many."""
+    if stop - start > _PAIRWISE_WORDS_MAX:
+        ordered = np.sort(hashes[start:stop])
+        count = 0
+        for place in range(len(ordered)):
+            if place == 0 or ordered[place] != ordered[place - 1]:
+                distinct[count] = ordered[place]
+                count += 1
+        return count
+    count = 0
+    for place in range(start, stop):
+        value, repeated = hashes[place], False
+        for earlier in range(count):
+            repeated |= distinct[earlier] == value
+        distinct[count] = value
+        count += not repeated
+    return count
+
+
+@jit
+def _add_class(
+    distinct: Words, words: Number, group: Number, sums: Words, used: NDArray[np.bool_], keys: Words, count: Number
+) -> Number:
+    """Add the keys of the parts of one class: sums of hashes, whatever their order. Returns how many keys there are.
+
+    Parts are split by the low half of hashes; again, by the high half, if one of them is empty. Then an empty part
+    counts like any other.
+    """
+    parts = group + 1
+    for split in range(_SPLITS):
+        sums[:parts] = np.uint64(0)
+        used[:parts] = False
+        shift = _HALF * np.uint64(split)
+        for word in range(words):
+            part = (((distinct[word] >> shift) & _LOW_HALF) * np.uint64(parts)) >> _HALF
+            sums[part] += distinct[word]
+            used[part] = True
+        empty = False
+        for part in range(parts):
+            empty |= not used[part]
+            if used[part] or split == _SPLITS - 1:
+                name = np.uint64((split << 40) | (group << 20) | part)
+                keys[count] = fold_product(sums[part] ^ END_FLIP, END_FACTOR + name)
+                count += 1
+        if not empty:
+            break
+    return count

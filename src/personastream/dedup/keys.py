@@ -1,0 +1,31 @@
+"""Keys of whole texts for exact comparison: xxh3 of the normal form, 64 or 128 bits."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_64_digest, xxh3_128_digest
+
+from personastream.dedup.backend import kernels
+from personastream.dedup.text import STEP_ROWS, normal_rows, pack_texts
+
+
+def hash_texts(texts: Sequence[str]) -> NDArray[np.uint64]:
+    """xxh3-64 of the UTF-8 of each text's normal form, uint64[n]."""
+    steps = [_hash_step(texts[start : start + STEP_ROWS]) for start in range(0, len(texts), STEP_ROWS)]
+    return np.concatenate(steps) if steps else np.empty(0, np.uint64)
+
+
+def hash_texts_128(texts: Sequence[str]) -> NDArray[np.uint64]:
+    """xxh3-128 likewise, uint64[n, 2]: the high half first."""
+    digests = b"".join(map(xxh3_128_digest, normal_rows(texts)))
+    return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
+
+
+def _hash_step(texts: Sequence[str]) -> NDArray[np.uint64]:
+    packed = pack_texts(texts)
+    keys, left = kernels().hash_texts(packed.data, packed.starts)
+    places = left.nonzero()[0]
+    digests = map(xxh3_64_digest, normal_rows([texts[place] for place in places.tolist()]))
+    keys[places] = np.frombuffer(b"".join(digests), ">u8")
+    return keys

@@ -1,0 +1,168 @@
+"""Which rows are near copies of an earlier one: SimHash signatures propose, sketches of their words decide.
+
+A row is a near copy if some kept row lies within `distance_max` bits of it **and** what their sketches tell of the
+Jaccard similarity of their sets of words is at least `similarity_min`. Rows are compared with kept rows only, in
+order, so the earliest of a group survives and nothing is dropped by way of a dropped row.
+
+Every kept row within `distance_max` is found, by the general pigeonhole principle (Qin, Wang, Xiao and others, GPH,
+ICDE 2018): split the 64 bits into two halves and allow them f and g bits of difference, with (f + 1) + (g + 1) =
+`distance_max` + 1. Were both halves further apart than that, the whole would be further than `distance_max`; so one
+of them is within, and looking up its value and all flipped values finds the pair. For distances 0 to 6 that takes
+1, 2, 34, 66, 562, 1058 and 6018 look-ups a row, all fetched ahead.
+
+**Index** (`size_bytes`): two tables of 64-byte lines (see `lines`), one by the low half of signatures, one by the
+high half. An entry is the other half, 32 bits, and 8 tag bits of the half it goes by; 12 fit in a line.
+**Evidence** (`evidence_bytes`): an id beside each entry of the first table, and by id 24 bytes: signature, first
+sketch, second sketch with the number of distinct words. An entry of the second table gives both halves of a
+signature, and so leads to its place, and id, in the first.
+
+Rows with one half in common may crowd it: `lines` ends a walk at 16 lines, some 190 rows. An entry beyond that is
+left out and counted in `given_up`. A row left out of one table is still found through the other (its id then stands
+in the first table under a key made of both halves); only a pair that is close in that half alone is missed.
+"""
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personastream.dedup.backend import require_numba
+
+Words = NDArray[np.uint64]
+Allocate = Callable[[int], Words]
+
+RECORD_WORDS = 3
+_RECORD_BYTES = 8 * RECORD_WORDS
+_ROWS_PER_LINE = 10  # of 15: of fuller lines a good part of the entries would move on to the next ones
+_SPARE_KEY_BITS = 4  # of real signatures the bits are not independent: keys are to spread over lines in spite of that
+_ROWS_MIN = 1000
+_HALF_BITS = 32
+
+
+def in_memory(rows: int) -> Words:
+    """Room for the evidence of that many rows."""
+    return np.empty((rows, RECORD_WORDS), np.uint64)
+
+
+class SimhashIndex:
+    """Remembers the rows it has not seen the like of.
+
+    `evidence` makes room for the evidence of so many rows, an array uint64[rows, 3] of any content; it is asked
+    again, for twice as much, when there are more rows than `rows_expected`. Memory is taken with the first row.
+    Raises `ConfigError` without numba.
+    """
+
+    def __init__(
+        self,
+        rows_expected: int = 0,
+        distance_max: int = 3,
+        similarity_min: float = 0.8,
+        evidence: Allocate = in_memory,
+    ) -> None:
+        require_numba("near deduplication")
+        from personastream.dedup import simhash_kernels
+
+        self._kernels: Any = simhash_kernels
+        self._distance_max = distance_max
+        self._similarity_min = float(similarity_min)
+        self._allocate = evidence
+        self._lines = max(rows_expected, _ROWS_MIN) // _ROWS_PER_LINE + 1
+        self._store, self._rule = self._empty(0, in_memory(0))
+        self._kept = self._kept_max = self._given_up = self._told = 0
+        self._untold: list[bytes] = []
+
+    def __len__(self) -> int:
+        """Rows kept."""
+        return self._kept
+
+    @property
+    def given_up(self) -> int:
+        """Entries left out of a table, its lines being full: pairs that only those would have shown are not found."""
+        return self._given_up
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the two tables."""
+        return int(self._store.low.nbytes + self._store.high.nbytes)
+
+    @property
+    def evidence_bytes(self) -> int:
+        """Memory of ids and evidence, in use or not."""
+        return int(self._store.ids.nbytes + self._store.evidence.nbytes)
+
+    def insert(self, signatures: Words, sketches: Words) -> NDArray[np.bool_]:
+        """True for each row that is no near copy of a kept one before it; such rows are kept from now on.
+
+        `signatures` is uint64[n], `sketches` uint64[n, 2]. A row without words is no near copy, and is not kept. The
+        answers depend on the rows so far, not on how they were batched.
+        """
+        rows = np.column_stack([signatures, sketches])
+        new = np.empty(len(rows), np.bool_)
+        done = 0
+        while done < len(rows):
+            self._make_room()
+            done, self._kept, refused = self._kernels.insert(
+                rows, done, new, self._store, self._rule, self._kept, self._kept_max
+            )
+            self._given_up += refused
+            self._make_room()
+        return new
+
+    def learnt(self) -> bytes:
+        """Signature and both sketches of each row kept by `insert` since the last call: 24 bytes a row, in order."""
+        self._set_told()
+        records = b"".join(self._untold)
+        self._untold.clear()
+        return records
+
+    def learn(self, records: bytes) -> None:
+        """Keep the rows that `learnt` told of. Raises `ValueError` if they cannot be such, and has learnt nothing."""
+        if len(records) % _RECORD_BYTES:
+            raise ValueError(f"{len(records)} bytes are no records of {_RECORD_BYTES} bytes")
+        rows = np.frombuffer(records, "<u8").reshape(-1, RECORD_WORDS)
+        if not (rows[:, 2] >> np.uint64(56)).all():
+            raise ValueError("a record is that of a row without words")
+        self._set_told()
+        while len(rows):
+            self._make_room()
+            start, stop = self._kept, min(self._kept + len(rows), self._kept_max)
+            self._store.evidence[start:stop] = rows[: stop - start]
+            self._given_up += self._kernels.place(start, stop, self._store)
+            self._kept, rows = stop, rows[stop - start :]
+            self._make_room()
+        self._told = self._kept
+
+    def _set_told(self) -> None:
+        """Put aside what `learnt` has to tell of the rows so far."""
+        self._untold.append(self._store.evidence[self._told : self._kept].astype("<u8", copy=False).tobytes())
+        self._told = self._kept
+
+    def _make_room(self) -> None:
+        """Make tables twice as large if these are full, and enter all rows anew. Entries given up may find room now."""
+        if self._kept < self._kept_max:
+            return
+        if self._kept_max:
+            self._lines *= 2
+        self._kept_max = self._lines * _ROWS_PER_LINE
+        evidence = self._allocate(self._kept_max)
+        evidence[: self._kept] = self._store.evidence[: self._kept]
+        self._store, self._rule = self._empty(self._lines, evidence)
+        self._given_up = max(self._given_up, self._kernels.place(0, self._kept, self._store))
+
+    def _empty(self, lines: int, evidence: Words) -> tuple[Any, Any]:
+        """Empty tables of that many lines, with the probes that go with their size."""
+        low, high = self._kernels.empty_table(lines), self._kernels.empty_table(lines)
+        ids = np.zeros(len(low) * self._kernels.ENTRIES_MAX, np.uint32)
+        key_bits = min(_HALF_BITS, lines.bit_length() + _SPARE_KEY_BITS)
+        store = self._kernels.Store(low, high, ids, evidence, np.uint32((1 << key_bits) - 1))
+        low_flips, high_flips = self._distance_max // 2, (self._distance_max - 1) // 2
+        masks = (_masks(key_bits, low_flips), _masks(key_bits, high_flips))
+        return store, self._kernels.Rule(*masks, low_flips, self._distance_max, self._similarity_min)
+
+
+def _masks(bits: int, flips_max: int) -> NDArray[np.uint32]:
+    """All values of that many bits with at most `flips_max` of them set, fewest first."""
+    chosen = (places for count in range(flips_max + 1) for places in combinations(range(bits), count))
+    return np.array([sum(1 << place for place in places) for places in chosen], np.uint32)

@@ -1,0 +1,220 @@
+"""One dedup job in this process: rows in, those that survive out, no model. A run like any other, as far as it goes."""
+
+import ctypes
+import gc
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import anyio
+import anyio.to_thread
+import xxhash
+
+from personastream.core import plan
+from personastream.core.ledger import LengthEstimate
+from personastream.core.outcomes import Counts
+from personastream.engine.feed import Reading
+from personastream.engine.statistics import Statistics
+from personastream.engine.stop import Stop
+from personastream.errors import CannotCreate, ConfigError, ExitCode
+from personastream.launch.dedup_input import DedupInput
+from personastream.launch.dedup_output import DedupOutput
+from personastream.launch.dedup_pairs import pairs
+from personastream.launch.dedup_report import write_report
+from personastream.launch.dedup_watch import Watched
+from personastream.launch.durable_file import replace_durably
+from personastream.launch.inline import Progress, embedders
+from personastream.launch.run_directory import begin_or_continue, owned
+from personastream.launch.signals import obey_signals
+from personastream.limits import Limits
+from personastream.ports import ShardState, Source, Transform
+from personastream.records import Batch, Position, Shard
+from personastream.sinks.checkpoints import CheckpointLog
+from personastream.sinks.frames import Frames
+
+BATCH_ROWS = 16_384
+"""Large enough for kernels that take a batch at a time, small enough to stay in a processor's caches."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
+_NEVER = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class DedupJob:
+    """What is to be done. `against` are sources whose rows are known beforehand; nothing of them is written.
+
+    `output` is what is written for a row that survives: the row as it was read, or nothing but that it does. `limits`
+    are for transforms that ask a service.
+    """
+
+    source: Source
+    transforms: Sequence[Transform]
+    sink: Frames
+    against: Sequence[Source] = ()
+    output: Literal["rows", "plan"] = "rows"
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def directory(self) -> Path:
+        """The run directory."""
+        return Path(self.sink.path)
+
+
+@dataclass(frozen=True, slots=True)
+class DedupEnd:
+    """How a sitting ended. `counts` cover the whole job, `rows` are those read in this sitting."""
+
+    finished: bool
+    counts: Counts
+    rows: int
+    seconds: float
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 if the job is finished, 75 if work is left."""
+        return ExitCode.DONE if self.finished else ExitCode.WORK_LEFT
+
+
+def run_dedup(job: DedupJob, *, resume: bool, progress: Progress, command: str) -> DedupEnd:
+    """Carry a job to its end or to a stop; `command` is what to type to continue it. Raises `RunError`."""
+    _keep_freed_memory()
+    gc.disable()  # rows by the thousand, and no cycles among them
+    state = job.directory / "state"
+    given = DedupInput([*job.against, job.source])
+    shards = job.source.shards()
+    with owned(job.directory), embedders(job.transforms, job.limits):
+        manifest = begin_or_continue(
+            job.directory, job.directory, _identity(job, given), shards, resume=resume, command=command
+        )
+        job.sink.attach(manifest.run_id, [shard.stem for shard in shards])
+        fingerprint = xxhash.xxh3_128_digest(manifest.run_id.encode())
+        sitting = _Sitting(job, given, shards, CheckpointLog(str(state), fingerprint))
+        return anyio.run(partial(_sit, sitting, progress), backend_options={"use_uvloop": True})
+
+
+async def _sit(sitting: "_Sitting", progress: Progress) -> DedupEnd:
+    started_s = time.monotonic()
+    stop, statistics = Stop(), Statistics()
+    async with anyio.create_task_group() as around:
+        around.start_soon(obey_signals, stop)
+        around.start_soon(progress.show, statistics, sitting.shards, stop)
+        failure = None
+        try:
+            finished, rows = await anyio.to_thread.run_sync(sitting.work, statistics, stop)
+        except Exception as error:  # passed on below: leaving the group with it would wrap it
+            failure = error
+        around.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return DedupEnd(finished, statistics.committed, rows, time.monotonic() - started_s)
+
+
+@dataclass(slots=True)
+class _Sitting:
+    """The work of one process, in one thread but for the commits."""
+
+    job: DedupJob
+    given: DedupInput
+    shards: Sequence[Shard]
+    checkpoints: CheckpointLog
+
+    def work(self, statistics: Statistics, stop: Stop) -> tuple[bool, int]:
+        """(whether the job is finished, rows read)."""
+        sink, known = self.job.sink, self.given.known
+        states = sink.recover()
+        statistics.committed = sum((state.counts for state in states), Counts())
+        statistics.settled_before = statistics.committed.settled
+        statistics.shards_finished = sum(state.finished for state in states)
+        watched = [Watched(transform, known) for transform in self.job.transforms]
+        reading = Reading(
+            source=self.given,
+            transforms=watched,
+            shards=self.given.shards(),
+            states=self.given.states(states),
+            letters=lambda shard: iter(()),
+            checkpoints=self.checkpoints,
+            stop=stop,
+        )
+        length = _length(self.shards, states)
+        left = [shard.index for shard in self.shards if states[shard.index].rows is None]
+
+        def before_seal(shard: Shard, rows: int) -> None:
+            if self.job.output == "plan":
+                self._write_plan(shard, rows)
+            if shard.index == left[-1]:
+                self.checkpoints.save(Position(known + shard.index, rows), watched)
+                found = pairs(watched, self.checkpoints, self.given)
+                write_report(self.job.directory, statistics.committed, watched, found, self.given)
+
+        with DedupOutput(sink, statistics, stop, self.job.output == "rows", before_seal) as output:
+            for batch in reading.batches():
+                if batch.shard.index < known or states[batch.shard.index - known].rows is not None:
+                    continue  # read again, for what there is to learn
+                _check_lines(batch)
+                shard = self.shards[batch.shard.index - known]
+                output.take(batch, shard)
+                if batch.last:
+                    length.finished(batch.stop, shard.size_bytes)
+                statistics.rows_estimated = length.rows(*(() if batch.last else (batch.stop, batch.bytes_read)))
+            output.wait()
+        return statistics.shards_finished == len(self.shards), reading.rows_read
+
+    def _write_plan(self, shard: Shard, rows: int) -> None:
+        folder = self.job.directory / "plan"
+        kept = plan.plan_of(shard.fingerprint, rows, self.job.sink.delivered(shard.index))
+        try:
+            folder.mkdir(exist_ok=True)
+            replace_durably(folder / f"{shard.stem}.keep", plan.encode(kept))
+        except OSError as error:
+            raise CannotCreate(f"cannot write a plan in {folder}: {error.strerror}") from error
+
+
+def _check_lines(batch: Batch) -> None:
+    if len(batch.lines) != batch.stop - batch.start:
+        raise ConfigError(
+            f"{batch.shard.path}: this source does not hand on rows as they were read",
+            hint='Only sources that fill `Batch.lines` can be deduplicated, such as type = "jsonl".',
+        )
+
+
+def _length(shards: Sequence[Shard], states: Sequence[ShardState]) -> LengthEstimate:
+    length = LengthEstimate(sum(shard.size_bytes for shard in shards))
+    for shard, state in zip(shards, states, strict=True):
+        if state.rows is not None:
+            length.finished(state.rows, shard.size_bytes)
+    return length
+
+
+def _identity(job: DedupJob, given: DedupInput) -> dict[str, Any]:
+    """What must stay the same in all sittings."""
+    kept: dict[str, Any] = {"output": job.output}
+    parts = [("source", job.source), *((f"transform[{at}]", part) for at, part in enumerate(job.transforms))]
+    for name, part in parts:
+        kept[f"{name}.type"] = type(part).__name__
+        for each in fields(cast(Any, part)):
+            if each.init and each.metadata.get("identity", True) and not each.metadata.get("path"):
+                kept[f"{name}.{each.name}"] = getattr(part, each.name)
+    kept["against"] = [f"{shard.stem} {shard.fingerprint}" for shard in given.shards()[: given.known]]
+    return kept
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep what is freed, for the next batch: to take it anew, page by page, may cost as much time
+    as all the work on a row. Where there is no such call, nothing changes.
+    """
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, _NEVER)
+        library.mallopt(_M_TRIM_THRESHOLD, _NEVER)
+
+
+def in_batches(source: Source, index_dir: Path) -> Source:
+    """The source with the batches of this job, whose commits depend on them, and row indexes in the run directory."""
+    changes: dict[str, Any] = {"batch_rows": BATCH_ROWS} if hasattr(source, "batch_rows") else {}
+    if getattr(source, "index_dir", "") is None:
+        changes["index_dir"] = str(index_dir)
+    return cast(Source, replace(cast(Any, source), **changes)) if changes else source

@@ -1,0 +1,107 @@
+"""Vectors for transforms that need them, from an embeddings service: asked, paced and retried as a model is."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import anyio
+import numpy as np
+import orjson
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from numpy.typing import NDArray
+
+from personastream.core.retry import RetryPolicy
+from personastream.engine.ask import Asker
+from personastream.engine.pool import Pool
+from personastream.engine.run import first_failure
+from personastream.engine.statistics import Statistics
+from personastream.engine.stop import Stop
+from personastream.errors import RowError, RunError
+from personastream.launch.endpoints import endpoints
+from personastream.ports import Ask, Embedding, Transform
+from personastream.providers.embeddings import EmbeddingsClient
+from personastream.records import Request
+
+Vector = NDArray[np.float32]
+
+
+@contextmanager
+def bound(transforms: Sequence[Transform], policy: RetryPolicy) -> Iterator[None]:
+    """Give every transform that needs vectors somebody to make them. Raises `ConfigError`."""
+    with ExitStack() as stack:
+        for transform in transforms:
+            if isinstance(transform, Embedding):
+                settings = dict(transform.service)
+                texts_per_request = int(settings.pop("texts_per_request"))
+                client = EmbeddingsClient(**settings)
+                transform.bind(stack.enter_context(_served(client, texts_per_request, policy)))
+        yield
+
+
+@contextmanager
+def _served(client: EmbeddingsClient, texts_per_request: int, policy: RetryPolicy) -> Iterator["ServedEmbedder"]:
+    with start_blocking_portal("asyncio", {"use_uvloop": True}) as portal:
+        embedder = ServedEmbedder(portal, client, texts_per_request, policy)
+        pool = portal.start_task_soon(embedder.run)
+        try:
+            yield embedder
+        finally:
+            pool.cancel()
+            portal.call(client.aclose)
+
+
+class ServedEmbedder:
+    """Asks from an event loop in a thread of its own, so that the thread that reads rows may block."""
+
+    def __init__(
+        self, portal: BlockingPortal, client: EmbeddingsClient, texts_per_request: int, policy: RetryPolicy
+    ) -> None:
+        self._portal = portal
+        self._texts_per_request = texts_per_request
+        self._ask, self._pool = portal.call(_asker, client, policy)
+
+    def __call__(self, texts: Sequence[str]) -> list[Vector | None]:
+        """One vector a text; None for one that the service refuses. Raises `RunError`."""
+        return self._portal.call(self._embed_all, texts)
+
+    async def run(self) -> None:
+        """Give out the turns that come with time, until cancelled."""
+        await self._pool.run()
+
+    async def _embed_all(self, texts: Sequence[str]) -> list[Vector | None]:
+        starts = range(0, len(texts), self._texts_per_request)
+        found: list[list[Vector | None]] = [[] for _ in starts]
+
+        async def embed(place: int, part: Sequence[str]) -> None:
+            found[place] = await self._embed(part)
+
+        failure: RunError | None = None
+        try:
+            async with anyio.create_task_group() as asking:
+                for place, start in enumerate(starts):
+                    asking.start_soon(embed, place, texts[start : start + self._texts_per_request])
+        except* RunError as group:
+            failure = first_failure(group)
+        if failure is not None:
+            raise failure
+        return [vector for part in found for vector in part]
+
+    async def _embed(self, texts: Sequence[str]) -> list[Vector | None]:
+        """The vectors of one request's texts. What is refused together is asked for in halves, to find out whose."""
+        try:
+            completion = await self._ask(_request(texts))
+        except RowError:
+            if len(texts) == 1:
+                return [None]
+            middle = len(texts) // 2
+            return [*await self._embed(texts[:middle]), *await self._embed(texts[middle:])]
+        return list(np.frombuffer(completion.body, np.float32).reshape(len(texts), -1))
+
+
+def _request(texts: Sequence[str]) -> Request:
+    return Request("", orjson.dumps(list(texts)).decode(), {"max_tokens": 0})
+
+
+async def _asker(client: EmbeddingsClient, policy: RetryPolicy) -> tuple[Ask, Pool]:
+    stop, statistics = Stop(), Statistics()
+    pool = Pool(endpoints([client], policy), stop, anyio.current_time)
+    return Asker(pool, policy, statistics, stop, probe=_request(["yes"])), pool

@@ -1,0 +1,196 @@
+"""`personastream dedup`: what it writes, what it refuses, how it stops; real processes and files."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import zstandard
+
+from personastream.core.plan import decode
+from tests.support.command import finish, personastream, started, type_in
+from tests.support.outputs import read_records
+from tests.support.simulated import Simulated
+from tests.support.workspace import persona_lines, write_config, write_shard
+
+FIRST = (
+    b'{"persona": "A retired sailor from Bergen who teaches children to tie knots and to read the weather"}',
+    b'{"persona":"a retired  SAILOR from Bergen who teaches children to tie knots and to read the weather"}',
+    b'{"n":1.50,"persona":"A baker, \\u00e9t\\u00e9"}\r',
+    b"{nonsense",
+)
+SECOND = (
+    b'{"persona":"A retired sailor from Bergen who teaches children to tie knots and to read the weather indeed"}',
+    b'{"persona":"a judge of cattle","note":"\xe8\x80\x81"}',
+    b'{"persona":"A baker, \xc3\xa9t\xc3\xa9"}',
+)
+KEPT = (FIRST[0], FIRST[2], SECOND[1])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two shards with an exact copy in the first, a near and an exact one in the second, and an unreadable row."""
+    write_shard(tmp_path / "in" / "first.jsonl.zst", FIRST)
+    write_shard(tmp_path / "in" / "second.jsonl", SECOND)
+    return tmp_path
+
+
+def dedup(folder: Path, *words: str | Path, out: str = "out") -> Any:
+    return personastream("dedup", folder / "in" / "*.jsonl*", "--out", folder / out, *words)
+
+
+def lines(folder: Path, out: str = "out") -> list[bytes]:
+    raw = b"".join(
+        zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
+        for path in sorted((folder / out / "data").glob("*.zst"))
+    )
+    return raw.splitlines(keepends=False) if b"\r" not in raw else raw.split(b"\n")[:-1]
+
+
+def report(folder: Path, out: str = "out") -> Any:
+    return orjson.loads((folder / out / "report.json").read_bytes())
+
+
+def test_the_earliest_of_each_group_is_left_as_it_was_read(folder: Path) -> None:
+    done = dedup(folder)
+    assert (done.code, done.out) == (0, "")
+    assert tuple(lines(folder)) == KEPT
+    assert "= 3 delivered + 3 dropped + 1 dead" in done.err
+    (letter,) = read_records(folder / "out" / "dead")
+    assert (letter["id"], letter["reason"], letter["asked"]) == ("first:3", "invalid_json", False)
+    assert personastream("verify", folder / "out").code == 0
+    status = personastream("status", folder / "out", "--json").json()
+    assert (status["state"], status["rows"]["dropped"]) == ("finished", {"dedup": 2, "near_dedup": 1})
+
+
+def test_the_report_tells_what_was_dropped_and_why(folder: Path) -> None:
+    dedup(folder)
+    told = report(folder)
+    assert told["rows"] == {"kept": 3, "dropped": {"dedup": 2, "near_dedup": 1}, "dead": {"invalid_json": 1}}
+    exact, near = told["transforms"]
+    assert exact["groups"]["sizes"] == {"2": 2}
+    assert [(pair["dropped"]["id"], pair["copy_of"]["id"]) for pair in near["pairs"]] == [("second:0", "first:0")]
+    assert {pair["dropped"]["id"]: pair["copy_of"]["text"] for pair in exact["pairs"]} == {
+        "first:1": orjson.loads(FIRST[0])["persona"],
+        "second:2": "A baker, été",
+    }
+
+
+def test_a_job_is_done_once_and_what_the_refusal_says_continues_it(folder: Path) -> None:
+    assert dedup(folder).code == 0
+    before = {path: path.read_bytes() for path in (folder / "out" / "data").iterdir()}
+    again = dedup(folder)
+    assert again.code == 73
+    assert type_in(again.err.split("To continue it: ")[1].splitlines()[0]).code == 0
+    assert before == {path: path.read_bytes() for path in (folder / "out" / "data").iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--field", "note"), "source.field: was 'persona', is now 'note'"),
+        (("--method", "none"), "transform[1].type"),
+        (("--distance-max", "2"), "transform[1].distance_max: was 3, is now 2"),
+        (("--plan",), "output: was 'rows', is now 'plan'"),
+        (("--against", "in/first.jsonl.zst"), "against"),
+    ],
+)
+def test_a_resume_with_another_setting_is_refused_by_name(folder: Path, words: tuple[str, ...], named: str) -> None:
+    assert dedup(folder).code == 0
+    refused = dedup(folder, *(str(folder / word) if "/" in word else word for word in words), "--resume")
+    assert refused.code == 78
+    assert named in refused.err
+
+
+def test_a_resume_with_another_input_is_refused(folder: Path) -> None:
+    assert dedup(folder).code == 0
+    write_shard(folder / "in" / "second.jsonl", SECOND[1:])
+    refused = dedup(folder, "--resume")
+    assert refused.code == 78
+    assert "shard second: its content has changed" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), 64, "Name files or globs"),
+        (("missing.jsonl",), 65, "missing.jsonl"),
+        (("in/first.jsonl.zst", "--distance-max", "7"), 64, "7"),
+        (("in/first.jsonl.zst", "--against", "in"), 65, "holds no run"),
+        (("in/first.jsonl.zst", "--config", "job.toml"), 64, "exclude each other"),
+        (("--config", "job.toml", "--distance-max", "2"), 64, "exclude each other"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_written(
+    folder: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    done = personastream("dedup", *words, "--out", "out", folder=folder)
+    assert (done.code, said in done.err) == (code, True), done.err
+    assert not (folder / "out" / "run.json").exists()
+
+
+@pytest.mark.slow
+def test_rows_known_from_files_and_earlier_outputs_are_dropped(folder: Path) -> None:
+    assert dedup(folder, "--method", "none").code == 0
+    write_shard(folder / "new" / "new.jsonl", [*SECOND, b'{"persona":"a new one"}'])
+    known = personastream(
+        *("dedup", folder / "new" / "new.jsonl", "--out", folder / "more", "--against", folder / "out")
+    )
+    assert (known.code, lines(folder, "more")) == (0, [b'{"persona":"a new one"}'])
+    known = personastream(
+        *("dedup", folder / "new" / "new.jsonl", "--out", folder / "some", "--method", "none"),
+        *("--against", folder / "in" / "first.jsonl.zst"),
+    )
+    assert (known.code, lines(folder, "some")) == (0, [SECOND[0], SECOND[1], b'{"persona":"a new one"}'])
+    assert report(folder, "some")["rows"]["dropped"] == {"dedup": 1}
+
+
+@pytest.mark.slow
+def test_rows_are_known_from_the_records_of_a_run(folder: Path, simulator: Simulated) -> None:
+    write_shard(folder / "in" / "asked.jsonl", persona_lines(5))
+    config = write_config(folder / "job.toml", simulator.base_url, source={"paths": ["in/asked.jsonl"]})
+    assert personastream("run", config).code == 0
+    done = personastream("dedup", folder / "in" / "asked.jsonl", "--out", folder / "out", "--against", folder / "run")
+    assert (done.code, lines(folder)) == (0, [])
+
+
+@pytest.mark.slow
+def test_a_plan_says_which_rows_are_kept_and_a_run_applies_it(folder: Path, simulator: Simulated) -> None:
+    assert dedup(folder, "--plan").code == 0
+    assert lines(folder) == []
+    assert personastream("verify", folder / "out").code == 0
+    plans = {path.stem: decode(path.read_bytes()).kept.tolist() for path in (folder / "out" / "plan").iterdir()}
+    assert plans == {"first": [True, False, True, False], "second": [False, True, False]}
+
+    planned = [("planned", {"path": "out"})]
+    config = write_config(folder / "job.toml", simulator.base_url, transforms=planned)
+    done = personastream("run", config)
+    assert (done.code, "= 3 delivered + 3 dropped + 1 dead" in done.err) == (0, True)
+    assert [record["id"] for record in read_records(folder / "run" / "data")] == ["first:0", "first:2", "second:1"]
+
+
+@pytest.mark.slow
+def test_source_and_transforms_may_come_from_the_configuration_of_a_run(folder: Path) -> None:
+    filters = [("filter", {"words_min": 4}), ("dedup", {})]
+    config = write_config(folder / "job.toml", "http://127.0.0.1:9/v1", transforms=filters)
+    done = personastream("dedup", "--config", config, "--out", folder / "out")
+    assert (done.code, tuple(lines(folder))) == (0, (FIRST[0], SECOND[0], SECOND[1]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_job_and_resume_finishes_it(tmp_path: Path, number: signal.Signals) -> None:
+    for shard in range(6):
+        write_shard(tmp_path / "in" / f"shard-{shard}.jsonl.zst", persona_lines(20_000, seed=shard), 5000)
+    assert dedup(tmp_path, out="undisturbed").code == 0
+    with started("dedup", tmp_path / "in" / "*.zst", "--out", tmp_path / "out") as process:
+        while not any((tmp_path / "out").glob("data/*")) and process.poll() is None:
+            pass
+        process.send_signal(number)
+        done = finish(process)
+    assert done.code == 75
+    assert type_in(done.err.split("To continue: ")[1].splitlines()[0]).code == 0
+    assert lines(tmp_path) == lines(tmp_path, "undisturbed")
+    assert report(tmp_path) == report(tmp_path, "undisturbed")
