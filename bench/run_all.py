@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import processes
+from bench import dedup_tables, processes
 from bench.machine import say
+from bench.table import Row
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
@@ -28,15 +29,6 @@ Made by `make bench`. Figures are median [minimum–maximum]; how each is measur
 
 | what | target | measured | command | load |
 |---|---|---|---|---|"""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table: what was measured, the target, and what came out."""
-
-    what: str
-    target: str
-    measured: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +145,12 @@ BENCHMARKS = (
     Benchmark("pacing", "", pacing_rows),
     Benchmark("startup", "--rounds 3", startup_rows),
     Benchmark("simulator", "--rounds 1 --requests 5000", simulator_rows),
+    Benchmark("kernels", "--rounds 1 --rows 5000", dedup_tables.kernel_rows),
+    Benchmark("exact_index", "--rows 1000000", dedup_tables.exact_index_rows),
+    Benchmark("near_dedup", "--rows 20000 --quality-rows 3000", dedup_tables.near_rows),
+    Benchmark("near_scale", "--rows 300000", dedup_tables.scale_rows),
+    Benchmark("dedup_job", "--rows 100000", dedup_tables.job_rows),
+    Benchmark("dedup_peers", "--rounds 1 --rows 5000 --quality-rows 2000", dedup_tables.peer_rows),
 )
 
 
