@@ -47,7 +47,7 @@ def _told(watched: Watched, found: Sequence[Pair], given: DedupInput) -> dict[st
     transform = watched.transform
     told: dict[str, Any] = {
         "type": type(transform).__name__,
-        "index_bytes": getattr(transform, "size_bytes", 0) + getattr(transform, "evidence_bytes", 0),
+        "index_bytes": getattr(transform, "index_bytes", 0),
         "given_up": getattr(transform, "given_up", 0),
     }
     if watched.groups is not None:

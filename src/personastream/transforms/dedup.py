@@ -31,6 +31,11 @@ class Dedup:
                 hint="It takes 6 bytes a row, or 14 with `wide_keys`. Split the input into several runs.",
             ) from error
 
+    @property
+    def index_bytes(self) -> int:
+        """Memory of the index."""
+        return self._index.size_bytes
+
     def __call__(self, batch: Batch) -> Batch:
         keys = (hash_texts_128 if self.wide_keys else hash_texts)(batch.texts)
         return batch.keep(self._index.insert(keys).tolist(), "dedup")

@@ -89,6 +89,11 @@ class NearDedup:
         """Index entries left out of crowded lines: pairs that only those would have shown are not found."""
         return self._index.given_up
 
+    @property
+    def index_bytes(self) -> int:
+        """Memory of the index, evidence included, be that in a file or not."""
+        return self._index.size_bytes + self._index.evidence_bytes
+
     def __call__(self, batch: Batch) -> Batch:
         return batch.keep(self._insert(batch.texts).tolist(), "near_dedup")
 
