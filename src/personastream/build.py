@@ -63,6 +63,8 @@ def identity(config: Config, parts: Parts) -> dict[str, Any]:
         (config.recipe, parts.recipe),
     ):
         kept |= {f"{section.name}.{key}": value for key, value in _identity(section, part).items()}
+        if section in config.transforms and hasattr(part, "fingerprint"):
+            kept[f"{section.name}.fingerprint"] = part.fingerprint
     providers = [_identity(section, part) for section, part in zip(config.providers, parts.providers, strict=True)]
     for key in dict.fromkeys(key for each in providers for key in each):
         values = sorted({json.dumps(each[key], sort_keys=True, default=str) for each in providers if key in each})

@@ -1,5 +1,6 @@
 """`personastream dedup`: what it writes, what it refuses, how it stops; real processes and files."""
 
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,20 @@ def test_a_plan_says_which_rows_are_kept_and_a_run_applies_it(folder: Path, simu
     done = personastream("run", config)
     assert (done.code, "= 3 delivered + 3 dropped + 1 dead" in done.err) == (0, True)
     assert [record["id"] for record in read_records(folder / "run" / "data")] == ["first:0", "first:2", "second:1"]
+
+    shutil.rmtree(folder / "out")
+    assert personastream("run", config, "--resume").code == 65
+    assert dedup(folder, "--plan", "--method", "none").code == 0
+    again = personastream("run", config, "--resume")
+    assert (again.code, "fingerprint: was" in again.err) == (78, True)
+
+
+@pytest.mark.slow
+def test_nothing_was_asked_so_nothing_can_be_asked_again(folder: Path) -> None:
+    assert dedup(folder).code == 0
+    for verb in ("retry", "reparse"):
+        done = personastream(verb, folder / "out")
+        assert (done.code, "is a dedup job" in done.err) == (65, True)
 
 
 @pytest.mark.slow

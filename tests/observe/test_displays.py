@@ -12,6 +12,9 @@ import pytest
 from rich.console import Console
 
 from personastream.core.outcomes import Counts
+from personastream.core.pace import Pace
+from personastream.core.retry import Health, RetryPolicy
+from personastream.engine.endpoint import Endpoint
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.observe.live_file import STALE_AFTER_S, read_live, write_live
@@ -20,6 +23,7 @@ from personastream.observe.progress import LINES_S, LIVE_FILE_S, Display, Style,
 from personastream.observe.rates import RateMeter
 from personastream.observe.snapshot import Camera, Snapshot, printable
 from personastream.records import Shard
+from personastream.testing import ScriptedProvider
 from tests.support.virtual import on_virtual_clock
 
 SHARDS = [Shard(index, f"shard-{index}", f"{index}.jsonl", 100, "f") for index in range(4)]
@@ -39,6 +43,7 @@ def running(**changes: object) -> Statistics:
         output_tokens=9000,
         latency_s_sum=625.0,
         shards_finished=1,
+        endpoints=[Endpoint(ScriptedProvider(), Pace(8, False, 0.0), Health(RetryPolicy(), 0.0))],
     )
     for name, value in changes.items():
         setattr(statistics, name, value)
@@ -106,6 +111,13 @@ def test_the_plain_line_says_what_matters() -> None:
         "50 retries",
     ):
         assert part in line
+
+
+def test_where_no_model_is_asked_nothing_is_said_of_asking() -> None:
+    seen = snapshot(running(endpoints=[]))
+    for view in (plain_line(seen), shown(seen)):
+        assert "rows/s" in view
+        assert not any(word in view for word in ("tokens", "flight", "retries", "latency"))
 
 
 def test_the_json_line_holds_every_figure() -> None:

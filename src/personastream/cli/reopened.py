@@ -52,6 +52,8 @@ def reopened(run: str, settings: tuple[str, ...], *, contract_may_change: bool =
     manifest = read_manifest(Path(run))
     if manifest is None:
         raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
+    if "output" in manifest.identity:
+        raise BadInput(f"{run} is a dedup job: no model was asked, so there is nothing to ask again")
     config = load(manifest.config, settings)
     parts = build(config)
     there = Path(parts.sink.path)

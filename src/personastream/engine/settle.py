@@ -15,7 +15,7 @@ from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import DiskFull, StorageFailed, TooManyDead
 from personastream.ports import Chunk, Offload, ShardState, Sink
-from personastream.records import Batch, DeadRow, Position, Row, Shard
+from personastream.records import Batch, DeadRow, Row, Shard
 
 DROPS_MAX = 1 << 20
 """Dropped rows held in memory before the feed waits for a commit."""
@@ -134,14 +134,6 @@ class Settle:
             self._statistics.rows_estimated = self._length.rows(batch.stop, batch.bytes_read)
         if self._pending_drops >= DROPS_MAX:
             self._wake.set()
-
-    @property
-    def settled_to(self) -> Position:
-        """The first row in source order that is not settled yet. May be read from any thread."""
-        shard = self._first_unfinished
-        if shard == len(self._ledgers):
-            return Position(shard, 0)
-        return Position(shard, self._ledgers[shard].watermark)
 
     @property
     def finished(self) -> bool:

@@ -198,6 +198,8 @@ def _identity(job: DedupJob, given: DedupInput) -> dict[str, Any]:
         for each in fields(cast(Any, part)):
             if each.init and each.metadata.get("identity", True) and not each.metadata.get("path"):
                 kept[f"{name}.{each.name}"] = getattr(part, each.name)
+        if name.startswith("transform") and hasattr(part, "fingerprint"):
+            kept[f"{name}.fingerprint"] = part.fingerprint
     kept["against"] = [f"{shard.stem} {shard.fingerprint}" for shard in given.shards()[: given.known]]
     return kept
 

@@ -23,19 +23,21 @@ def panel(seen: Snapshot) -> RenderableType:
         rows.add_column(style="dim", justify="right")
         rows.add_column(justify="right")
     dropped, dead = sum(seen.dropped.values()), sum(seen.dead.values())
-    rows.add_row(
-        "delivered", f"{seen.delivered:,}", "rows/s", f"{seen.rows_per_s:,.1f}", "in flight", f"{seen.in_flight:,}"
-    )
-    rows.add_row("dropped", f"{dropped:,}", "tokens/s", f"{seen.tokens_per_s:,.0f}", "waiting", f"{seen.waiting:,}")
-    rows.add_row(
-        "dead",
-        Text(f"{dead:,}", style="red" if dead else ""),
-        "latency",
-        f"{seen.latency_s:.2f} s",
-        "retries",
-        Text(f"{seen.retries:,}", style="yellow" if seen.retries else ""),
-    )
-    rows.add_row("to commit", f"{seen.uncommitted:,}", *(("spent", f"{seen.spend:,.2f}") if seen.spend else ()))
+    lines: list[list[RenderableType]] = [
+        ["delivered", f"{seen.delivered:,}", "rows/s", f"{seen.rows_per_s:,.1f}"],
+        ["dropped", f"{dropped:,}"],
+        ["dead", Text(f"{dead:,}", style="red" if dead else "")],
+        ["to commit", f"{seen.uncommitted:,}"],
+    ]
+    if seen.endpoints:  # a model is asked
+        lines[0] += ["in flight", f"{seen.in_flight:,}"]
+        lines[1] += ["tokens/s", f"{seen.tokens_per_s:,.0f}", "waiting", f"{seen.waiting:,}"]
+        retries = Text(f"{seen.retries:,}", style="yellow" if seen.retries else "")
+        lines[2] += ["latency", f"{seen.latency_s:.2f} s", "retries", retries]
+    if seen.spend:
+        lines[3] += ["spent", f"{seen.spend:,.2f}"]
+    for line in lines:
+        rows.add_row(*line)
     parts: list[RenderableType] = [_bar(seen), Text(), rows]
     if len(seen.endpoints) > 1 or any(endpoint["state"] != "closed" for endpoint in seen.endpoints):
         parts += [Text(), _endpoints(seen.endpoints)]

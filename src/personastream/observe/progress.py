@@ -66,9 +66,7 @@ def plain_line(seen: Snapshot) -> str:
         f"{seen.settled:,}{total} rows settled",
         f"{seen.delivered:,} delivered, {sum(seen.dropped.values()):,} dropped, {sum(seen.dead.values()):,} dead",
         f"{seen.rows_per_s:,.0f} rows/s",
-        f"{seen.in_flight:,} in flight",
-        f"{seen.tokens_per_s:,.0f} tokens/s",
-        f"{seen.retries:,} retries",
+        *(_asking(seen) if seen.endpoints else []),
         *([f"{seen.spend:,.2f} spent"] if seen.spend else []),
         *([f"ETA {duration(seen.eta_s)}"] if seen.state != "ended" else []),
     ]
@@ -77,6 +75,10 @@ def plain_line(seen: Snapshot) -> str:
     if seen.waiting and seen.last_fault:
         parts.append(f"{seen.waiting:,} waiting after faults, the last one: {seen.last_fault[:150]}")
     return f"{duration(seen.elapsed_s)}  " + " · ".join(parts)
+
+
+def _asking(seen: Snapshot) -> list[str]:
+    return [f"{seen.in_flight:,} in flight", f"{seen.tokens_per_s:,.0f} tokens/s", f"{seen.retries:,} retries"]
 
 
 def json_line(seen: Snapshot) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import orjson
 
 from personastream.core.plan import Plan, decode
 from personastream.errors import BadInput
@@ -20,6 +21,17 @@ class Planned:
     path: str = setting("The folder that `personastream dedup --plan` wrote, its --out.", path=True)
     _stem: str = field(init=False, repr=False, default="")
     _plan: Plan = field(init=False, repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Which plan it is. Raises `BadInput` if there is none."""
+        path = Path(self.path, "run.json")
+        try:
+            return str(orjson.loads(path.read_bytes())["run_id"])
+        except OSError as error:
+            raise BadInput(f"cannot read the plan {path}: {error.strerror}", hint=_HINT) from error
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadInput(f"the plan {path} is damaged: {error}", hint=_HINT) from error
 
     def __call__(self, batch: Batch) -> Batch:
         """Raises `BadInput` if the plan is missing, damaged, or made for other rows."""
