@@ -90,7 +90,7 @@ def measure(index: SimhashIndex, rows: int, distance_max: int) -> dict[str, Any]
 
 def extrapolated(found: dict[str, Any], rows: int) -> dict[str, Any]:
     """What to expect of that many rows."""
-    key_bits = [min(KEY_BITS_MAX, int(count / 10).bit_length() + 4) for count in (found["rows"], rows)]
+    key_bits = [min(KEY_BITS_MAX, int(count / 10).bit_length() + 7) for count in (found["rows"], rows)]
     growth = (1 + key_bits[1]) / (1 + key_bits[0])
     return {
         "rows": rows,

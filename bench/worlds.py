@@ -2,6 +2,7 @@
 
 * `Hosted`: requests per second by a token bucket that holds 5 s of them; what is above is turned away after 50 ms.
   Service takes lognormal time, median 8 s, 99 % below 25 s, however many are served. The rate may change with time.
+* `Flaky`: turns some requests away whatever their rate.
 * `Batched`: a server like vLLM that never turns a request away. It works on at most `slots` requests at once, the
   others queue; a step of all slots makes a token for each and takes 20 ms and 0.12 ms more for each request in it.
   Answers have lognormal lengths, median 300 tokens.
@@ -20,6 +21,7 @@ from typing import NamedTuple, Protocol
 SERVICE_S_MEDIAN = 8.0
 SERVICE_SIGMA = math.log(25 / 8) / 2.326
 REFUSED_AFTER_S = 0.05
+SERVICE_S_FLAKY = 0.1
 BURST_S = 5.0
 TOKENS_PER_S = 50.0
 TOKENS_MEDIAN = 300.0
@@ -116,6 +118,38 @@ class Hosted:
             "x-ratelimit-remaining-requests": str(int(self._held)),
             "x-ratelimit-reset-requests": f"{(size - self._held) / rate:.3f}s",
         }
+
+
+class Flaky:
+    """An endpoint without any limit that turns a share of all requests away, as one bad replica behind a balancer does.
+
+    Service takes 0.1 s; a refusal names `pause_s`, if that is not None.
+    """
+
+    in_tokens = False
+
+    def __init__(self, seed: int, share: float, pause_s: float | None, in_flight_max: int) -> None:
+        self._draws = random.Random(seed)
+        self._share = share
+        self._pause_s = pause_s
+        self._rate_max = in_flight_max / SERVICE_S_FLAKY
+        self._replies: list[Reply] = []
+
+    def arrive(self, now_s: float) -> None:
+        if self._draws.random() < self._share:
+            reply = Reply(now_s + REFUSED_AFTER_S, now_s, 0.0, 0, self._pause_s)
+        else:
+            reply = Reply(now_s + SERVICE_S_FLAKY, now_s, SERVICE_S_FLAKY, 100)
+        heapq.heappush(self._replies, reply)
+
+    def next_s(self) -> float:
+        return self._replies[0].at_s if self._replies else math.inf
+
+    def pop(self) -> Reply:
+        return heapq.heappop(self._replies)
+
+    def ideal(self, start_s: float, stop_s: float) -> float:
+        return (1 - self._share) * self._rate_max * (stop_s - start_s)
 
 
 class Batched:

@@ -30,7 +30,10 @@ def test_the_page_of_all_keys_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.name)
 def test_shipped_configurations_build_and_find_their_shards(path: Path) -> None:
-    assert len(build(load(str(path))).source.shards()) == 4
+    config = load(str(path))
+    parts = build(config)
+    if not config.source.values["paths"][0].startswith("../runs/"):  # what another one writes
+        assert len(parts.source.shards()) == (1 if "texts" in str(config.source.values) else 4)
 
 
 def test_the_configuration_in_the_readme_builds(tmp_path: Path) -> None:
@@ -42,7 +45,8 @@ def test_the_configuration_in_the_readme_builds(tmp_path: Path) -> None:
 
 
 def test_the_template_in_the_documents_works_with_either_contract() -> None:
-    prompt, schema = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "templates.md").read_text("utf-8"), re.S)
+    prompt, schema, people = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "templates.md").read_text("utf-8"), re.S)
+    assert parse_template(people, "people.toml", ("people", "granularity")).filled(granularity="coarse", people="x")
     assert parse_template(prompt, "riddle.toml").contract.problem("Riddle: what is it?", "stop") is None
     before, _, after = prompt.partition('[reply]\nopening = "Riddle:"\n')
     card = parse_template(f"{before}{after}{schema}", "riddle.toml")

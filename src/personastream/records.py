@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
-from operator import not_
 from typing import NamedTuple
+
+_NOT = bytes([1]) + bytes(255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Batch:
             raise ValueError(f"mask has {len(mask)} entries for {len(self.numbers)} rows")
         if all(mask):
             return self
-        gone = [*self.dropped.get(reason, ()), *compress(self.numbers, map(not_, mask))]
+        gone = [*self.dropped.get(reason, ()), *compress(self.numbers, bytes(mask).translate(_NOT))]
         gone.sort()  # an earlier transform may have dropped later rows for the same reason
         return replace(self.only(mask), dropped={**self.dropped, reason: gone})
 

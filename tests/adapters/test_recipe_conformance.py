@@ -1,6 +1,6 @@
 """What every recipe promises, proven for each. A new recipe adds its line to `RECIPES`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import anyio
@@ -13,6 +13,8 @@ from personastream.errors import ProviderDown, RowError
 from personastream.launch.estimate import first_request
 from personastream.ports import Recipe
 from personastream.recipes.generate import Generate
+from personastream.recipes.persona_to_persona import PersonaToPersona
+from personastream.recipes.text_to_persona import TextToPersona
 from personastream.records import Completion, Request, Row
 from personastream.testing import Echo
 from tests.support.virtual import on_virtual_clock
@@ -21,13 +23,24 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "Echo": Echo,
     "generate": lambda: Generate(template="math"),
     "generate, several samples": lambda: Generate(template="instruction", samples=3, seed=7),
+    "text_to_persona": TextToPersona,
+    "text_to_persona, several personas": lambda: TextToPersona(personas=3, granularity="coarse", seed=7),
+    "persona_to_persona": PersonaToPersona,
+    "persona_to_persona, in JSON": lambda: PersonaToPersona(template="persona_to_persona_json", fan_out=2),
 }
 PERSONA = 'a night nurse who paints ships <b>\n"quotes" {persona} 老师'
 
 
 async def good(request: Request) -> Completion:
-    """An answer that suits every shipped template."""
+    """An answer that suits every recipe here: people are called after the row."""
     await anyio.lowlevel.checkpoint()
+    content = request.user.partition(">\n")[2].partition("\n</")[0]
+    people = [line for line in request.user.splitlines() if line.startswith("Person ")]
+    if "response_format" in request.parameters:
+        entries = [{"relation": line, "persona": f"friend of {content}"} for line in people]
+        return Completion(orjson.dumps({"people": entries}).decode(), "stop", "m", 3, 5, b"{}")
+    if people:
+        return Completion("\n".join([f"{line}: friend of {content}" for line in people]), "stop", "m", 3, 5, b"{}")
     for opening in ("Math problem:", "User prompt:", ""):
         if opening in request.system + request.user:
             return Completion(f"{opening} What is {len(request.user)}?", "stop", "m", 3, 5, b"{}")
@@ -38,13 +51,18 @@ def test_every_recipe_that_is_shipped_is_proven_here() -> None:
     assert set(known("recipe")) <= {name.partition(",")[0] for name in RECIPES}
 
 
+def subject(record: Mapping[str, object]) -> str:
+    """The persona that a record goes with or is about."""
+    return str(record.get("input persona", record.get("persona")))
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_row_gives_records_that_can_be_written(name: str) -> None:
     records = on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), good)
     assert records
     assert all("id" not in record for record in records)
     lines = encode("people", 5, records)
-    assert all(orjson.loads(line)["input persona"] == PERSONA for line in lines)
+    assert all("a night nurse who paints ships" in subject(orjson.loads(line)) for line in lines)
     assert all(b"\n" not in line for line in lines)
 
 
@@ -55,7 +73,7 @@ def test_rows_may_be_under_way_at_once(name: str) -> None:
 
     async def carry(number: int) -> None:
         (record, *_) = await recipe(Row(0, number, f"persona {number}"), good)
-        seen[number] = str(record["input persona"])
+        seen[number] = subject(record).removeprefix("friend of ")
 
     async def all_at_once() -> None:
         async with anyio.create_task_group() as rows:

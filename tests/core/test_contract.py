@@ -54,6 +54,34 @@ def test_a_reply_keeps_its_schema_or_breaks_the_contract(text: str, problem: str
     assert Contract(schema=SCHEMA).problem(text, "stop") == problem
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("既然早起的鸟儿有虫吃，那虫子呢？", None),
+        ("他用 Python 写了一个程序，名字叫晨鸟。", None),
+        ("Why does the early worm rise?", "contract"),
+        ("早起的鸟儿有 many worms to eat", "contract"),
+        ("3 + 4 = ?", "contract"),
+        ("𠀀𠀁𠀂", None),
+        ("", "empty_content"),
+    ],
+)
+def test_a_language_is_told_by_its_script(text: str, problem: str | None) -> None:
+    assert Contract(language="zh").problem(text, "stop") == problem
+
+
+def test_a_language_that_cannot_be_told_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'fr' cannot be told") as caught:
+        Contract(language="fr")
+    assert "zh" in caught.value.hint
+
+
+def test_json_is_delivered_without_its_fence_and_all_else_as_it_is() -> None:
+    assert Contract(schema=SCHEMA).content(' ```json\n{"a": 1}\n```\n') == '{"a": 1}'
+    assert Contract(schema=SCHEMA).content('{"a": 1}') == '{"a": 1}'
+    assert Contract("x").content("```\nx\n```") == "```\nx\n```"
+
+
 def test_a_cut_reply_is_never_read_as_json() -> None:
     assert Contract(schema=SCHEMA).problem('{"name": "Ada", "age": 36}', "length") == "length"
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from bench.worlds import DIP_S, WORLDS, Hosted, Seen, simulate
+from bench.worlds import DIP_S, WORLDS, Flaky, Hosted, Seen, simulate
 from personastream.core.pace import Pace
 
 WARM_UP_S = 300.0
@@ -54,3 +54,10 @@ def test_a_server_that_loads_is_hardly_asked_and_then_found() -> None:
     assert before.refused <= 60
     last_50_s = seen.samples[-1].answered - seen.samples[-11].answered
     assert last_50_s >= 0.9 * 20.0 * 50.0
+
+
+@pytest.mark.parametrize(("share", "pause_s"), [(0.005, None), (0.02, None), (0.02, 0.2), (0.1, 0.2), (0.3, None)])
+def test_refusals_that_come_at_any_rate_do_not_slow_a_run_down(share: float, pause_s: float | None) -> None:
+    server = Flaky(1, share, pause_s, 64)
+    seen = simulate(server, Pace(64, True, 0.0), 180.0, start_s=60.0)
+    assert seen.answered >= 0.8 * server.ideal(60.0, 180.0)

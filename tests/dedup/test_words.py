@@ -91,3 +91,15 @@ def test_packed_rows_may_be_read_past_their_end() -> None:
     assert packed.starts.tolist() == [0, 3, 5]
     assert packed.data[:5].tobytes() == b"ab\nc\n"
     assert len(packed.data) == 5 + 64
+
+
+@given(st.lists(st.text(st.characters(codec="ascii"), max_size=6), max_size=5))
+def test_ascii_rows_are_packed_alike_whatever_stands_beside_them(texts: list[str]) -> None:
+    """With line feeds in them or not, in whatever number."""
+    alone, beside = pack_words(texts), pack_words([*texts, "\N{LATIN SMALL LETTER E WITH ACUTE}"])
+    assert alone.starts.tolist() == beside.starts[:-1].tolist()
+    size = int(alone.starts[-1])
+    assert (
+        alone.data[:size].tobytes() == beside.data[:size].tobytes() == "".join(f"{text}\n" for text in texts).encode()
+    )
+    assert len(alone.data) >= size + 64

@@ -1,6 +1,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import anyio
 import orjson
@@ -65,7 +66,7 @@ def test_a_record_extends_the_published_persona_hub_record() -> None:
 
 def test_the_time_of_creation_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 0.9, 59.5, 60.0])
-    monkeypatch.setattr("personastream.recipes.generate.time", lambda: next(clock))
+    monkeypatch.setattr("personastream.recipes.prompting.time", lambda: next(clock))
     records = run(Generate("math", samples=4), Model(completion()).ask)
     assert [orjson.loads(orjson.dumps(record))["meta"]["created"] for record in records] == [
         "1970-01-01T00:00:00Z",
@@ -151,6 +152,17 @@ def test_one_failed_sample_fails_the_row() -> None:
     with pytest.raises(RowError, match="asked 3 times"):
         run(Generate("math", samples=4), model.ask)
     assert len(model.asked) == 5
+
+
+def test_of_json_in_a_fence_the_json_is_delivered_and_a_text_goes_in_as_a_text(tmp_path: Path) -> None:
+    file = tmp_path / "summary.toml"
+    file.write_text(
+        'description = "summary"\nuser = """\nSum it up in JSON.\n<text>\n{text}\n</text>\n"""\n'
+        '[reply.schema]\ntype = "object"\nrequired = ["sum"]\n'
+    )
+    (record,) = run(Generate(str(file)), Model(completion('```json\n{"sum": "bees"}\n```')).ask)
+    assert (record["synthesized text"], record["input text"]) == ('{"sum": "bees"}', ROW.text)
+    assert "input persona" not in record
 
 
 surrogates_too = st.lists(st.characters() | st.integers(0xD800, 0xDFFF).map(chr), max_size=30).map("".join)

@@ -45,6 +45,58 @@ def test_the_request_carries_system_text_and_parameters() -> None:
     assert request.parameters == {"max_tokens": 1024, "temperature": 1, "top_p": 0.5}
 
 
+SLOTTED = """
+description = "greeting"
+user = '''
+Say {how} and {what} to those below.
+<text>
+{text}
+</text>
+'''
+[slots]
+what = {}
+[slots.how]
+loudly = "as loud as you can"
+"""
+
+
+def slotted(text: str = SLOTTED, *fills: str) -> Template:
+    return parse_template(text, "greeting.toml", fills or ("how", "what"))
+
+
+def test_a_slot_is_filled_by_the_templates_words_or_by_the_word_itself() -> None:
+    template = slotted()
+    assert template.filled(how="loudly", what="hello").before.startswith("Say as loud as you can and hello to")
+    assert template.filled(how="softly", what="<b>{how}").before.startswith("Say softly and ‹b>{how} to")
+    assert template.filled(how="loudly").fingerprint == template.fingerprint
+    assert template.filled(how="loudly").render("{what} </text>").user.endswith("<text>\n{what} ‹/text>\n</text>")
+
+
+def test_the_fingerprint_covers_the_words_for_a_slot() -> None:
+    assert slotted().fingerprint != slotted(SLOTTED.replace("as loud as", "louder than")).fingerprint
+
+
+def test_a_block_may_hold_a_text() -> None:
+    assert (slotted().block, greeting().block) == ("text", "persona")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("what = {}", "what = 'x'", r"slots\.what must be a table"),
+        ("and {what} ", "", r"the prompt has no place for slots\.what"),
+        ("what = {}", "", r"this recipe fills \{how\}, \{what\}, the template has \{how\}"),
+        ('"as loud as you can"', "3", r"slots\.how\.loudly must be text"),
+        ("<text>\n{text}", "<text>\n{persona}", "the persona in one block of its own"),
+        ("{text}", "{txt}", r"user holds \{persona\} 0 times"),
+    ],
+)
+def test_mistakes_in_slots_and_blocks_are_told(old: str, new: str, message: str) -> None:
+    assert old in SLOTTED
+    with pytest.raises(ConfigError, match=message):
+        slotted(SLOTTED.replace(old, new))
+
+
 @pytest.mark.parametrize(
     ("text", "finish", "problem"),
     [
@@ -120,7 +172,7 @@ def test_the_contract_may_be_mended_without_touching_the_fingerprint() -> None:
     [
         (toml(head="desciption = 'x'"), 'unknown key "desciption"', 'did you mean "description"?'),
         (toml(tail="[parameters]\nmax_token = 1"), 'unknown key "parameters.max_token"', '"max_tokens"'),
-        (toml(tail="zzz = 1"), 'unknown key "reply.zzz"', "keys known here: opening"),
+        (toml(tail="zzz = 1"), 'unknown key "reply.zzz"', "keys known here: language"),
         (toml(head=""), "description is missing", ""),
         (toml(head="description = ' '"), "description is empty", ""),
         (toml(head="description = 3"), "description must be text, not 3", ""),

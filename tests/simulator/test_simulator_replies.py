@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personastream.simulator.phrases import BANKS, PLAIN, STYLES
+from personastream.core.contract import Contract
+from personastream.simulator import phrases_zh
+from personastream.simulator.people import labels_in, people_for
+from personastream.simulator.phrases import BANKS, PLAIN, STYLES, VALUES
 from personastream.simulator.replies import Prompt, Writer, cut_to, shipped_openings, take_apart, token_count
 
 PERSONA = "A retired dance teacher who keeps bees"
@@ -18,6 +21,11 @@ TEMPLATES = {
     entry.name: tomllib.loads(entry.read_text("utf-8"))
     for entry in (files("personastream") / "templates").iterdir()
     if entry.name.endswith(".toml")
+}
+CONTRACT_BY_OPENING = {
+    name: Contract(opening, language=template["reply"].get("language", ""))
+    for name, template in TEMPLATES.items()
+    if (opening := template["reply"].get("opening"))
 }
 texts = st.text(st.characters(codec="utf-8"))
 
@@ -29,17 +37,37 @@ def writer(tokens_mean: int = 120, seed: int = 0) -> Writer:
 
 def ask(name: str, persona: str = PERSONA) -> Prompt:
     template = TEMPLATES[name]
-    return take_apart(template["system"], template["user"].replace("{persona}", persona))
+    user = template["user"].replace("{persona}", persona).replace("{text}", persona)
+    return take_apart(template.get("system", ""), user.replace("{people}", "Person 1 (read)\nPerson 2 (dislike)"))
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_replies_start_as_the_template_demands_and_mention_the_persona(name: str) -> None:
-    opening = TEMPLATES[name]["reply"]["opening"]
+@pytest.mark.parametrize("name", CONTRACT_BY_OPENING)
+def test_replies_keep_the_templates_contract(name: str) -> None:
     for key in range(50):
-        text = writer().write(key, ask(name), None).text
-        assert text
-        assert text.startswith(f"{opening} ")
-        assert MENTION in text
+        text = writer().write(key, ask(name), None).text or ""
+        assert text.startswith(CONTRACT_BY_OPENING[name].opening)
+        assert CONTRACT_BY_OPENING[name].problem(text, "stop") is None
+
+
+@pytest.mark.parametrize("name", ["math.toml", "trick_question.toml", "logical_reasoning.toml", "tool_code.toml"])
+def test_replies_mention_the_persona(name: str) -> None:
+    assert all(MENTION in (writer().write(key, ask(name), None).text or "") for key in range(50))
+
+
+def test_a_reply_that_is_code_is_python() -> None:
+    text = writer().write(4, ask("tool_code.toml"), None).text or ""
+    code = text.removeprefix("```python\n").removesuffix("\n```")
+    compile(code, "tool.py", "exec")
+
+
+def test_each_line_that_asks_for_a_person_is_completed() -> None:
+    prompt = ask("text_to_persona.toml")
+    first, second = (writer().write(5, prompt, None).text or "").splitlines()
+    assert first.startswith("Person 1 (read): A")
+    assert second.startswith("Person 2 (dislike): A")
+    assert len((writer().write(5, prompt, None, tokens_wanted=3).text or "").splitlines()) == 2
+    assert labels_in(prompt.instructions) == ["read", "dislike"]
+    assert len({person.persona for key in range(500) for person in people_for(["x"] * 4, key * 2**40 + 1)}) > 1990
 
 
 def test_a_reply_to_the_npc_template_has_its_five_fields() -> None:
@@ -48,11 +76,11 @@ def test_a_reply_to_the_npc_template_has_its_five_fields() -> None:
     assert fields == ["Name", "Race", "Class", "Background", "Interaction with Players"]
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", CONTRACT_BY_OPENING)
 def test_an_opening_that_the_persona_uses_does_not_confuse(name: str) -> None:
     persona = "Title: somebody whose Name: is a Math problem: and a User prompt: too"
     text = writer().write(3, ask(name, persona), None).text or ""
-    assert text.startswith(TEMPLATES[name]["reply"]["opening"])
+    assert text.startswith(CONTRACT_BY_OPENING[name].opening)
 
 
 def test_without_a_known_opening_the_reply_is_plain() -> None:
@@ -121,6 +149,7 @@ def test_any_message_can_be_taken_apart(before: str, persona: str, after: str) -
     found = take_apart("", f"before\n<persona>\n{persona}\n</persona>\nafter")
     assert found.persona == persona
     assert found.instructions.replace("\n</persona>", "") == "before\n\n\nafter\n"
+    assert take_apart("", f"before\n<text>\nabc {after.strip('<')}\n</text>\n").persona.startswith("abc ")
 
 
 def test_a_persona_that_holds_the_closing_tag_stays_whole() -> None:
@@ -152,13 +181,14 @@ def test_a_persona_is_mentioned_on_one_line_and_in_short(persona: str, mention: 
 
 
 def test_every_slot_of_every_phrase_is_known() -> None:
-    known = dict.fromkeys([*BANKS, "persona"], "x")
-    for style in (*STYLES.values(), PLAIN):
+    chinese = phrases_zh.STYLES.values()
+    for style in (*STYLES.values(), PLAIN, *chinese):
+        known = dict.fromkeys([*(phrases_zh.BANKS if style in chinese else BANKS), "persona"], "x")
         for pattern in (*style.lead, *style.body, *style.close):
             pattern.format_map(known)
-        assert all(pattern.count("{persona}") == 1 for pattern in style.lead)
+        assert {pattern.count("{persona}") for pattern in style.lead} in ({0}, {1})
         assert not any("{persona}" in pattern for pattern in (*style.body, *style.close))
 
 
-def test_every_shipped_opening_has_a_style_of_its_own() -> None:
-    assert set(shipped_openings()) <= set(STYLES)
+def test_every_value_has_parts() -> None:
+    assert all(words for parts in VALUES.values() for words in parts)

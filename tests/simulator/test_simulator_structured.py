@@ -1,5 +1,6 @@
 """Replies that keep a JSON schema."""
 
+import re
 from typing import Any
 
 import orjson
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personastream.recipes.template_files import load_template
 from personastream.simulator.behaviour import Behaviour
 from personastream.simulator.service import Service
 from personastream.simulator.structured import conforming
@@ -77,6 +79,33 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
     assert conforming({"$ref": "#"}, "text", 1) is None
     wide = {"type": "array", "items": {"$ref": "#"}, "minItems": 100}
     assert len(orjson.dumps(conforming(wide, "text", 1))) < 1_000_000
+
+
+def content(template: str, *slots: str, **fillings: str) -> Any:
+    """What is answered to a shipped template that demands JSON."""
+    prompt = load_template(template, slots).filled(**fillings).render("A nurse")
+    body = {"model": "m", "messages": [{"role": "user", "content": prompt.user}], **prompt.parameters}
+    answer = orjson.loads(Service(Behaviour()).answer(orjson.dumps(body), {}, 0.0).body)
+    return orjson.loads(answer["choices"][0]["message"]["content"])
+
+
+def test_a_list_of_people_has_everybody_who_was_asked_for() -> None:
+    people = content("persona_to_persona_json", "people", people="Person 1 (rival)\nPerson 2 (child)\nPerson 3 (vet)")
+    assert [person["relation"] for person in people["people"]] == ["rival", "child", "vet"]
+    assert len({person["persona"] for person in people["people"]}) == 3
+
+
+def test_a_tool_has_names_that_suit_them() -> None:
+    tool = content("tool")
+    assert list(tool) == ["name", "description", "function_name", "depend", "input_args", "return"]
+    assert re.fullmatch("[a-z_]+", tool["function_name"])
+    assert all(re.fullmatch("[a-z_]+", argument["name"]) for argument in tool["input_args"])
+    assert load_template("tool").contract.problem(orjson.dumps(tool).decode(), "stop") is None
+
+
+@pytest.mark.parametrize("pattern", ["(", "^x$", 5, None])
+def test_a_pattern_that_cannot_be_kept_is_left_alone(pattern: Any) -> None:
+    assert conforming({"type": "string", "pattern": pattern}, "text", 1) == "text"
 
 
 keys = st.sampled_from(

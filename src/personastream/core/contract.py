@@ -1,5 +1,6 @@
-"""What a reply must be like to be delivered: how it starts, or which JSON schema it keeps."""
+"""What a reply must be like to be delivered: how it starts, or which JSON schema it keeps, and in which language."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,27 +11,46 @@ from personastream.errors import ConfigError
 MARKUP_CHARS_MAX = 16  # how much markup may surround an opening
 FENCE = "```"
 
+_LETTERS: Mapping[str, re.Pattern[str]] = {
+    "zh": re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"),
+}
+"""Languages that can be told by their script: what of a text is in it."""
+
+LETTERS_SHARE_MIN = 0.5
+"""Names, terms and field names may stand in Latin letters."""
+
 _PROBLEM_BY_FINISH = {"length": "length", "content_filter": "refused", "refusal": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A reply must start with `opening` ("" allows all) and, if there is a `schema`, be JSON that keeps it.
+    """A reply must start with `opening` ("" allows all) or, if there is a `schema`, be JSON that keeps it.
 
-    Raises `ConfigError` for a schema that is none, or if the package that checks it is missing.
+    At least half of its letters are those of its `language`, if one is demanded. Raises `ConfigError` for a schema that
+    is none, if the package that checks it is missing, and for a language that cannot be told.
     """
 
     opening: str = ""
     schema: Mapping[str, object] | None = None
+    language: str = ""
     _keeps_schema: Callable[[object], bool] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.language and self.language not in _LETTERS:
+            known = ", ".join(sorted(_LETTERS))
+            raise ConfigError(f"reply.language = {self.language!r} cannot be told", hint=f"Known here: {known}.")
         object.__setattr__(self, "_keeps_schema", None if self.schema is None else _checker(self.schema))
 
     @property
     def demand(self) -> str:
         """What a reply must do, in words."""
-        return "keep the JSON schema" if self.schema is not None else f"start with {self.opening!r}"
+        shape = "keep the JSON schema" if self.schema is not None else f"start with {self.opening!r}"
+        return f"{shape} in the language {self.language!r}" if self.language else shape
+
+    @property
+    def terms(self) -> list[object]:
+        """All that is demanded, as plain data."""
+        return [self.opening, self.schema, *([self.language] if self.language else [])]
 
     def problem(self, text: str, finish_reason: str) -> str | None:
         """Why a reply cannot be delivered: `length`, `refused`, `empty_content`, `contract`; None if it can."""
@@ -40,8 +60,20 @@ class Contract:
         if not plain:
             return "empty_content"
         if self._keeps_schema is not None:
-            return None if self._keeps_schema(_json(plain)) else "contract"
-        return self._opening_problem(plain)
+            problem = None if self._keeps_schema(json_value(plain)) else "contract"
+        else:
+            problem = self._opening_problem(plain)
+        return problem or (None if self._keeps_language(plain) else "contract")
+
+    def content(self, text: str) -> str:
+        """What is delivered of a reply that has no problem: all of it, but for a fence around JSON."""
+        return text if self.schema is None else _unfenced(text.strip())
+
+    def _keeps_language(self, plain: str) -> bool:
+        if not self.language:
+            return True
+        letters = sum(map(str.isalpha, plain))
+        return letters > 0 and len(_LETTERS[self.language].findall(plain)) >= LETTERS_SHARE_MIN * letters
 
     def _opening_problem(self, plain: str) -> str | None:
         """Space and Markdown emphasis around the opening are forgiven: `**Title:**` will do for `Title:`."""
@@ -56,14 +88,19 @@ class Contract:
         return None if len(plain) > len(opening) else "empty_content"
 
 
-def _json(plain: str) -> object:
-    """The JSON value of a reply, which may stand in a Markdown fence; `...`, which keeps no schema, if it is none."""
-    if plain.startswith(FENCE) and plain.endswith(FENCE):
-        plain = plain[len(FENCE) : -len(FENCE)].removeprefix("json")
+def json_value(plain: str) -> object:
+    """The JSON value of a stripped reply, fenced or not; `...`, which keeps no schema, if it is none."""
     try:
-        return orjson.loads(plain)
+        return orjson.loads(_unfenced(plain))
     except orjson.JSONDecodeError:
         return ...
+
+
+def _unfenced(plain: str) -> str:
+    """A reply without the Markdown fence that it may stand in."""
+    if plain.startswith(FENCE) and plain.endswith(FENCE):
+        return plain[len(FENCE) : -len(FENCE)].removeprefix("json").strip()
+    return plain
 
 
 def _checker(schema: Mapping[str, object]) -> Callable[[object], bool]:

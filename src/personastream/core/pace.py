@@ -77,7 +77,7 @@ class Pace:
             self.reason = changed
             if self._goodput is not None:
                 self._goodput.interrupted(now_s)
-        if until_s > self._blocked_until_s:
+        if until_s > self._blocked_until_s and not self._rate.noisy:  # else one of many behind it asks, not all
             self._blocked_until_s = until_s
             self._rate.pause(now_s, until_s)
             self.reason = f"it asks for {until_s - now_s:.3g} s of rest"

@@ -39,8 +39,12 @@ DROPS_SUDDEN = 8
 """Or after so many refusals."""
 YOUNG_S = 0.1
 """What happened in less time is taken as if it had taken so long."""
+DROPS_TELLING = 3
+"""So many refusals that a lower rate did not prevent show that it is not the rate."""
 NOISE_MARGIN = 1.5
 """What is turned away beyond so many times the noise is the rate's doing."""
+NOISE_DEVIATIONS = 1.0
+"""And beyond so many standard deviations of chance (a Poisson number's is its root)."""
 NOISE_S = 120.0
 """Noise is forgotten over this time (1/e), so that now and then it is tried again whether less would do."""
 TIMES_KEPT = 512
@@ -53,11 +57,13 @@ WAIT_S_MIN = 0.001
 class RateGate:
     """A bucket of requests, refilled at a rate that drops lower and time raises; no ceiling before the first drop.
 
-    Times are seconds of one monotonic clock. While `engaged` is false, `wait_s` need not be asked.
+    Times are seconds of one monotonic clock. While `engaged` is false, `wait_s` need not be asked. `noisy` tells
+    whether the last refusal was one of those that come at any rate.
     """
 
     def __init__(self, now_s: float) -> None:
         self.engaged = False
+        self.noisy = False
         self._accepted_rate = 0.0
         self._plateau_s = PLATEAU_S
         self._epoch_s = now_s  # the last decrease, or where the history begins
@@ -121,6 +127,7 @@ class RateGate:
         if self.engaged and sent_s < self._epoch_s:
             return ""
         self._dropped += 1
+        self.noisy = False
         if not self.engaged:
             return "" if self._is_noise(now_s) else self._decrease(now_s)
         if self._answered == 0 and bisect_left(self._times, sent_s) < self._dropped:  # those sent before were accepted
@@ -128,7 +135,12 @@ class RateGate:
         self._shut_in_a_row = 0
         if not self._tells(now_s) and self._dropped < DROPS_SUDDEN:
             return ""
-        return "" if self._is_noise(now_s) else self._decrease(now_s)
+        if not self._is_noise(now_s):
+            return self._decrease(now_s)
+        if self._dropped >= DROPS_TELLING and now_s < self._start_s + self._plateau_s:
+            self.engaged = False  # fewer requests, and no smaller share is turned away: the rate was never too high
+            return "requests turned away at any rate"
+        return ""
 
     def pause(self, now_s: float, until_s: float) -> None:
         """Nothing passes until then, and afterwards no burst. The curve waits meanwhile."""
@@ -164,10 +176,12 @@ class RateGate:
         share = self._dropped / max(1, self._sent)
         self._noise *= math.exp((self._noise_s - now_s) / NOISE_S)
         self._noise_s = now_s
-        is_noise = self._tells(now_s) and share <= NOISE_MARGIN * self._noise
+        expected = self._noise * self._sent
+        tolerated = NOISE_MARGIN * expected + NOISE_DEVIATIONS * math.sqrt(expected)
+        self.noisy = self._tells(now_s) and self._dropped <= tolerated
         if self.engaged and self._tells(now_s) and now_s < self._start_s + self._plateau_s:
             self._noise += (share - self._noise) / 2
-        return is_noise
+        return self.noisy
 
     def _shut(self, now_s: float) -> str:
         pause_s = min(SHUT_S_MAX, SHUT_S * 2.0 ** min(self._shut_in_a_row, 16))

@@ -1,14 +1,14 @@
-"""A prompt as data: parsing a template, rendering it for a persona, checking a reply against its contract.
+"""A prompt as data: parsing a template, rendering it for a row, checking a reply against its contract.
 
-Law: a persona is data. It is joined to the template's text once, by concatenation, so nothing in it is ever
-expanded. Every `<` in it reaches the model as `‹`, so nothing in it can close the persona block or spell a
-control token such as `</s>` or `<|im_end|>`. Records keep the persona as it was read.
+Law: what a row holds, a persona or a text, is data. It is joined to the template's text once, by concatenation, so
+nothing in it is ever expanded. Every `<` in it reaches the model as `‹`, so nothing in it can close its block or spell
+a control token such as `</s>` or `<|im_end|>`. Records keep it as it was read.
 """
 
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import orjson
@@ -18,8 +18,9 @@ from personastream.core.contract import Contract
 from personastream.errors import ConfigError
 from personastream.records import Request
 
-PLACEHOLDER = "{persona}"
-BLOCK_OPEN, BLOCK_CLOSE = "<persona>", "</persona>"
+BLOCKS = ("persona", "text")
+"""What a row may hold: a template has `{persona}` in a block `<persona>`, or `{text}` in a block `<text>`."""
+
 MAX_TOKENS_DEFAULT = 1024
 _BOUNDS: Mapping[str, tuple[type, float, float]] = {
     "temperature": (float, 0, 2),
@@ -30,10 +31,11 @@ _BOUNDS: Mapping[str, tuple[type, float, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A prompt around one persona, and what the reply must look like.
+    """A prompt around one row's `block`, a persona or a text, and what the reply must look like.
 
-    `before` and `after` surround the persona in the user text: what never changes comes first, for servers that cache
-    prefixes. `fingerprint` is `<name>@<8 hex digits>` over all that is sent: not over layout, comments or contract.
+    `before` and `after` surround the block in the user text: what never changes comes first, for servers that cache
+    prefixes. `slots` are places in `before` that a recipe fills, each with the words that stand for what it may say.
+    `fingerprint` is `<name>@<8 hex digits>` over all that is sent: not over layout, comments, contract or fillings.
     """
 
     name: str
@@ -41,40 +43,59 @@ class Template:
     system: str
     before: str
     after: str
+    block: str
+    slots: Mapping[str, Mapping[str, str]]
     contract: Contract
     parameters: Mapping[str, object]
     fingerprint: str
 
-    def render(self, persona: str) -> Request:
-        """The request that asks for `persona`."""
-        return Request(self.system, self.before + persona.replace("<", "‹") + self.after, self.parameters)
+    def render(self, content: str, **fillings: str) -> Request:
+        """The request that asks for a row with this content; `fillings` are for slots that are not filled yet."""
+        before = self._filled(fillings) if fillings else self.before
+        return Request(self.system, before + _harmless(content) + self.after, self.parameters)
+
+    def filled(self, **fillings: str) -> "Template":
+        """This template with slots filled: by the words it has for a filling, or by the filling itself."""
+        return replace(self, before=self._filled(fillings))
+
+    def _filled(self, fillings: Mapping[str, str]) -> str:
+        before = self.before
+        for slot, filling in fillings.items():
+            before = before.replace(f"{{{slot}}}", self.slots[slot].get(filling) or _harmless(filling))
+        return before
 
 
-def parse_template(text: str, origin: str) -> Template:
+def _harmless(data: str) -> str:
+    return data.replace("<", "‹")
+
+
+def parse_template(text: str, origin: str, fills: Iterable[str] = ()) -> Template:
     """Parse a template's TOML text. `origin` is its file; the file's name without `.toml` names the template.
 
-    Raises `ConfigError` naming origin and key.
+    Its slots must be those that the recipe `fills`. Raises `ConfigError` naming origin and key.
     """
     try:
         top = _Table(tomllib.loads(text), origin)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{origin}: not valid TOML: {error}") from None
-    top.refuse_unknown(("description", "system", "user", "reply", "parameters"))
+    top.refuse_unknown(("description", "system", "user", "slots", "reply", "parameters"))
     reply, parameters = top.table("reply"), top.table("parameters")
-    reply.refuse_unknown(("opening", "schema", "structured"))
+    reply.refuse_unknown(("opening", "schema", "structured", "language"))
     parameters.refuse_unknown(_BOUNDS)
 
     name = origin.rpartition("/")[2].removesuffix(".toml")
     description, system = top.text("description"), top.text("system", default="")
-    before, after = _split_at_persona(top.text("user").strip(), origin)
+    before, block, after = _split_at_block(top.text("user").strip(), origin)
+    slots = _slots(top.table("slots"), before, fills)
     contract = _contract(reply, system + before + after)
     sampling: dict[str, object] = {"max_tokens": MAX_TOKENS_DEFAULT} | {
         key: parameters.number(key) for key in parameters.values
     }
     if reply.truth("structured"):
         sampling["response_format"] = _response_format(reply, contract, name)
-    digest = digest_of([description, system, before, after, sampling])
-    return Template(name, description, system, before, after, contract, sampling, f"{name}@{digest}")
+    sent = [description, system, before, after, sampling]
+    digest = digest_of([*sent, slots] if slots else sent)
+    return Template(name, description, system, before, after, block, slots, contract, sampling, f"{name}@{digest}")
 
 
 def digest_of(content: object) -> str:
@@ -91,7 +112,7 @@ def _contract(reply: "_Table", prompt: str) -> Contract:
         hint = "write it into `user` word for word: no model can guess it"
         raise ConfigError(f"{reply.origin}: the prompt never asks for reply.opening, {opening!r}", hint=hint)
     try:
-        return Contract(opening, schema)
+        return Contract(opening, schema, reply.text("language", default=""))
     except ConfigError as error:
         raise ConfigError(f"{reply.origin}: {error.message}", hint=error.hint) from error
 
@@ -106,17 +127,39 @@ def _response_format(reply: "_Table", contract: Contract, name: str) -> Mapping[
     }
 
 
-def _split_at_persona(user: str, origin: str) -> tuple[str, str]:
-    """The parts of `user` before and after its placeholder, which must fill the only persona block."""
-    if (count := user.count(PLACEHOLDER)) != 1:
-        hint = f"write {PLACEHOLDER} once, where the persona belongs"
-        raise ConfigError(f"{origin}: user holds {PLACEHOLDER} {count} times", hint=hint)
-    before, _, after = user.partition(PLACEHOLDER)
-    in_block = f"\n{before}".endswith(f"\n{BLOCK_OPEN}\n") and f"{after}\n".startswith(f"\n{BLOCK_CLOSE}\n")
-    if not in_block or user.count(BLOCK_OPEN) != 1 or user.count(BLOCK_CLOSE) != 1:
-        hint = f"three lines, {BLOCK_OPEN}, {PLACEHOLDER} and {BLOCK_CLOSE}, must follow one another, once"
-        raise ConfigError(f"{origin}: user does not hold the persona in one block of its own", hint=hint)
-    return before, after
+def _slots(table: "_Table", before: str, fills: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+    """The words for each slot. Every slot has a place in the prompt, and is one that the recipe fills."""
+    fills = sorted(fills)
+    if sorted(table.values) != fills:
+        wanted = ", ".join(f"{{{slot}}}" for slot in fills) or "no slots"
+        hint = "each recipe has templates of its own: see docs/templates.md"
+        raise ConfigError(f"{table.origin}: this recipe fills {wanted}, the template has {_listed(table)}", hint=hint)
+    for slot in fills:
+        if f"{{{slot}}}" not in before:
+            hint = f"write {{{slot}}} into `user`, before the block"
+            raise ConfigError(f"{table.origin}: the prompt has no place for {table.prefix}{slot}", hint=hint)
+    words = {slot: table.table(slot) for slot in fills}
+    return {slot: {key: each.text(key) for key in each.values} for slot, each in words.items()}
+
+
+def _listed(table: "_Table") -> str:
+    return ", ".join(f"{{{slot}}}" for slot in sorted(table.values)) or "none"
+
+
+def _split_at_block(user: str, origin: str) -> tuple[str, str, str]:
+    """`user` before its placeholder, which of `BLOCKS` it has, and `user` after. The block must be the only one."""
+    counts = {name: user.count(f"{{{name}}}") for name in BLOCKS}
+    block = next((name for name in BLOCKS if counts[name]), BLOCKS[0])
+    placeholder, opens, closes = f"{{{block}}}", f"<{block}>", f"</{block}>"
+    if counts[block] != 1:
+        hint = f"write {placeholder} once, where the {block} belongs"
+        raise ConfigError(f"{origin}: user holds {placeholder} {counts[block]} times", hint=hint)
+    before, _, after = user.partition(placeholder)
+    in_block = f"\n{before}".endswith(f"\n{opens}\n") and f"{after}\n".startswith(f"\n{closes}\n")
+    if not in_block or user.count(opens) != 1 or user.count(closes) != 1:
+        hint = f"three lines, {opens}, {placeholder} and {closes}, must follow one another, once"
+        raise ConfigError(f"{origin}: user does not hold the {block} in one block of its own", hint=hint)
+    return before, block, after
 
 
 @dataclass(frozen=True, slots=True)

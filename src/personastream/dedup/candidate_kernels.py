@@ -13,7 +13,8 @@ from personastream.dedup.sketch_kernels import similarity_bound
 ENTRIES_MAX = 10
 
 _TAGS_FROM = 20  # tags are 16-bit fields, these the first of them
-_AHEAD_ROWS = 8
+_AHEAD_ROWS = 16
+_AHEAD_ROWS_EVIDENCE = 6
 _SIZE_SHIFT = np.uint64(56)
 
 Words = NDArray[np.uint64]
@@ -60,6 +61,10 @@ def insert(
     for row in range(start, len(sketches)):
         if row + _AHEAD_ROWS < len(sketches):
             _look_ahead(keys, starts[row + _AHEAD_ROWS], starts[row + _AHEAD_ROWS + 1], store)
+        if ask and row + _AHEAD_ROWS_EVIDENCE < len(sketches):
+            _look_ahead_at_evidence(
+                keys, starts[row + _AHEAD_ROWS_EVIDENCE], starts[row + _AHEAD_ROWS_EVIDENCE + 1], store
+            )
         first, stop = starts[row], starts[row + 1]
         new[row] = first == stop or not (ask and _is_near_copy(keys, first, stop, sketches, row, store, rule))
         if new[row] and first < stop:
@@ -77,6 +82,19 @@ def _look_ahead(keys: Words, first: Number, stop: Number, store: Store) -> None:
     for place in range(first, stop):
         for table in range(len(store.sizes)):
             prefetch(store.lines, _home(keys[place], table, store))
+
+
+@jit
+def _look_ahead_at_evidence(keys: Words, first: Number, stop: Number, store: Store) -> None:
+    """Fetch the sketches of the rows that stand in the homes of these keys, which have been fetched before."""
+    for place in range(first, stop):
+        for table in range(len(store.sizes)):
+            home = _home(keys[place], table, store)
+            in_use = np.uint64(store.lines[home, STATE] & np.uint32(IN_USE))
+            tagged = tags_equal(store.lines, home, keys[place]) & in_use
+            while tagged:
+                prefetch(store.evidence, np.int64(store.lines[home, trailing_zeros(tagged)]))
+                tagged &= tagged - np.uint64(1)
 
 
 @jit

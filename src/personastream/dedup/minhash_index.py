@@ -7,12 +7,12 @@ probability 0.998, that with the longest bands is taken, as it has the fewest ot
 21 of 6 for 0.8. More similar pairs are found more surely.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from personastream.dedup.candidates import Candidates
-from personastream.dedup.constants import SECOND_FACTOR, SECOND_FLIP
-from personastream.dedup.feature_arrays import fold_product
 
 _FOUND_MIN = 0.998
 _PLACES = 128
@@ -27,6 +27,9 @@ class MinhashIndex:
     def __init__(self, rows_expected: int = 0, similarity_min: float = 0.9, places: int = _PLACES) -> None:
         self.bands, self.band_places = choose_bands(similarity_min, places)
         self._candidates = Candidates(rows_expected, similarity_min, self.bands)
+        from personastream.dedup import minhash_kernels
+
+        self._kernels: Any = minhash_kernels
 
     def __len__(self) -> int:
         """Rows kept."""
@@ -53,14 +56,8 @@ class MinhashIndex:
         `minhashes` is uint32[n, places], `sketches` uint64[n, 2]. A row without words is no near copy, and is not
         kept. The answers depend on the rows so far, not on how they were batched.
         """
-        keys = np.zeros((len(minhashes), self.bands), np.uint64)
-        for place in range(self.band_places):
-            values = minhashes[:, place : self.bands * self.band_places : self.band_places]
-            keys = fold_product(keys ^ values ^ SECOND_FLIP, SECOND_FACTOR)
-        keys = fold_product(keys ^ SECOND_FLIP, SECOND_FACTOR + np.arange(self.bands, dtype=np.uint64))
-        worded = sketches[:, 1] >> np.uint64(56) != 0
-        starts = np.append(0, np.cumsum(worded * self.bands))
-        return self._candidates.insert(keys[worded].ravel(), starts, sketches)
+        keys, starts = self._kernels.band_keys(minhashes, sketches, self.bands, self.band_places)
+        return self._candidates.insert(keys, starts, sketches)
 
     def learnt(self) -> bytes:
         """Sketches and keys of each row kept by `insert` since the last call: 24 bytes and 8 a band, in order."""

@@ -36,7 +36,7 @@ Allocate = Callable[[int], Words]
 RECORD_WORDS = 3
 _RECORD_BYTES = 8 * RECORD_WORDS
 _ROWS_PER_LINE = 10  # of 15: of fuller lines a good part of the entries would move on to the next ones
-_SPARE_KEY_BITS = 4  # of real signatures the bits are not independent: keys are to spread over lines in spite of that
+_SPARE_KEY_BITS = 7  # of real signatures the bits are not independent: keys are to spread over lines in spite of that
 _ROWS_MIN = 1000
 _HALF_BITS = 32
 

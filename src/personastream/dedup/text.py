@@ -22,6 +22,7 @@ STEP_ROWS = 2048
 """Rows to work on at a time where there is a choice: what is packed of them stays in the cache."""
 
 _PADDING = "\0" * 64
+_LINE_FEED = 10
 _ASCII_WORDS = bytes(ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)) + bytes(
     range(128, 256)
 )
@@ -46,7 +47,7 @@ def pack_words(texts: Sequence[str]) -> Packed:
     ASCII texts stay as they are, so their letters may have either case. Others are folded; what belongs to no word
     is a space there, and words of one character in scripts written without spaces stand apart.
     """
-    return _pack(_ascii_apart(texts, word_forms, lambda text: space_words(_fold(text))))
+    return _pack_ascii(texts) or _pack(_ascii_apart(texts, word_forms, lambda text: space_words(_fold(text))))
 
 
 def pack_texts(texts: Sequence[str]) -> Packed:
@@ -54,7 +55,7 @@ def pack_texts(texts: Sequence[str]) -> Packed:
 
     A lone surrogate is encoded as if it were a character.
     """
-    return _pack(_ascii_apart(texts, normal_forms, normalise))
+    return _pack_ascii(texts) or _pack(_ascii_apart(texts, normal_forms, normalise))
 
 
 def normal_rows(texts: Sequence[str]) -> list[bytes]:
@@ -83,6 +84,18 @@ def split_words(texts: Sequence[str]) -> tuple[list[bytes], NDArray[np.int64]]:
     in_word = np.frombuffer(words, np.uint8) > ord(" ")
     begins = (in_word & ~np.append(False, in_word[:-1])).nonzero()[0]
     return words.split(), np.diff(np.searchsorted(begins, packed.starts))
+
+
+def _pack_ascii(texts: Sequence[str]) -> Packed | None:
+    """Texts that are all of ASCII and a line each, packed without a look at any of them alone; else none."""
+    joined = "\n".join([*texts, _PADDING])
+    if not joined.isascii():
+        return None
+    data = np.frombuffer(joined.encode("ascii"), np.uint8)
+    ends = (data == _LINE_FEED).nonzero()[0]
+    if len(ends) != len(texts):
+        return None
+    return Packed(data, np.append(0, ends + 1))
 
 
 def _pack(rows: list[str]) -> Packed:

@@ -1,163 +1,42 @@
 """`generate`: one template, one persona, one text or several."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from time import gmtime, strftime, time
+from dataclasses import dataclass
 
-from xxhash import xxh3_64_intdigest
-
-from personastream.core.template import Template, digest_of
-from personastream.errors import RowError
 from personastream.ports import Ask
-from personastream.recipes.template_files import load_template
-from personastream.records import Completion, Request, Row
+from personastream.recipes.prompting import Prompted, scalar_values
+from personastream.records import Completion, Row
 from personastream.settings import setting
 
-_ASKED_AGAIN = frozenset({"empty_content", "contract"})
-_TOKENS_MAX = 131_072
-_SEED_MAX = 2**31 - 1  # the widest range that every server takes
 
-
-@dataclass(slots=True)
-class Generate:
+@dataclass
+class Generate(Prompted):
     """Asks a model for `samples` texts per persona, with one template. All must succeed, or the row is dead."""
 
-    template: str = setting(
-        "The prompt: a shipped template's name, or the path of your own .toml file.",
-        path=True,
-        identity=False,  # where it lies may change; what it says, `fingerprint`, may not
-    )
     samples: int = setting("Texts to ask for per row.", default=1, minimum=1, maximum=100)
-    reasks_max: int = setting(
-        "How often to ask again for a reply that is empty or breaks the template's contract.",
-        default=2,
-        minimum=0,
-        maximum=10,
-        identity=False,
-    )
     truncated: str = setting(
         "What to do with a reply that was cut at max_tokens: a dead letter, or deliver it (`finish_reason` tells).",
         default="dead",
         choices=("dead", "deliver"),
     )
-    temperature: float | None = setting(
-        "Sampling temperature, in place of the template's.", default=None, minimum=0, maximum=2
-    )
-    max_tokens: int | None = setting(
-        "Longest reply in tokens, in place of the template's.", default=None, minimum=1, maximum=_TOKENS_MAX
-    )
-    seed: int | None = setting(
-        "Sampling seed. Several samples, and repeated asks, get seeds of their own, derived from it and the row.",
-        default=None,
-        minimum=0,
-        maximum=_SEED_MAX,
-    )
-    _template: Template = field(init=False, repr=False)
-    _second: int = field(init=False, repr=False, default=-1)
-    _created: str = field(init=False, repr=False, default="")
-
-    def __post_init__(self) -> None:
-        template = load_template(self.template)
-        given = {"temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed}
-        overrides = {key: value for key, value in given.items() if value is not None}
-        self._template = replace(template, parameters={**template.parameters, **overrides})
-
-    @property
-    def fingerprint(self) -> str:
-        """The template's name and content hash, for the manifest and every record."""
-        return self._template.fingerprint
-
-    @property
-    def contract(self) -> str:
-        """What replies must be like, as a hash: it may be mended during a run, see `personastream reparse`."""
-        contract = self._template.contract
-        return digest_of([contract.opening, contract.schema])
-
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """The sampling parameters in effect: the template's under this recipe's overrides."""
-        return self._template.parameters
 
     async def __call__(self, row: Row, ask: Ask) -> list[dict[str, object]]:
         request, records = self._template.render(row.text), []
-        for number in range(self.samples):
-            completion = await ask(request if self.samples == 1 else self._seeded(request, row, number, 0))
-            if self._problem(completion):
-                completion = await self._ask_again(row, request, number, ask, completion)
+        for sample in range(self.samples):
+            completion = await self.reply(row, request, ask, sample, seeded=self.samples > 1)
             records.append(self._record(row, completion))
         return records
 
-    async def _ask_again(self, row: Row, request: Request, number: int, ask: Ask, completion: Completion) -> Completion:
-        """A completion that keeps the contract, after `completion` that does not. Raises `RowError`."""
-        asks = 1
-        while problem := self._problem(completion):
-            again = self._seeded(request, row, number, asks)
-            if problem == "length" and asks == 1 and not completion.text.strip():
-                again = _with_more_tokens(again)  # all of them went into reasoning
-            elif problem not in _ASKED_AGAIN or asks > self.reasks_max:
-                raise RowError(self._complaint(problem, asks), reason=problem, response=completion.body)
-            completion = await ask(again)
-            asks += 1
-        return completion
-
-    def _problem(self, completion: Completion) -> str | None:
-        """Why a completion cannot be delivered, if it cannot."""
-        finish_reason = completion.finish_reason
-        if finish_reason == "length" and self.truncated == "deliver":
-            finish_reason = "stop"
-        return self._template.contract.problem(completion.text, finish_reason)
-
-    def _seeded(self, request: Request, row: Row, number: int, asked: int) -> Request:
-        """`request` under a seed of its own, so that no server's cache gives the same reply twice."""
-        key = f"{self.seed or 0}:{row.shard}:{row.number}:{number}:{asked}"
-        seed = xxh3_64_intdigest(key.encode()) & _SEED_MAX
-        return Request(request.system, request.user, {**request.parameters, "seed": seed})
-
-    def _complaint(self, problem: str, asks: int) -> str:
-        times = "once" if asks == 1 else f"{asks} times"
-        return {
-            "length": f"the reply was cut at max_tokens = {self._template.parameters['max_tokens']}",
-            "refused": "the endpoint's content filter stopped the reply",
-            "empty_content": f"asked {times}, the reply is empty",
-            "contract": f"asked {times}, the reply does not {self._template.contract.demand}",
-        }[problem]
+    def problem(self, completion: Completion) -> str | None:
+        """Why a completion cannot be delivered, if it cannot: a cut one may be wanted."""
+        if completion.finish_reason == "length" and self.truncated == "deliver":
+            completion = completion._replace(finish_reason="stop")
+        return super().problem(completion)
 
     def _record(self, row: Row, completion: Completion) -> dict[str, object]:
         return {
-            "input persona": row.text,
-            "synthesized text": _scalar_values(completion.text),
+            f"input {self._template.block}": row.text,
+            "synthesized text": scalar_values(self._template.contract.content(completion.text)),
             "description": self._template.description,
             "synthetic": True,
-            "meta": {
-                "template": self._template.fingerprint,
-                "model": _scalar_values(completion.model),
-                "finish_reason": _scalar_values(completion.finish_reason),
-                "usage": {"input_tokens": completion.input_tokens, "output_tokens": completion.output_tokens},
-                "created": self._now(),
-            },
+            "meta": self.meta(completion),
         }
-
-    def _now(self) -> str:
-        """UTC to the second, formatted once a second."""
-        second = int(time())
-        if second != self._second:
-            self._second, self._created = second, strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(second))
-        return self._created
-
-
-def _with_more_tokens(request: Request) -> Request:
-    """`request` with room for a reply of twice the length."""
-    tokens = request.parameters.get("max_tokens")
-    most = min(_TOKENS_MAX, 2 * tokens) if isinstance(tokens, int) else _TOKENS_MAX
-    return request._replace(parameters={**request.parameters, "max_tokens": most})
-
-
-def _scalar_values(text: str) -> str:
-    """`text` as UTF-8 can hold it: the halves of a surrogate pair are joined, lone surrogates become U+FFFD."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

@@ -1,5 +1,6 @@
 """Finding templates: those shipped as data in `personastream/templates/`, and the user's own files."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -16,13 +17,13 @@ def template_names() -> list[str]:
     return sorted(item.name.removesuffix(SUFFIX) for item in folder.iterdir() if item.name.endswith(SUFFIX))
 
 
-def load_template(template: str) -> Template:
+def load_template(template: str, fills: Iterable[str] = ()) -> Template:
     """Load the shipped template of that name or, where `template` ends in `.toml`, the file at that path.
 
-    Raises `ConfigError` naming the template, file and key.
+    Its slots must be those that the recipe `fills`. Raises `ConfigError` naming the template, file and key.
     """
     if template.endswith(SUFFIX):
-        return parse_template(_read(Path(template)), template)
+        return parse_template(_read(Path(template)), template, fills)
     names = template_names()
     if template not in names:
         nearest = get_close_matches(template, names, n=1)
@@ -30,7 +31,7 @@ def load_template(template: str) -> Template:
         hint += f"shipped templates: {', '.join(names)}; a path to your own must end in {SUFFIX}"
         raise ConfigError(f'no template is called "{template}"', hint=hint)
     shipped = files("personastream") / "templates" / f"{template}{SUFFIX}"
-    return parse_template(shipped.read_text("utf-8"), shipped.name)
+    return parse_template(shipped.read_text("utf-8"), shipped.name, fills)
 
 
 def _read(path: Path) -> str:

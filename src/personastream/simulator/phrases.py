@@ -1,6 +1,7 @@
 """The words of simulated replies, as data: for each reply opening, ways to begin, to go on and to end.
 
-`{persona}` stands for the persona; any other slot for a word of `BANKS`, chosen anew at each place.
+`{persona}` stands for the persona, once in every lead or in none; any other slot for a word of `BANKS`, chosen anew at
+each place.
 """
 
 from collections.abc import Mapping
@@ -8,11 +9,12 @@ from typing import NamedTuple
 
 
 class Style(NamedTuple):
-    """How replies with one opening read. `lead` follows the opening and a space; `close` ends the reply."""
+    """How replies with one opening read. `lead` follows the opening; `close` ends the reply; `gap` parts sentences."""
 
     lead: tuple[str, ...]
     body: tuple[str, ...]
     close: tuple[str, ...]
+    gap: str = " "
 
 
 def _words(listed: str) -> tuple[str, ...]:
@@ -152,15 +154,114 @@ CHARACTER = Style(
     ),
 )
 
+LOGIC = Style(
+    lead=(
+        "At {place}, everybody depends on one person: {persona}.",
+        "The following is known of a day in the life of one person: {persona}.",
+    ),
+    body=(
+        "If the {thing} are not checked on {day}, then {who} leaves before {who}.",
+        "Of the {few} people at {place}, exactly one always tells the truth, and it is not {who}.",
+        "{who} was at {place} on {day}, or the {thing} were moved, but not both.",
+        "Nobody who {does} the {thing} on {day} does so on {day} as well.",
+        "{who} came directly before {who}, and neither of them came last.",
+        "The {quality} {thing} never stand next to those that {who} brought.",
+    ),
+    close=(
+        "Who was at {place} on {day}?",
+        "In which order did they arrive?",
+        "Which of the statements must be false?",
+    ),
+)
+
+SPACE = Style(
+    lead=(
+        "Picture {place} as it is seen every morning by one person: {persona}.",
+        "Stand where this person stands, facing north: {persona}.",
+    ),
+    body=(
+        "The {thing} lie to the left of the door, and behind them, one above the other, {few} more.",
+        "You turn right, take {few} steps, turn right again and see {place} straight ahead.",
+        "A box is tipped over its eastern edge, then over its northern one; the side with the {thing} is now on top.",
+        "In the mirror on the southern wall the {thing} seem to hang to the right of the window.",
+        "A sheet is folded twice, from left to right and from top to bottom, and a hole is cut at the open corner.",
+        "{who} walks once around the table against the sun and stops opposite the {thing}.",
+    ),
+    close=(
+        "In which direction are you looking at the end?",
+        "What lies on the far left, seen from the window?",
+        "Which side is on the floor after the last move?",
+    ),
+)
+
+TRICK = Style(
+    lead=(
+        "You will understand why I ask when I say who I am: {persona}.",
+        "Something has puzzled me for years, in the life that I lead: {persona}.",
+    ),
+    body=(
+        "Since the {thing} at {place} are counted every {day}, do they stop being there on the other days?",
+        "If haste makes waste, how many {measure} of waste do {few} minutes make?",
+        "{who} says that time heals all things, so why are the {thing} still broken after {number} days?",
+        "The sign says that {place} is closed until further notice, so how far away may the notice be?",
+    ),
+    close=(
+        "How should I work that out?",
+        "Which of the two should I do first?",
+        "Or have I been paid too little all along?",
+    ),
+)
+
+CODE = Style(
+    lead=(
+        '\n# Made for this interface: {persona}\ndef run(amount: float, place: str = "here") -> dict[str, float]:\n'
+        '    """Work it out for one place. Raises ValueError for a negative amount."""\n'
+        '    if amount < 0:\n        raise ValueError(f"amount must not be negative, but is {{amount}}")',
+    ),
+    body=(
+        "\n    amount += {number}  # {subject}",
+        "\n    amount = min(amount, {number})  # {reason}",
+        "\n    amount -= {few}  # what {who} {does}",
+    ),
+    close=('\n    return {{"amount": amount}}\n```',),
+    gap="",
+)
+
 PLAIN = Style(
     lead=("This is about one person: {persona}.", "Let us begin with the person described: {persona}."),
     body=ARTICLE.body,
     close=("That is the whole of the answer.", "More could be said about {subject}, but this will do."),
 )
 
+_KINDS = _words("""soil moisture, invoice, night bus, blood sugar, archive scan, tide, allergy, grant deadline,
+    wind load, spare part""")
+
+VALUES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "function_name": (
+        _words("find, estimate, compare, track, check, fetch, predict, reconcile"),
+        tuple(f"_{kind.replace(' ', '_')}" for kind in _KINDS),
+        _words("_history, _risk, _for_place, _by_week, _range, _report"),
+    ),
+    "name": (
+        tuple(kind.capitalize() for kind in _KINDS),
+        (" tracker", " finder", " estimator", " monitor", " ledger"),
+    ),
+    "description": (
+        _words("Looks up, Measures, Watches, Calculates, Compares"),
+        tuple(f" {kind} figures" for kind in _KINDS),
+        (" for a given place and week", " over any stretch of time", " from the last known record"),
+        ("; it cannot tell why they change.", "; no expert's eye is replaced.", ", in the unit that is asked for."),
+    ),
+}
+"""What properties of JSON replies hold, by name: one of each of the parts, joined."""
+
 STYLES: Mapping[str, Style] = {
     "Math problem:": MATH,
     "User prompt:": REQUEST,
     "Title:": ARTICLE,
     "Name:": CHARACTER,
+    "Logic problem:": LOGIC,
+    "Spatial problem:": SPACE,
+    "Trick question:": TRICK,
+    "```python": CODE,
 }

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from xxhash import xxh3_64_intdigest
 
 from personastream.simulator.dialect import ChatRequest
-from personastream.simulator.replies import PERSONA_STARTS, token_count
+from personastream.simulator.replies import block_start, token_count
 
 PREFIXES_MAX = 4096
 BLOCK_TOKENS = 128
@@ -20,7 +20,7 @@ class PromptCache:
 
     def known(self, asked: ChatRequest, tokens_min: int) -> int:
         """How many tokens of this prompt are cached, 0 if fewer than `tokens_min`; from now on they are known."""
-        prefix = asked.system + asked.user[: max(0, asked.user.find(PERSONA_STARTS))]
+        prefix = asked.system + asked.user[: block_start(asked.user)]
         tokens = min(asked.input_tokens, token_count(prefix))
         block = min(BLOCK_TOKENS, tokens_min)
         tokens -= tokens % block

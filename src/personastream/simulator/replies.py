@@ -1,14 +1,16 @@
 """The text of a reply, a function of the seed and of what was asked. Pure, but for reading the shipped templates."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from statistics import fmean
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from personastream.simulator import phrases_zh
 from personastream.simulator.draws import FOR_REPLY, FOR_SENTENCES, QUANTILES, draw, following, lognormal
-from personastream.simulator.phrases import BANKS, PLAIN, STYLES
+from personastream.simulator.people import OPENING, PeopleStock, labels_in
+from personastream.simulator.phrases import BANKS, PLAIN, STYLES, Style
 
 BYTES_PER_TOKEN = 4
 """A common rule of thumb for English text."""
@@ -17,7 +19,7 @@ PERSONA_CHARS_MAX = 200
 _LENGTH_SIGMA = 0.35
 _LEADS, _CLOSINGS, _SENTENCES = 512, 512, 2048  # powers of two, so that a number's bits choose evenly
 _PROMPTS_REMEMBERED, _STOCKS_KEPT = 64, 16
-PERSONA_STARTS, _PERSONA_ENDS = "<persona>\n", "\n</persona>"
+BLOCKS = (("<persona>\n", "\n</persona>"), ("<text>\n", "\n</text>"))
 
 
 class Reply(NamedTuple):
@@ -29,7 +31,7 @@ class Reply(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """A prompt taken apart: the persona and the instructions around it."""
+    """A prompt taken apart: the persona, or the text, and the instructions around it."""
 
     persona: str
     instructions: str
@@ -45,12 +47,17 @@ def shipped_openings() -> tuple[str, ...]:
 
 
 def take_apart(system: str, user: str) -> Prompt:
-    """Find the persona: what stands between the lines `<persona>` and `</persona>`, else the end of the message."""
-    start, end = user.find(PERSONA_STARTS), user.rfind(_PERSONA_ENDS)
-    if start < 0 or end < start:
-        return Prompt(user[-PERSONA_CHARS_MAX:].strip(), f"{user}\n{system}")
-    inside = start + len(PERSONA_STARTS)
-    return Prompt(user[inside:end], f"{user[:start]}\n{user[end:]}\n{system}")
+    """Find the persona: what stands between the lines of one of `BLOCKS`, else the end of the message."""
+    for opens, closes in BLOCKS:
+        start, end = user.find(opens), user.rfind(closes)
+        if 0 <= start <= end:
+            return Prompt(user[start + len(opens) : end], f"{user[:start]}\n{user[end:]}\n{system}")
+    return Prompt(user[-PERSONA_CHARS_MAX:].strip(), f"{user}\n{system}")
+
+
+def block_start(user: str) -> int:
+    """Where the first block with a row's content starts; 0 without one."""
+    return min((place for opens, _ in BLOCKS if (place := user.find(opens)) >= 0), default=0)
 
 
 def token_count(text: str) -> int:
@@ -95,51 +102,66 @@ class Writer:
         bytes_wanted = self._bytes_wanted[number % QUANTILES]
         if tokens_wanted is not None:
             bytes_wanted = tokens_wanted * BYTES_PER_TOKEN
-        text = self._stock(prompt.instructions).compose(prompt.persona, number, bytes_wanted)
-        if tokens_wanted is not None:
+        stock = self._stock(prompt.instructions)
+        text = stock.compose(prompt.persona, number, bytes_wanted)
+        if tokens_wanted is not None and isinstance(stock, _Stock):  # a list of people is whole or none
             text = cut_to(text, tokens_wanted)
         return cut_reply(text, tokens_max)
 
-    def _find_stock(self, instructions: str) -> "_Stock":
+    def _find_stock(self, instructions: str) -> "_Composer":
         found = [(place, opening) for opening in self._openings if (place := instructions.find(opening)) >= 0]
-        return _stock(min(found)[1] if found else "", self._seed)
+        opening = min(found)[1] if found else ""
+        if opening == OPENING:
+            return PeopleStock(labels_in(instructions))
+        return _stock(opening, self._seed, phrases_zh.is_chinese(instructions))
+
+
+class _Composer(Protocol):
+    def compose(self, persona: str, number: int, bytes_wanted: float) -> str: ...
 
 
 class _Stock:
     """Ready sentences for one opening: a reply takes a lead, every n-th of the sentences from somewhere, a closing."""
 
-    def __init__(self, opening: str, seed: int) -> None:
-        style = STYLES.get(opening, PLAIN)
-        words = _Words(draw(0, FOR_SENTENCES, seed))
+    def __init__(self, opening: str, style: Style, banks: Mapping[str, Sequence[str]], seed: int) -> None:
+        words = _Words(draw(0, FOR_SENTENCES, seed), banks)
         start = f"{opening} " if opening else ""
         leads = [words.fill(style.lead).partition("{persona}") for _ in range(_LEADS)]
         closings = [words.fill(style.close) for _ in range(_CLOSINGS)]
-        self._leads = [(start + before, after) for before, _, after in leads]
-        self._closings = [text if text.startswith("\n") else f" {text}" for text in closings]
+        self._gap = style.gap
+        self._leads = [(_joined(start, before), bool(mentions), after) for before, mentions, after in leads]
+        self._closings = [text if text.startswith("\n") else f"{style.gap}{text}" for text in closings]
         self._sentences = [words.fill(style.body) for _ in range(_SENTENCES)]
-        self._sentence_bytes = fmean(map(len, self._sentences)) + 1
+        self._sentence_bytes = fmean(len(text.encode()) for text in self._sentences) + len(style.gap)
 
     def compose(self, persona: str, number: int, bytes_wanted: float) -> str:
         """A text about `persona` of some `bytes_wanted` bytes, chosen by the bits of `number` from the tenth up."""
-        before, after = self._leads[(number >> 10) % _LEADS]
+        before, mentions, after = self._leads[(number >> 10) % _LEADS]
         closing = self._closings[(number >> 19) % _CLOSINGS]
-        pieces = [f"{before}{_mention(persona)}{after}"]
+        pieces = [f"{before}{_mention(persona)}{after}" if mentions else before]
         sentences, first, step = self._sentences, number >> 28, (number >> 39) | 1  # odd: no sentence comes twice
         count = max(1, round((bytes_wanted - len(pieces[0]) - len(closing)) / self._sentence_bytes))
         pieces += [sentences[(first + place * step) % _SENTENCES] for place in range(count)]
-        return " ".join(pieces) + closing
+        return self._gap.join(pieces) + closing
 
 
 @lru_cache(maxsize=_STOCKS_KEPT)
-def _stock(opening: str, seed: int) -> _Stock:
-    return _Stock(opening, seed)
+def _stock(opening: str, seed: int, chinese: bool) -> _Stock:
+    if chinese and opening in phrases_zh.STYLES:
+        return _Stock(opening, phrases_zh.STYLES[opening], phrases_zh.BANKS, seed)
+    return _Stock(opening, STYLES.get(opening, PLAIN), BANKS, seed)
+
+
+def _joined(start: str, text: str) -> str:
+    return start.rstrip() + text if text.startswith("\n") else start + text
 
 
 class _Words:
     """Fills the slots of patterns with words, drawn one after another; the persona's slot stays."""
 
-    def __init__(self, state: int) -> None:
+    def __init__(self, state: int, banks: Mapping[str, Sequence[str]]) -> None:
         self._state = state
+        self._banks = banks
 
     def fill(self, patterns: Sequence[str]) -> str:
         text = self._pick(patterns).format_map(self)
@@ -150,7 +172,7 @@ class _Words:
         return words[(self._state >> 32) % len(words)]
 
     def __getitem__(self, slot: str) -> str:
-        return "{persona}" if slot == "persona" else self._pick(BANKS[slot])
+        return "{persona}" if slot == "persona" else self._pick(self._banks[slot])
 
 
 def _mention(persona: str) -> str:

@@ -22,6 +22,7 @@ from personastream.simulator.fault_errors import ERRORS, HTML, ErrorReply, html_
 from personastream.simulator.fault_replies import TRUNCATED_TOKENS, spoil
 from personastream.simulator.faults import FAULTS, POISON, FaultPlan, Work
 from personastream.simulator.messages import VERSION_HEADER, Messages
+from personastream.simulator.people import labels_in, people_for
 from personastream.simulator.prompt_cache import PromptCache
 from personastream.simulator.replies import (
     BYTES_PER_TOKEN,
@@ -242,7 +243,8 @@ class Service:
 
     def _structured(self, key: int, asked: ChatRequest, prompt: Prompt, schema: Mapping[str, Any]) -> Reply:
         text = self._writer.write(key, prompt, None).text or ""
-        return cut_reply(dumps(conforming(schema, text, key)).decode(), asked.tokens_max)
+        people = people_for(labels_in(prompt.instructions), key)
+        return cut_reply(dumps(conforming(schema, text, key, people)).decode(), asked.tokens_max)
 
     def _admit(
         self,

@@ -1,0 +1,109 @@
+"""Every shipped configuration and template, run against the simulator: what is delivered keeps its contract."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from personastream.core.template import Template
+from personastream.recipes.template_files import load_template, template_names
+from tests.support.command import personastream
+from tests.support.outputs import read_records
+from tests.support.prompts import OF_PERSONAS, OF_TEXTS
+from tests.support.simulated import Simulated
+from tests.support.workspace import write_config, write_shard
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parent.parent.parent
+CONFIGS = {path.stem: path for path in sorted((ROOT / "configs").glob("*.toml"))}
+DATA = ROOT.parent / "shared" / "data"
+PERSONAS = DATA / "personas" / "shards" / "personahub-00000.jsonl.zst"
+TEXTS = DATA / "texts" / "c4.jsonl.zst"
+ROWS = 500
+TOOL_CODE = "tool_code"  # reads what `tool` has made
+
+needs_data = pytest.mark.skipif(not PERSONAS.exists() or not TEXTS.exists(), reason=f"no data in {DATA}")
+
+
+def run(config: Path, simulator: Simulated, run_dir: Path, *settings: str, rows: int) -> list[dict[str, Any]]:
+    """The records of a run's first rows, none of which may have died."""
+    settings = (f"provider.base_url={simulator.base_url}", f"sink.path={run_dir}", *settings)
+    options = [word for setting in settings for word in ("--set", setting)]
+    done = personastream("run", config, *options, "--max-rows", str(rows), "--progress", "none")
+    assert done.code in (0, 75), done.err
+    assert personastream("verify", run_dir, "--json").json()["counts"]["dead"] == {}
+    return read_records(run_dir / "data", open_parts=True)
+
+
+def synthesized(name: str, folder: Path, simulator: Simulated, source: Path, rows: int) -> list[dict[str, Any]]:
+    """Records of `generate` with this template."""
+    config = write_config(
+        folder / f"{name}.toml",
+        simulator.base_url,
+        source={"paths": [str(source)], "field": "synthesized text" if name == TOOL_CODE else "persona"},
+        recipe={"template": name},
+        provider={"in_flight_max": 64},
+    )
+    return run(config, simulator, folder / name, rows=rows)
+
+
+def tools(folder: Path, simulator: Simulated, source: Path, rows: int) -> Path:
+    """A shard of interfaces."""
+    return write_shard(folder / "tools.jsonl", map(orjson.dumps, synthesized("tool", folder, simulator, source, rows)))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_shipped_configuration_runs(name: str, tmp_path: Path, simulator: Simulated) -> None:
+    settings = ""
+    if name == TOOL_CODE:
+        shard = tools(tmp_path, simulator, ROOT / "src/personastream/samples/personas-00000.jsonl.zst", 40)
+        settings = f"source.paths={orjson.dumps([str(shard)]).decode()}"
+    records = run(CONFIGS[name], simulator, tmp_path / "run", *([settings] if settings else []), rows=40)
+    assert len(records) == {"text_to_persona": 16, "persona_to_persona": 120}.get(name, 40)
+
+
+@needs_data
+@pytest.mark.parametrize("name", [name for name in template_names() if name not in OF_TEXTS + OF_PERSONAS])
+def test_every_text_made_of_real_personas_keeps_its_contract(name: str, tmp_path: Path, simulator: Simulated) -> None:
+    template = load_template(name)
+    source = tools(tmp_path, simulator, PERSONAS, ROWS) if name == TOOL_CODE else PERSONAS
+    records = synthesized(name, tmp_path, simulator, source, ROWS)
+    assert len(records) == ROWS
+    assert [record for record in records if broken(template, record)] == []
+    assert len({record["synthesized text"] for record in records}) > 0.99 * ROWS
+
+
+def broken(template: Template, record: dict[str, Any]) -> bool:
+    meta, text = record["meta"], record["synthesized text"]
+    return template.contract.problem(text, meta["finish_reason"]) is not None
+
+
+@needs_data
+@pytest.mark.parametrize("template", [*OF_TEXTS, *OF_PERSONAS])
+def test_real_pages_and_personas_give_personas(template: str, tmp_path: Path, simulator: Simulated) -> None:
+    of_texts = template in OF_TEXTS
+    recipe = {"type": "text_to_persona", "personas": 2} if of_texts else {"type": "persona_to_persona", "fan_out": 3}
+    config = write_config(
+        tmp_path / "job.toml",
+        simulator.base_url,
+        source={"paths": [str(TEXTS if of_texts else PERSONAS)], "field": "text" if of_texts else "persona"},
+        recipe={**recipe, "template": template},
+        provider={"in_flight_max": 64},
+    )
+    records = run(config, simulator, tmp_path / "run", rows=ROWS)
+    assert len(records) == ROWS * (2 if of_texts else 3)
+    assert len({record["persona"] for record in records}) > 0.99 * len(records)
+    assert all(record["meta"]["source" if of_texts else "parent"].startswith("0:") for record in records)
+
+
+def test_personas_are_the_source_of_the_next_hop(tmp_path: Path, simulator: Simulated) -> None:
+    source = CONFIGS["text_to_persona"]
+    pages = run(source, simulator, tmp_path / "hop-0", rows=100)
+    hop = CONFIGS["persona_to_persona"]
+    paths = f'source.paths=["{tmp_path / "hop-0" / "data" / "*.jsonl.zst"}"]'
+    people = run(hop, simulator, tmp_path / "hop-1", paths, rows=100)
+    assert (len(pages), len(people)) == (16, 48)
+    rows = [int(record["meta"]["parent"].partition(":")[2]) for record in people]
+    assert sorted(set(rows)) == list(range(len(pages)))
