@@ -23,8 +23,8 @@ NAMES = {
     errors: {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
         "RunExists", "RunBusy", "ManifestMismatch", "CorruptOutput", "StorageFailed", "DiskFull", "ProviderDown",
-        "ProviderRejected", "QuotaSpent", "SpendLimitReached", "RequestsRefused", "AttemptError", "Throttled",
-        "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
+        "ProviderRejected", "QuotaSpent", "SpendLimitReached", "DiskStillFull", "RequestsRefused", "AttemptError",
+        "Throttled", "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
     },
     testing: {
         "ListSource", "ScriptedProvider", "Echo", "MemorySink", "NoCheckpoints", "MemoryCheckpoints", "inline",
@@ -100,6 +100,7 @@ EXIT_CODE_OF = {
     errors.ProviderRejected: 77,
     errors.QuotaSpent: 75,
     errors.SpendLimitReached: 75,
+    errors.DiskStillFull: 75,
     errors.RequestsRefused: 78,
 }
 

@@ -89,6 +89,12 @@ class StorageFailed(RunError):
     exit_code = ExitCode.IO_ERROR
 
 
+class DiskStillFull(RunError):
+    """The run was told to stop while it waited for room on the disk. Nothing committed is harmed."""
+
+    exit_code = ExitCode.WORK_LEFT
+
+
 class DiskFull(PersonaStreamError):
     """No space left. The log was cut back to its last commit; the same commit may be tried again."""
 

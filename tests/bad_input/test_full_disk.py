@@ -64,7 +64,7 @@ def test_a_paused_run_that_is_told_to_stop_does_so_and_resume_finishes(tmp_path:
             assert b"paused: no space left" in process.stderr.readline()
             process.send_signal(signal.SIGTERM)
             done = finish(process, timeout_s=30)
-        assert done.code == 74
+        assert done.code == 75
         assert "no space left" in done.err
         assert "Make room, then run again with --resume." in done.err
         filler.unlink()

@@ -209,3 +209,35 @@ def test_a_signal_stops_the_job_and_resume_finishes_it(tmp_path: Path, number: s
     assert type_in(done.err.split("To continue: ")[1].splitlines()[0]).code == 0
     assert lines(tmp_path) == lines(tmp_path, "undisturbed")
     assert report(tmp_path) == report(tmp_path, "undisturbed")
+
+
+@pytest.mark.slow
+def test_a_job_whose_rows_cannot_be_read_is_no_success(folder: Path) -> None:
+    done = dedup(folder, "--field", "nope")
+    assert (done.code, "Is --field" in done.err) == (65, True)
+
+
+@pytest.mark.slow
+def test_what_is_wrong_with_a_plan_is_found(folder: Path) -> None:
+    assert dedup(folder, "--plan").code == 0
+    path = folder / "out" / "plan" / "first.keep"
+    whole = path.read_bytes()
+    path.write_bytes(bytes([*whole[:-20], whole[-20] ^ 1, *whole[-19:]]))
+    done = personastream("verify", folder / "out")
+    assert (done.code, "plan/first.keep: cannot be read" in done.out) == (74, True)
+    path.unlink()
+    done = personastream("verify", folder / "out")
+    assert (done.code, "there are plans for 1" in done.out) == (74, True)
+    path.write_bytes(whole)
+    assert personastream("verify", folder / "out").code == 0
+
+
+def test_a_folder_that_holds_something_else_is_left_as_it_is(folder: Path) -> None:
+    (folder / "out").mkdir()
+    (folder / "out" / "letters.txt").write_text("mine")
+    assert dedup(folder).code == 73
+    assert [path.name for path in (folder / "out").iterdir()] == ["letters.txt"]
+
+
+def test_nan_is_no_similarity(folder: Path) -> None:
+    assert dedup(folder, "--similarity-min", "nan").code == 64

@@ -101,6 +101,19 @@ def test_rows_may_die_again_and_be_chosen_by_reason(job: Path, moody: Simulated)
     assert personastream("verify", run).code == 0
 
 
+@pytest.mark.parametrize("fault", ["length", "refuse", "off-contract"])
+def test_rows_that_died_of_their_reply_are_asked_again(job: Path, moody: Simulated, fault: str) -> None:
+    run = job.parent / "run"
+    moody.change(faults={fault: 1.0})
+    once = ("--set", "recipe.reasks_max=0")
+    assert personastream("run", job, *once, "--set", "limits.dead_share_max=1").code == 0
+    moody.change(faults={})
+    before = moody.stats()["arrivals"]
+    assert personastream("retry", run, *once).code == 0
+    assert moody.stats()["arrivals"] - before == len(ALL)
+    assert ids(run) == ALL
+
+
 def test_a_retry_that_is_interrupted_is_finished_by_resume(job: Path, moody: Simulated) -> None:
     run = job.parent / "run"
     moody.change(faults={"too-long": 1.0})

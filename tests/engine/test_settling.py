@@ -8,7 +8,7 @@ import pytest
 
 from personastream.engine import settle as settling
 from personastream.engine.work import encode
-from personastream.errors import DiskFull, RowError, StorageFailed
+from personastream.errors import DiskFull, DiskStillFull, RowError
 from personastream.ports import Ask, ShardState
 from personastream.records import Batch, Row, Shard
 from personastream.testing import Echo, ListSource, MemorySink, ScriptedProvider
@@ -144,7 +144,7 @@ def test_while_nothing_can_be_committed_drops_are_not_read_without_end(monkeypat
         sink=MemorySink(refusal=lambda write: DiskFull("no space left")),
         during=look_then_abort,
     )
-    with pytest.raises(StorageFailed):
+    with pytest.raises(DiskStillFull):
         bench.sit()
 
 
@@ -159,7 +159,7 @@ def test_while_nothing_can_be_committed_large_answers_do_not_fill_the_memory() -
         sink=MemorySink(commit_rows_max=400, commit_bytes_max=2000, refusal=lambda write: DiskFull("no space left")),
         during=look_then_abort,
     )
-    with pytest.raises(StorageFailed):
+    with pytest.raises(DiskStillFull):
         bench.sit()
 
 

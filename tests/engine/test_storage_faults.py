@@ -5,7 +5,7 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from personastream.errors import BadInput, DiskFull, StorageFailed
+from personastream.errors import BadInput, DiskFull, DiskStillFull, StorageFailed
 from personastream.testing import ListSource, MemorySink, ScriptedProvider
 from tests.support.virtual import Bench, after, ids, on_virtual_clock
 
@@ -40,13 +40,13 @@ def test_while_the_disk_is_full_only_so_many_rows_are_held() -> None:
         bench.stop.abort()
 
     bench = Bench(TEXTS, sink=MemorySink(commit_rows_max=6, refusal=full(0, 1e9)), during=look_then_abort)
-    with pytest.raises(StorageFailed, match="no space left"):
+    with pytest.raises(DiskStillFull, match="no space left"):
         bench.sit()
 
 
 def test_a_full_disk_ends_the_run_on_an_abort_and_the_next_sitting_finishes_it() -> None:
     bench = Bench(TEXTS, sink=MemorySink(refusal=full(2, 1e9)), during=after(99.0, lambda bench: bench.stop.abort()))
-    with pytest.raises(StorageFailed, match="no space left"):
+    with pytest.raises(DiskStillFull, match="no space left"):
         bench.sit()
     committed = bench.delivered()
     bench.sink.refusal, bench.during = lambda write: None, None
@@ -65,7 +65,7 @@ def test_a_drain_while_the_disk_is_full_ends_at_its_deadline(rows: int) -> None:
             during=after(100.0, lambda bench: bench.stop.drain()),
         )
         started_s = anyio.current_time()
-        with anyio.fail_after(10_000.0), pytest.raises(StorageFailed, match="no space left"):
+        with anyio.fail_after(10_000.0), pytest.raises(DiskStillFull, match="no space left"):
             await bench.sit_async()
         return anyio.current_time() - started_s
 

@@ -15,6 +15,7 @@ from personastream.errors import (
     AttemptError,
     BadInput,
     DiskFull,
+    DiskStillFull,
     ProviderRejected,
     Refused,
     RunError,
@@ -36,7 +37,7 @@ FAILURES: Mapping[End | None, type[RunError]] = {
     "storage": StorageFailed,
     "rejected": ProviderRejected,
     "source": BadInput,
-    "abort": StorageFailed,  # if the disk is full just then
+    "abort": DiskStillFull,  # if the disk is full just then
 }
 OUTAGE_S = 20.0
 Outcomes = Mapping[tuple[int, int], str]

@@ -32,6 +32,16 @@ SET_SIMILARITY_MIN = 0.9
 """The similarity for methods that have no other criterion."""
 
 
+class Share(click.FloatRange):
+    """A number from 0 to 1, which "nan" is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
 @click.command("dedup")
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1)
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="A directory for the result.")
@@ -42,7 +52,7 @@ SET_SIMILARITY_MIN = 0.9
     help="How near copies are found; `none` drops exact ones alone.  [simhash]",
 )
 @click.option("--distance-max", type=click.IntRange(0, 6), help="For simhash: bits by which near copies may differ.")
-@click.option("--similarity-min", type=click.FloatRange(0, 1), help="Jaccard similarity from which rows are copies.")
+@click.option("--similarity-min", type=Share(0, 1), help="Jaccard similarity from which rows are copies.")
 @click.option(
     "--against", multiple=True, metavar="RUN_OR_FILE", help="Rows known beforehand; repeat it for several. Read first."
 )
@@ -91,6 +101,8 @@ def _carry_out(job: DedupJob, display: Display, again: str, *, resume: bool) -> 
     elif display.style != "none":
         for line in _last_words(job, end):
             say(line)
+        if end.mostly_dead:
+            say(f"Most rows could not be read: see {job.directory}/dead/. Is --field, or [source] field, right?")
         if not end.finished:
             say(f"Work is left. To continue: {again}")
     return end.exit_code

@@ -81,9 +81,8 @@ def command(out: str | None, template: str, latency: float, style: Style) -> int
     config = directory / "demo.toml"
     with as_file(files("personastream") / "samples") as samples, simulator(latency) as base_url:
         paths = json.dumps(str(samples / "*.jsonl.zst"))
-        config.write_text(
-            CONFIG.format(config=config, paths=paths, template=template, base_url=base_url), encoding="utf-8"
-        )
+        own = str(Path(template).absolute()) if template.endswith(".toml") else template
+        config.write_text(CONFIG.format(config=config, paths=paths, template=own, base_url=base_url), encoding="utf-8")
         click.echo(f"simulated model at {base_url}, configuration in {config}", err=True)
         outcome = run_config(load(str(config)), resume=True, progress=Display(style, directory / "run"))
     if outcome.summary.finished:

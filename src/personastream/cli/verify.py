@@ -34,6 +34,10 @@ def command(run: str, as_json: bool) -> int:
         for shard in shards:
             verifier.shard(shard.stem)
     report = verifier.finish()
+    if manifest.identity.get("output") == "plan":
+        from personastream.launch.plan_check import plan_problems  # numpy is of no use to others
+
+        report.problems.extend(plan_problems(directory, manifest, report))
     with suppress(BrokenPipeError):  # whoever reads only the first lines may still want the exit code
         if as_json:
             click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())

@@ -13,7 +13,7 @@ from personastream.core.outcomes import Outcomes, Usage
 from personastream.core.ranges import Range
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
-from personastream.errors import DiskFull, StorageFailed, TooManyDead
+from personastream.errors import DiskFull, DiskStillFull, TooManyDead
 from personastream.ports import Chunk, Offload, ShardState, Sink
 from personastream.records import Batch, DeadRow, Row, Shard
 
@@ -217,7 +217,7 @@ class Settle:
             except DiskFull as error:
                 self._statistics.paused = error.message
                 if self._stop.aborting:
-                    raise StorageFailed(error.message, hint="Make room, then run again with --resume.") from error
+                    raise DiskStillFull(error.message, hint="Make room, then run again with --resume.") from error
                 with anyio.move_on_after(wait_s):
                     await self._stop.wait_abort()
                 wait_s = min(DISK_FULL_WAIT_S_MAX, wait_s * 2)

@@ -30,7 +30,7 @@ async def work(
     """Take rows until there are none. A `RunError` drains the run; the row is left unsettled, to be asked again."""
     while (row := await feed.next()) is not None:
         try:
-            records = await recipe(row, _first_kept(row.reply, parse, ask) if row.reply else ask)
+            records = await _from_kept(row, recipe, ask, parse) if row.reply else await recipe(row, ask)
             lines = encode(shards[row.shard].stem, row.number, records)
         except RowError as error:
             settle.dead(row.shard, _dead(row, error))
@@ -42,17 +42,24 @@ async def work(
             settle.delivered(row, lines)
 
 
-def _first_kept(reply: str, parse: Parse, ask: Ask) -> Ask:
-    """An `ask` whose first answer is a reply that is paid for already, if it makes sense now."""
-    kept = [reply]
+async def _from_kept(row: Row, recipe: Recipe, ask: Ask, parse: Parse) -> Sequence[dict[str, object]]:
+    """The row's records, of the reply that is paid for already if it is good now; else all is asked for again."""
+    kept, asked = [row.reply], False
 
     async def ask_once_less(request: Request) -> Completion:
+        nonlocal asked
         while kept:
             with suppress(AttemptError):
                 return parse(kept.pop().encode())
+        asked = True
         return await ask(request)
 
-    return ask_once_less
+    try:
+        return await recipe(row, ask_once_less)
+    except RowError:
+        if asked:
+            raise
+    return await recipe(row, ask)
 
 
 def encode(stem: str, number: int, records: Sequence[dict[str, object]]) -> list[bytes]:

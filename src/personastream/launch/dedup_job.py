@@ -72,11 +72,14 @@ class DedupEnd:
     counts: Counts
     rows: int
     seconds: float
+    mostly_dead: bool
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 if the job is finished, 75 if work is left."""
-        return ExitCode.DONE if self.finished else ExitCode.WORK_LEFT
+        """0 if the job is finished, 65 if most of its rows could not be read, 75 if work is left."""
+        if not self.finished:
+            return ExitCode.WORK_LEFT
+        return ExitCode.BAD_DATA if self.mostly_dead else ExitCode.DONE
 
 
 def run_dedup(job: DedupJob, *, resume: bool, progress: Progress, command: str) -> DedupEnd:
@@ -110,7 +113,9 @@ async def _sit(sitting: "_Sitting", progress: Progress) -> DedupEnd:
         around.cancel_scope.cancel()
     if failure is not None:
         raise failure
-    return DedupEnd(finished, statistics.committed, rows, time.monotonic() - started_s)
+    counts = statistics.committed
+    mostly_dead = counts.dead_total > sitting.job.limits.dead_share_max * counts.settled
+    return DedupEnd(finished, counts, rows, time.monotonic() - started_s, mostly_dead)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from personastream.core.dead_letter import dead_letter, encodable
 from personastream.core.outcomes import Outcomes, Usage
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
-from personastream.errors import DiskFull, StorageFailed
+from personastream.errors import DiskFull, DiskStillFull
 from personastream.ports import Chunk, Sink
 from personastream.records import Batch, Shard
 
@@ -82,7 +82,7 @@ class DedupOutput:
         self._thread.shutdown()
 
     def take(self, batch: Batch, shard: Shard) -> None:
-        """Take the next batch of a shard of the output. Raises `StorageFailed`."""
+        """Take the next batch of a shard of the output. Raises `StorageFailed` or `DiskStillFull`."""
         group = self._group
         group.add(batch, shard.stem, with_lines=self.lines)
         self.statistics.uncommitted += len(batch.numbers)
@@ -93,7 +93,7 @@ class DedupOutput:
             self._submit(lambda: self._seal(shard, batch.stop))
 
     def wait(self) -> None:
-        """Return once all that was submitted is committed. Raises `StorageFailed`."""
+        """Return once all that was submitted is committed. Raises `StorageFailed` or `DiskStillFull`."""
         if self._under_way is not None:
             self._under_way.result()
 
@@ -121,7 +121,7 @@ class DedupOutput:
             except DiskFull as error:
                 self.statistics.paused = error.message
                 if self.stop.draining:
-                    raise StorageFailed(error.message, hint="Make room, then run again with --resume.") from error
+                    raise DiskStillFull(error.message, hint="Make room, then run again with --resume.") from error
                 time.sleep(DISK_FULL_LOOK_S)
             else:
                 self.statistics.paused = ""

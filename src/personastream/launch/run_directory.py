@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from personastream.errors import CannotCreate, CorruptOutput, RunBusy, RunExists
-from personastream.launch.manifest import Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
+from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
 from personastream.records import Shard
 
 OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp"})
@@ -18,7 +18,11 @@ OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp"})
 
 @contextmanager
 def owned(directory: Path) -> Iterator[None]:
-    """Hold the run's lock. The kernel frees it when the process ends, however it ends. Raises `RunBusy`."""
+    """Hold the run's lock. The kernel frees it when the process ends, however it ends.
+
+    Raises `RunBusy`, or `CannotCreate` for a folder that holds something else, and then leaves it as it is.
+    """
+    _refuse_strangers(directory)
     state = directory / "state"
     try:
         state.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -26,7 +30,7 @@ def owned(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise CannotCreate(
             f"cannot create the run directory {directory}: {error.strerror}",
-            hint="Choose another [sink] path, or mend its permissions.",
+            hint="Choose another folder for the output, or mend its permissions.",
         ) from error
     try:
         try:
@@ -42,6 +46,19 @@ def owned(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _refuse_strangers(directory: Path) -> None:
+    """Raises `CannotCreate` for a folder that is no run and holds what no run has left."""
+    try:
+        names = {path.name for path in directory.iterdir()}
+    except OSError:
+        return  # there is none, or what is wrong with it shows when it is made
+    if NAME not in names and (strangers := sorted(names - OWN_NAMES)):
+        raise CannotCreate(
+            f"{directory} is no run, but holds {', '.join(strangers[:3])}",
+            hint="Give the output a folder of its own.",
+        )
 
 
 def is_owned(directory: Path) -> bool:
@@ -68,11 +85,6 @@ def begin_or_continue(
             raise CorruptOutput(
                 f"{directory} holds output but no run.json", hint="Restore run.json, or choose another [sink] path."
             )
-        if strangers := sorted({path.name for path in directory.iterdir()} - OWN_NAMES):
-            raise CannotCreate(
-                f"{directory} is no run, but holds {', '.join(strangers[:3])}",
-                hint="Give the run a folder of its own: another [sink] path.",
-            )
         kept = new_manifest(config, identity, shards)
         _sync_way_to(directory)
         write_manifest(directory, kept)
@@ -80,7 +92,7 @@ def begin_or_continue(
     if not resume:
         raise RunExists(
             f"{directory} already holds a run",
-            hint=f"To continue it: {command}\n  To start another: set a different [sink] path.",
+            hint=f"To continue it: {command}\n  To start another: give it a folder of its own.",
         )
     check_unchanged(kept, identity, shards, directory)
     return kept
