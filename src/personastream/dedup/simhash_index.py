@@ -11,12 +11,14 @@ of them is within, and looking up its value and all flipped values finds the pai
 1, 2, 34, 66, 562, 1058 and 6018 look-ups a row, all fetched ahead.
 
 **Index** (`size_bytes`): two tables of 64-byte lines (see `lines`), one by the low half of signatures, one by the
-high half. An entry is the other half, 32 bits, and 8 tag bits of the half it goes by; 12 fit in a line.
+high half. An entry is the other half, 32 bits; 15 fit in a line. A line tells only a part of the half that entries go
+by, so they propose, and the evidence decides by whole signatures. Keys have 7 bits more than lines need, and only
+these bits are flipped: a small index takes fewer look-ups.
 **Evidence** (`evidence_bytes`): an id beside each entry of the first table, and by id 24 bytes: signature, first
 sketch, second sketch with the number of distinct words. An entry of the second table gives both halves of a
 signature, and so leads to its place, and id, in the first.
 
-Rows with one half in common may crowd it: `lines` ends a walk at 16 lines, some 190 rows. An entry beyond that is
+Rows with one half in common may crowd it: `lines` ends a walk at 16 lines, some 240 rows. An entry beyond that is
 left out and counted in `given_up`. A row left out of one table is still found through the other (its id then stands
 in the first table under a key made of both halves); only a pair that is close in that half alone is missed.
 """

@@ -60,7 +60,11 @@ class HttpService:
         identity=False,
     )
     weight: float = setting(
-        "Share of the load among several providers, as long as none of them is full.", default=1.0, minimum=0.001, maximum=1000, identity=False
+        "Share of the load among several providers, as long as none of them is full.",
+        default=1.0,
+        minimum=0.001,
+        maximum=1000,
+        identity=False,
     )
     requests_per_minute: float = setting(
         "Ceiling on requests; 0 for none.", default=0, minimum=0, maximum=1e9, identity=False
