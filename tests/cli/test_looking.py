@@ -25,6 +25,7 @@ def status(run: Path) -> Any:
     return done.json()
 
 
+@pytest.mark.slow
 def test_check_says_that_a_ceiling_will_not_be_enough(config: Path) -> None:
     prices = ("--set", "provider.input_price=10", "--set", "provider.output_price=10")
     tight = personastream("check", config, *prices, "--set", "limits.spend_max=0.01").out

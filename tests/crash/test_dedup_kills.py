@@ -28,6 +28,7 @@ def assert_tried(undisturbed: Left) -> None:
     assert any(outcomes.dead for outcomes in undisturbed.outcomes)
 
 
+@pytest.mark.slow
 def test_a_job_killed_twice_leaves_what_an_undisturbed_one_leaves(tmp_path: Path) -> None:
     assert check(tmp_path, seed=1, kills=2) > 0
 

@@ -12,6 +12,7 @@ def check(campaign: Campaign) -> None:
     assert any(story.lost for story in campaign.stories)
 
 
+@pytest.mark.slow
 def test_three_killed_runs_end_as_undisturbed_ones() -> None:
     check(Campaign(seed=1, enough=lambda stories: len(stories) >= 3, inputs=1, kills_max=2, variants=VARIANTS[1:2]))
 
