@@ -43,7 +43,6 @@ servers: .venv/dev .venv-servers/done
 	SERVERS=.venv-servers $(BIN)/pytest -m servers tests/servers
 
 peers: .venv/bench .venv-peers/done
-	$(BIN)/python -m bench.dedup_peers
 
 fmt: .venv/dev
 	$(BIN)/ruff check --fix src tests bench docs

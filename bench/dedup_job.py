@@ -20,8 +20,8 @@ from typing import Any
 import orjson
 import zstandard
 
-from bench.dedup import texts
 from bench.machine import report, say
+from bench.personas import with_copies
 
 SHARD_ROWS = 1_000_000
 FRAME_ROWS = 50_000
@@ -29,7 +29,7 @@ FRAME_ROWS = 50_000
 
 def write_shards(folder: Path, rows: int) -> None:
     """Shards of a million rows, as far as they are not there."""
-    source, compressor = texts(), zstandard.ZstdCompressor(level=3, write_checksum=True)
+    source, compressor = with_copies(), zstandard.ZstdCompressor(level=3, write_checksum=True)
     paths = [folder / f"rows-{start // SHARD_ROWS:05d}.jsonl.zst" for start in range(0, rows, SHARD_ROWS)]
     if all(path.exists() for path in paths):
         return

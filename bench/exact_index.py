@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.machine import report, say
+from bench.machine import report, resident_bytes, say
 from personastream.dedup import ExactIndex
 
 SEED = 2026
@@ -37,11 +37,6 @@ def batches(rows: int, batch_rows: int, bits: Bits) -> Iterator[NDArray[np.uint6
     for start in range(0, rows, batch_rows):
         size = min(batch_rows, rows - start)
         yield random.integers(0, 1 << 64, (size, 2) if bits == 128 else size, np.uint64)
-
-
-def resident_bytes() -> int:
-    """Resident set size of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def fill(index: ExactIndex, rows: int, batch_rows: int, bits: Bits) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from personastream import samples
 
 FRAME_ROWS = 10_000
 SEED = 2026
+MADE_ROWS = 8192
+WORDS_MAX = 16
 
 
 def persona_lines(start: int, stop: int) -> Iterator[bytes]:
@@ -25,3 +27,15 @@ def write_shard(path: Path, start: int, stop: int) -> Path:
         for first in range(start, stop, FRAME_ROWS):
             file.write(compressor.compress(b"".join(persona_lines(first, min(stop, first + FRAME_ROWS)))))
     return path
+
+
+def with_copies() -> Iterator[str]:
+    """An endless series of personas of up to 16 words, one in ten followed by a near copy, one in 20 by itself."""
+    for start in range(0, 1 << 40, MADE_ROWS):
+        made = samples.personas(MADE_ROWS, SEED, start=start)
+        for number, text in enumerate(text for text in made if len(text.split()) <= WORDS_MAX):
+            yield text
+            if number % 10 == 0:
+                yield f"{text} indeed"
+            if number % 20 == 0:
+                yield text.upper()

@@ -123,6 +123,36 @@ class Candidates:
         return self._kernels.Store(self._table, self._table.view(np.uint16), firsts, sizes, self._evidence)
 
 
+class SetIndex:
+    """What an index over sets of words is made of: `Candidates`, and how a row comes to its keys."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        self._candidates = candidates
+
+    def __len__(self) -> int:
+        """Rows kept."""
+        return len(self._candidates)
+
+    @property
+    def given_up(self) -> int:
+        """Keys left out of a crowded table: pairs that only those would have shown are not found."""
+        return self._candidates.given_up
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory of the tables."""
+        return self._candidates.size_bytes
+
+    @property
+    def evidence_bytes(self) -> int:
+        """Memory of the sketches."""
+        return self._candidates.evidence_bytes
+
+    def learnt(self) -> bytes:
+        """Sketches (16 bytes) and keys of each row kept by `insert` since the last call, in order."""
+        return self._candidates.learnt()
+
+
 def exact(similarity: float) -> Fraction:
     """The fraction that was meant: 9/10 for 0.9, which as a float is a little more."""
     return Fraction(similarity).limit_denominator(_SIMILARITY_DENOMINATOR_MAX)

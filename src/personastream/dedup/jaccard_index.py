@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.candidates import Candidates, exact
+from personastream.dedup.candidates import Candidates, SetIndex, exact
 from personastream.dedup.constants import SKETCH_BITS_2, SKETCH_SIZE_MAX
 from personastream.dedup.words import Words
 
@@ -34,7 +34,7 @@ _PARTS_MAX = 1024  # of one row, in all its classes
 _USUAL_WORDS = 20
 
 
-class JaccardIndex:
+class JaccardIndex(SetIndex):
     """Remembers the rows it has not seen the like of; `candidates` tells what it costs and gives up.
 
     `similarity_min` is 0.5 to 1; near the lower end rows have hundreds of keys. Raises `ConfigError` without numba.
@@ -43,29 +43,10 @@ class JaccardIndex:
     def __init__(self, rows_expected: int = 0, similarity_min: float = 0.9) -> None:
         self._first, self._last = _classes(similarity_min)
         self._parts = np.array([_parts(*classes) for classes in zip(self._first, self._last, strict=True)], np.int64)
-        self._candidates = Candidates(rows_expected, similarity_min, 1 + float(self._parts[_USUAL_WORDS]))
+        super().__init__(Candidates(rows_expected, similarity_min, 1 + float(self._parts[_USUAL_WORDS])))
         from personastream.dedup import jaccard_kernels
 
         self._kernels: Any = jaccard_kernels
-
-    def __len__(self) -> int:
-        """Rows kept."""
-        return len(self._candidates)
-
-    @property
-    def given_up(self) -> int:
-        """Parts left out of a crowded table: pairs that only those would have shown are not found."""
-        return self._candidates.given_up
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory of the tables."""
-        return self._candidates.size_bytes
-
-    @property
-    def evidence_bytes(self) -> int:
-        """Memory of the sketches."""
-        return self._candidates.evidence_bytes
 
     def insert(self, words: Words, sketches: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """True for each row that is no near copy of a kept one before it; such rows are kept from now on.
@@ -77,10 +58,6 @@ class JaccardIndex:
         keys_max = _SPLITS * int(self._parts[sizes].sum())
         keys, starts = self._kernels.part_keys(words.hashes, words.starts, sizes, self._first, self._last, keys_max)
         return self._candidates.insert(keys, starts, sketches)
-
-    def learnt(self) -> bytes:
-        """Sketches and keys of each row kept by `insert` since the last call, in order."""
-        return self._candidates.learnt()
 
     def learn(self, records: bytes) -> None:
         """Keep the rows that `learnt` told of. Raises `ValueError` if they cannot be such, and has learnt nothing."""

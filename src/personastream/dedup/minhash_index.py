@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.candidates import Candidates
+from personastream.dedup.candidates import Candidates, SetIndex
 
 _FOUND_MIN = 0.998
 _PLACES = 128
 
 
-class MinhashIndex:
+class MinhashIndex(SetIndex):
     """Remembers the rows it has not seen the like of; `candidates` tells what it costs and gives up.
 
     `similarity_min` is 0.5 to 1; `places` how many values a MinHash has. Raises `ConfigError` without numba.
@@ -26,29 +26,10 @@ class MinhashIndex:
 
     def __init__(self, rows_expected: int = 0, similarity_min: float = 0.9, places: int = _PLACES) -> None:
         self.bands, self.band_places = choose_bands(similarity_min, places)
-        self._candidates = Candidates(rows_expected, similarity_min, self.bands)
+        super().__init__(Candidates(rows_expected, similarity_min, self.bands))
         from personastream.dedup import minhash_kernels
 
         self._kernels: Any = minhash_kernels
-
-    def __len__(self) -> int:
-        """Rows kept."""
-        return len(self._candidates)
-
-    @property
-    def given_up(self) -> int:
-        """Bands left out of a crowded table: pairs that only those would have shown are not found."""
-        return self._candidates.given_up
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory of the tables."""
-        return self._candidates.size_bytes
-
-    @property
-    def evidence_bytes(self) -> int:
-        """Memory of the sketches."""
-        return self._candidates.evidence_bytes
 
     def insert(self, minhashes: NDArray[np.uint32], sketches: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """True for each row that is no near copy of a kept one before it; such rows are kept from now on.
@@ -58,10 +39,6 @@ class MinhashIndex:
         """
         keys, starts = self._kernels.band_keys(minhashes, sketches, self.bands, self.band_places)
         return self._candidates.insert(keys, starts, sketches)
-
-    def learnt(self) -> bytes:
-        """Sketches and keys of each row kept by `insert` since the last call: 24 bytes and 8 a band, in order."""
-        return self._candidates.learnt()
 
     def learn(self, records: bytes) -> None:
         """Keep the rows that `learnt` told of. Raises `ValueError` if they cannot be such, and has learnt nothing."""

@@ -1,6 +1,6 @@
 """Which vectors are new: a neighbour graph (HNSW, Malkov and Yashunin, 2016; by usearch) over bytes.
 
-A vector of length one is kept as a byte a dimension, which moves a cosine by 0.001 or less: what is compared, and
+A vector of length one is kept as a byte a dimension, which moves a cosine by a thousandth or so: what is compared, and
 what comes back after a restart, are these bytes. The search is approximate: now and then it misses a neighbour, which
 keeps a row too many and never drops one wrongly.
 """
@@ -15,7 +15,7 @@ Vectors = NDArray[np.float32]
 
 CONNECTIVITY = 16
 EXPANSION = 128
-"""Candidates looked at for each vector: of planted neighbours hardly one in a thousand is missed."""
+"""Candidates looked at for each vector."""
 _DIMENSIONS = struct.Struct("<I")
 _SCALE = 127
 
@@ -23,8 +23,8 @@ _SCALE = 127
 class SemanticIndex:
     """Remembers vectors; one is new unless a kept one has a cosine of at least `similarity_min` with it.
 
-    Takes about a byte a dimension and 200 B a row, and 1.5 ms of one core a row among 20,000. What `learnt` gives is
-    the number of dimensions, then the bytes of the vectors.
+    Takes a byte a dimension, and the links of the graph; `bench/semantic.py` tells how much, and what is missed. What
+    `learnt` gives is the number of dimensions, then the bytes of the vectors.
     """
 
     def __init__(self, similarity_min: float) -> None:
@@ -38,17 +38,17 @@ class SemanticIndex:
 
     def insert(self, vector: Vectors) -> bool:
         """Whether it is new; from then on it is known. Raises `ValueError` for another number of dimensions."""
-        coarse = _coarse(vector)
+        given = coarse(vector)
         if self._index is None:
-            self._open(len(coarse))
-        elif len(coarse) != self._index.ndim:
-            raise ValueError(f"a vector of {len(coarse)} dimensions among those of {self._index.ndim}")
+            self._open(len(given))
+        elif len(given) != self._index.ndim:
+            raise ValueError(f"a vector of {len(given)} dimensions among those of {self._index.ndim}")
         elif len(self._index):
-            found = self._index.search(coarse, 1, threads=1)
+            found = self._index.search(given, 1, threads=1)
             if len(found) and 1.0 - float(found.distances[0]) >= self._similarity_min:
                 return False
-        self._index.add(len(self._index), coarse, threads=1)
-        self._fresh.append(coarse.tobytes())
+        self._index.add(len(self._index), given, threads=1)
+        self._fresh.append(given.tobytes())
         return True
 
     def learnt(self) -> bytes:
@@ -83,7 +83,7 @@ class SemanticIndex:
         )  # fmt: skip
 
 
-def _coarse(vector: Vectors) -> NDArray[np.int8]:
+def coarse(vector: Vectors) -> NDArray[np.int8]:
     """Bytes that point the same way, nearly."""
     largest = float(np.abs(vector).max(initial=0.0))
     scaled = vector * (_SCALE / largest) if largest else vector

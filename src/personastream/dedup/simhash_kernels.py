@@ -193,11 +193,8 @@ def _is_alike_by_low(rows: Words, row: Number, found: Found, store: Store, rule:
     """Whether some of these entries of `low` stands for a near copy of `row`."""
     for packed in found:
         line, _, near = _unpack(packed)
-        while near:
-            entry = line * ENTRIES_MAX + trailing_zeros(near)
-            near &= near - np.uint64(1)
-            if _is_alike(store.evidence, np.int64(store.ids[entry]), rows, row, rule):
-                return True
+        if _is_any_alike(line, near, rows, row, store, rule):
+            return True
     return False
 
 
@@ -234,11 +231,19 @@ def _is_alike_at(home: Number, rows: Words, row: Number, store: Store, rule: Rul
     high = np.uint32(rows[row, 0] >> np.uint64(32))
     for line in range(home, home + 1 + reach(store.low[home, STATE])):
         near = _near(store.low, line, high, rule.distance_max)
-        while near:
-            entry = line * ENTRIES_MAX + trailing_zeros(near)
-            near &= near - np.uint64(1)
-            if _is_alike(store.evidence, np.int64(store.ids[entry]), rows, row, rule):
-                return True
+        if _is_any_alike(line, near, rows, row, store, rule):
+            return True
+    return False
+
+
+@jit
+def _is_any_alike(line: Number, near: Number, rows: Words, row: Number, store: Store, rule: Rule) -> bool:
+    """Whether one of these entries of a line of `low` stands for a near copy of `row`."""
+    while near:
+        entry = line * ENTRIES_MAX + trailing_zeros(near)
+        near &= near - np.uint64(1)
+        if _is_alike(store.evidence, np.int64(store.ids[entry]), rows, row, rule):
+            return True
     return False
 
 

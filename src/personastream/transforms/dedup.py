@@ -14,7 +14,7 @@ class Dedup:
     """Exact deduplication on xxh3 of the normal form of a text; the earliest row survives.
 
     The normal form is NFKC, case folded, with whitespace runs as one space. Costs about 0.3 us and 6 bytes a row
-    (7 where fewer than 181 million are expected). `dedup.exact_index` has the odds of a wrong drop: 1 in 40 in a
+    (7 where fewer than 181 million are expected). `dedup.exact_index` has the odds of a wrong drop: 1 in 33 in a
     billion rows, none to speak of with `wide_keys`.
     """
 
