@@ -81,6 +81,15 @@ def scale_rows(result: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def semantic_rows(result: Mapping[str, Any]) -> list[Row]:
+    """One line."""
+    what = f"dedup by meaning, {result['rows']:,} vectors of {result['dimensions']} dimensions given"
+    figures = (
+        f"{result['cpu_ms_per_row']} ms, {result['bytes_per_row']:,} B; {result['copies_missed_share']:.2%} missed"
+    )
+    return [Row(f"{what}: CPU and memory a row; copies", "–", figures)]
+
+
 def job_rows(result: Mapping[str, Any]) -> list[Row]:
     """The whole command."""
     what = f"`personastream dedup`, {result['rows']:,} personas, exact and {result['method']}, zstd in and out"

@@ -149,6 +149,7 @@ BENCHMARKS = (
     Benchmark("exact_index", "--rows 1000000", dedup_tables.exact_index_rows),
     Benchmark("near_dedup", "--rows 20000 --quality-rows 3000", dedup_tables.near_rows),
     Benchmark("near_scale", "--rows 300000", dedup_tables.scale_rows),
+    Benchmark("semantic", "--rows 2000", dedup_tables.semantic_rows),
     Benchmark("dedup_job", "--rows 100000", dedup_tables.job_rows),
     Benchmark("dedup_peers", "--rounds 1 --rows 5000 --quality-rows 2000", dedup_tables.peer_rows),
 )
