@@ -89,7 +89,7 @@ def run_dedup(job: DedupJob, *, resume: bool, progress: Progress, command: str) 
     state = job.directory / "state"
     given = DedupInput([*job.against, job.source])
     shards = job.source.shards()
-    with owned(job.directory), embedders(job.transforms, job.limits):
+    with owned(job.directory, "--out"), embedders(job.transforms, job.limits):
         manifest = begin_or_continue(
             job.directory, job.directory, _identity(job, given), shards, resume=resume, command=command
         )

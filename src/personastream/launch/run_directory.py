@@ -17,8 +17,10 @@ OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp"})
 
 
 @contextmanager
-def owned(directory: Path) -> Iterator[None]:
+def owned(directory: Path, chosen_by: str = "[sink] path") -> Iterator[None]:
     """Hold the run's lock. The kernel frees it when the process ends, however it ends.
+
+    `chosen_by` is what a user changes to have another folder.
 
     Raises `RunBusy`, or `CannotCreate` for a folder that holds something else, and then leaves it as it is.
     """
@@ -30,7 +32,7 @@ def owned(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise CannotCreate(
             f"cannot create the run directory {directory}: {error.strerror}",
-            hint="Choose another folder for the output, or mend its permissions.",
+            hint=f"Choose another {chosen_by}, or mend its permissions.",
         ) from error
     try:
         try:
