@@ -7,6 +7,11 @@ from typing import NamedTuple
 
 _NOT = bytes([1]) + bytes(255)
 
+Origin = Mapping[str, object]
+"""Other columns of a row's input object, by their dotted path: those that the source was told to keep."""
+
+NO_ORIGIN: Origin = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -27,12 +32,17 @@ class Position(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row to ask for: shard index, row number from 0, persona text; for a revived one, the last raw `reply`."""
+    """One row to ask for: shard index, row number from 0, persona text; for a revived one, the last raw `reply`.
+
+    `id` is `<shard stem>:<number>`, with which the ids of its records begin.
+    """
 
     shard: int
     number: int
     text: str
     reply: str = ""
+    id: str = ""
+    origin: Origin = NO_ORIGIN
 
 
 class DeadRow(NamedTuple):
@@ -43,6 +53,7 @@ class DeadRow(NamedTuple):
     detail: str
     text: str
     response: str = ""
+    origin: Origin = NO_ORIGIN
 
 
 class DeadLetter(NamedTuple):
@@ -58,9 +69,10 @@ class Batch:
 
     `numbers` and `texts` are the rows still alive, in order. `dropped` maps a reason to the numbers of rows a
     transform removed, in order; `dead` holds rows that could not be read. Every row of the range is in exactly one
-    of the three. `replies` are the last raw replies to revived rows, one for each of `texts`. `lines` are all rows of
-    the range as they were read, without line feeds, whatever became of them, if the source hands them on. `last` marks
-    the end of the shard; `bytes_read` is how much of the file lies behind, for estimates.
+    of the three. `replies` are the last raw replies to revived rows, one for each of `texts`; so are `origins`, if
+    the source keeps columns. `lines` are all rows of the range as they were read, without line feeds, whatever became
+    of them, if the source hands them on. `last` marks the end of the shard; `bytes_read` is how much of the file lies
+    behind, for estimates.
     """
 
     shard: Shard
@@ -71,6 +83,7 @@ class Batch:
     dropped: Mapping[str, Sequence[int]] = field(default_factory=dict)
     dead: Sequence[DeadRow] = ()
     replies: Sequence[str] = ()
+    origins: Sequence[Origin] = ()
     lines: Sequence[bytes] = ()
     last: bool = False
     bytes_read: int = 0
@@ -91,7 +104,8 @@ class Batch:
     def only(self, mask: Sequence[bool]) -> "Batch":
         """The live rows whose `mask` entry is true, without a word of the others: their ends are known already."""
         numbers, texts = list(compress(self.numbers, mask)), list(compress(self.texts, mask))
-        return replace(self, numbers=numbers, texts=texts, replies=tuple(compress(self.replies, mask)))
+        replies, origins = tuple(compress(self.replies, mask)), tuple(compress(self.origins, mask))
+        return replace(self, numbers=numbers, texts=texts, replies=replies, origins=origins)
 
 
 class Request(NamedTuple):

@@ -61,7 +61,7 @@ def test_a_row_gives_records_that_can_be_written(name: str) -> None:
     records = on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), good)
     assert records
     assert all("id" not in record for record in records)
-    lines = encode("people", 5, records)
+    lines = encode("people:5", records)
     assert all("a night nurse who paints ships" in subject(orjson.loads(line)) for line in lines)
     assert all(b"\n" not in line for line in lines)
 
@@ -108,7 +108,7 @@ def test_a_useless_answer_is_the_rows_own_fault_or_a_record(name: str, text: str
 
     with suppress(RowError):
         records = on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), useless)
-        encode("people", 5, records)
+        encode("people:5", records)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -186,3 +186,20 @@ def test_a_changed_prompt_is_no_mended_contract(tmp_path: Path, answering: HeldS
     done = personastream("reparse", tmp_path / "run")
     assert done.code == 78
     assert "recipe.template" in done.err
+
+
+def test_columns_that_are_kept_reach_the_records_also_of_rows_that_died_once(tmp_path: Path, moody: Simulated) -> None:
+    people = [orjson.loads(line)["persona"] for line in persona_lines(30)]
+    rows = [{"persona": text, "page": {"url": f"https://example.org/{at}"}} for at, text in enumerate(people)]
+    write_shard(tmp_path / "in" / "people.jsonl", map(orjson.dumps, rows))
+    config = write_config(
+        tmp_path / "job.toml", moody.base_url, source={"keep": ["page.url"]}, limits={"dead_share_max": 1.0}
+    )
+    moody.change(faults={"too-long": 0.5})
+    assert personastream("run", config).code == 0
+    dead = [letter["id"] for letter in read_records(tmp_path / "run" / "dead")]
+    moody.change(faults={})
+    assert personastream("retry", tmp_path / "run").code == 0
+    origins = {record["id"]: record["meta"]["origin"] for record in read_records(tmp_path / "run" / "data")}
+    assert 0 < len(dead) < 30
+    assert origins == {f"people:{at}": {"page.url": f"https://example.org/{at}"} for at in range(30)}

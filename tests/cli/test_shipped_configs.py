@@ -95,7 +95,8 @@ def test_real_pages_and_personas_give_personas(template: str, tmp_path: Path, si
     records = run(config, simulator, tmp_path / "run", rows=ROWS)
     assert len(records) == ROWS * (2 if of_texts else 3)
     assert len({record["persona"] for record in records}) > 0.99 * len(records)
-    assert all(record["meta"]["source" if of_texts else "parent"].startswith("0:") for record in records)
+    stem = (TEXTS if of_texts else PERSONAS).name.partition(".")[0]
+    assert all(record["meta"]["root"].startswith(f"{stem}:") for record in records)
 
 
 def test_personas_are_the_source_of_the_next_hop(tmp_path: Path, simulator: Simulated) -> None:
@@ -105,5 +106,5 @@ def test_personas_are_the_source_of_the_next_hop(tmp_path: Path, simulator: Simu
     paths = f'source.paths=["{tmp_path / "hop-0" / "data" / "*.jsonl.zst"}"]'
     people = run(hop, simulator, tmp_path / "hop-1", paths, rows=100)
     assert (len(pages), len(people)) == (16, 48)
-    rows = [int(record["meta"]["parent"].partition(":")[2]) for record in people]
-    assert sorted(set(rows)) == list(range(len(pages)))
+    assert {record["meta"]["parent"] for record in people} == {page["id"] for page in pages}
+    assert {record["meta"]["root"] for record in people} == {page["meta"]["root"] for page in pages}

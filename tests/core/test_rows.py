@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.lines import Line, LongLine
-from personastream.core.rows import DEPTH_MAX, EXCERPT_CHARACTERS_MAX, RowReader, _excerpt, is_deeper
+from personastream.core.rows import DEPTH_MAX, EXCERPT_CHARACTERS_MAX, RowReader, Rows, _excerpt, is_deeper
 from personastream.records import DeadRow
 
 quick = settings(max_examples=50, deadline=None)
@@ -17,13 +17,13 @@ READER = RowReader("persona", text_bytes_max=1_000)
 
 
 def dead(line: Line) -> DeadRow:
-    numbers, texts, (row,) = READER.read([line], 5)
+    numbers, texts, (row,), _ = READER.read([line], 5)
     assert (list(numbers), texts, row.number) == ([], [], 5)
     return row
 
 
 def text(line: bytes) -> str:
-    numbers, (found,), gone = READER.read([line], 5)
+    numbers, (found,), gone, _ = READER.read([line], 5)
     assert (list(numbers), list(gone)) == ([5], [])
     return found
 
@@ -100,7 +100,7 @@ def test_a_sound_line_keeps_its_text_unchanged(line: bytes, expected: str) -> No
 
 def test_rows_between_dead_ones_keep_their_numbers() -> None:
     lines: list[Line] = [b'{"persona": "a"}', b"", b'{"persona": "b"}', b"[]", b'{"persona": "c"}']
-    numbers, texts, gone = READER.read(lines, 100)
+    numbers, texts, gone, _ = READER.read(lines, 100)
     assert (list(numbers), texts) == ([100, 102, 104], ["a", "b", "c"])
     assert [(row.number, row.reason) for row in gone] == [(101, "blank_line"), (103, "not_an_object")]
 
@@ -138,7 +138,7 @@ def test_depth_counts_brackets_outside_strings(value: object, depth_max: int) ->
 @quick
 @given(st.binary(max_size=200) | st.text(alphabet='[]{}"\\', max_size=200).map(str.encode))
 def test_any_bytes_are_judged_without_an_exception(line: bytes) -> None:
-    numbers, texts, gone = READER.read([line], 0)
+    numbers, texts, gone, _ = READER.read([line], 0)
     assert len(numbers) == len(texts)
     assert len(texts) + len(gone) == 1
 
@@ -146,7 +146,7 @@ def test_any_bytes_are_judged_without_an_exception(line: bytes) -> None:
 @quick
 @given(st.lists(st.binary(max_size=30) | st.text().map(lambda one: orjson.dumps({"persona": one})), max_size=20))
 def test_every_line_gives_exactly_one_row(lines: list[bytes]) -> None:
-    numbers, texts, gone = READER.read(list[Line](lines), 3)
+    numbers, texts, gone, _ = READER.read(list[Line](lines), 3)
     assert sorted([*numbers, *(row.number for row in gone)]) == list(range(3, 3 + len(lines)))
     assert len(numbers) == len(texts)
 
@@ -197,17 +197,17 @@ def test_lines_cut_apart_in_one_go_give_what_each_gives_alone(
 @pytest.mark.parametrize("odd", ['he said "hi"', "C:\\temp", "two\nlines", "\x7f \xa0 \u200d", "naïve 老师"])
 def test_rows_with_escapes_among_plain_ones_are_read_like_the_others(odd: str) -> None:
     texts = ["a night nurse", odd, "a baker"]
-    assert READER.read([orjson.dumps({"persona": text}) for text in texts], 0) == (range(3), texts, [])
+    assert READER.read([orjson.dumps({"persona": text}) for text in texts], 0) == Rows(range(3), texts, [])
 
 
 def test_a_field_may_have_any_name() -> None:
     for field in ('a "quoted" one', "back\\slash", "老", ""):
         reader = RowReader(field, text_bytes_max=1_000)
         lines = [orjson.dumps({field: text}) for text in ("a baker", 'a "baker"')]
-        assert reader.read(lines, 0) == (range(2), ["a baker", 'a "baker"'], [])
+        assert reader.read(lines, 0) == Rows(range(2), ["a baker", 'a "baker"'], [])
 
 
-def alone(lines: list[Line], start: int) -> tuple[list[int] | range, list[str], list[DeadRow]]:
+def alone(lines: list[Line], start: int) -> Rows:
     """What the slow way makes of each line."""
     numbers, texts, gone = [], [], []
     for number, line in enumerate(lines, start):
@@ -217,4 +217,4 @@ def alone(lines: list[Line], start: int) -> tuple[list[int] | range, list[str], 
             texts.append(judged)
         else:
             gone.append(DeadRow(number, *judged, _excerpt(line)))
-    return numbers if gone else range(start, start + len(lines)), texts, gone
+    return Rows(numbers if gone else range(start, start + len(lines)), texts, gone)

@@ -16,28 +16,28 @@ from tests.support.virtual import Bench, Without, duration_s, on_virtual_clock
 
 
 def test_a_single_record_is_called_after_its_row() -> None:
-    assert encode("people", 7, [{"a": 1}]) == [b'{"id":"people:7","a":1}']
+    assert encode("people:7", [{"a": 1}]) == [b'{"id":"people:7","a":1}']
 
 
 def test_several_records_of_a_row_are_numbered() -> None:
-    assert encode("people", 7, [{"a": 1}, {"a": 2}]) == [b'{"id":"people:7#0","a":1}', b'{"id":"people:7#1","a":2}']
+    assert encode("people:7", [{"a": 1}, {"a": 2}]) == [b'{"id":"people:7#0","a":1}', b'{"id":"people:7#1","a":2}']
 
 
 @pytest.mark.parametrize("value", ["\ud800", 1 << 70, {1: 2}, object()])
 def test_what_json_cannot_hold_is_the_rows_own_fault(value: object) -> None:
     with pytest.raises(RowError) as caught:
-        encode("people", 7, [{"a": value}])
+        encode("people:7", [{"a": value}])
     assert caught.value.reason == "unwritable_record"
 
 
 @pytest.mark.parametrize("records", [[], [{"id": "mine"}], [{"id": 1}, {"id": 2}]])
 def test_a_recipe_that_breaks_its_promise_is_a_bug(records: list[dict[str, object]]) -> None:
     with pytest.raises(ValueError, match="a recipe must give"):
-        encode("people", 7, records)
+        encode("people:7", records)
 
 
 def test_a_record_is_one_line_whatever_is_in_it() -> None:
-    (line,) = encode("people", 7, [{"a": "line\nfeed\r\x00\u2028\x85"}])
+    (line,) = encode("people:7", [{"a": "line\nfeed\r\x00\u2028\x85"}])
     assert len(line.splitlines()) == 1
 
 

@@ -16,8 +16,8 @@ from personastream.recipes.persona_to_persona import RELATIONSHIPS, PersonaToPer
 from personastream.recipes.text_to_persona import TextToPersona
 from personastream.records import Completion, Request, Row
 
-ROW = Row(2, 41, "Tides turn twice a day. Ask the harbour office for the table.")
-NURSE = Row(0, 7, "A night nurse on a dialysis ward")
+ROW = Row(2, 41, "Tides turn twice a day. Ask the harbour office for the table.", id="pages:41")
+NURSE = Row(0, 7, "A night nurse on a dialysis ward", id="people:7")
 
 
 def completion(text: str, finish: str = "stop") -> Completion:
@@ -71,7 +71,8 @@ def test_a_record_of_a_text_says_who_has_what_to_do_with_which_row() -> None:
         "usage": {"input_tokens": 210, "output_tokens": 384},
         "relation": "read",
         "granularity": "fine",
-        "source": "2:41",
+        "root": "pages:41",
+        "hop": 0,
     }
 
 
@@ -81,9 +82,30 @@ def test_a_record_of_a_persona_says_what_it_is_to_its_parent() -> None:
     assert [record["persona"] for record in records] == ["A fencer.", "A monk."]
     metas = [record["meta"] for record in records]
     assert [(meta["relationship"], meta["parent"]) for meta in metas if isinstance(meta, dict)] == [
-        ("rival", "0:7"),
-        ("old schoolmate", "0:7"),
+        ("rival", "people:7"),
+        ("old schoolmate", "people:7"),
     ]
+
+
+def test_each_hop_tells_whom_it_came_from_and_from_which_page() -> None:
+    recipe, model = PersonaToPersona(fan_out=1), Model("Person 1 (rival): A fencer.")
+
+    def lineage(row: Row) -> dict[str, object]:
+        (record,) = run(recipe, model.ask, row)
+        meta = record["meta"]
+        assert isinstance(meta, dict)
+        return {key: meta.get(key) for key in ("root", "hop", "parent", "origin")}
+
+    assert lineage(NURSE) == {"root": "people:7", "hop": 1, "parent": "people:7", "origin": None}
+    origin = {"id": "pages:3#1", "meta.root": "pages:3", "meta.hop": 0, "url": "https://example.org/a"}
+    assert lineage(NURSE._replace(origin=origin)) == {
+        "root": "pages:3",
+        "hop": 1,
+        "parent": "pages:3#1",
+        "origin": {"url": "https://example.org/a"},
+    }
+    strange = {"id": 7, "meta.root": None, "meta.hop": "one"}
+    assert lineage(NURSE._replace(origin=strange))["root"] == "people:7"
 
 
 @pytest.mark.parametrize(

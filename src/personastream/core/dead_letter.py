@@ -7,11 +7,14 @@ from personastream.records import DeadRow
 
 def encodable(row: DeadRow) -> DeadRow:
     """The row as UTF-8 can hold it: half surrogates, which somebody else's adapter may let pass, become `?`."""
-    return DeadRow(row.number, *(text.encode("utf-8", "replace").decode() for text in row[1:]))
+    reason, detail, text, response = (each.encode("utf-8", "replace").decode() for each in row[1:5])
+    return DeadRow(row.number, reason, detail, text, response, row.origin)
 
 
 def dead_letter(stem: str, row: DeadRow, *, asked: bool) -> bytes:
     """The line for an encodable row of shard `stem`. `asked` is false for one that could not be read."""
     letter = {"id": f"{stem}:{row.number}", **row._asdict(), "asked": asked}
     del letter["number"]
+    if not row.origin:
+        del letter["origin"]
     return orjson.dumps(letter)

@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from personastream.core.lines import HEAD_BYTES, Line, LongLine
-from personastream.records import DeadRow
+from personastream.records import DeadRow, Origin
 
 DEPTH_MAX = 64
 """Deepest nesting accepted. orjson itself reads 1,024 levels but writes 254; rows of this kind need one or two."""
@@ -34,6 +34,15 @@ _STEP = {byte: 1 if byte in b"[{" else -1 for byte in b"[]{}"}
 _KINDS = {str: "text", bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
 
 
+class Rows(NamedTuple):
+    """What lines hold: the numbers and texts of sound rows, the dead ones, and the columns kept of each sound one."""
+
+    numbers: Sequence[int]
+    texts: list[str]
+    dead: list[DeadRow]
+    origins: Sequence[Origin] = ()
+
+
 class Fault(NamedTuple):
     """Why a line is no row: a short label for counting and a sentence for people."""
 
@@ -43,15 +52,19 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowReader:
-    """Takes the text in `field` out of JSON lines. A text of more than `text_bytes_max` UTF-8 bytes is dead."""
+    """Takes the text in `field` out of JSON lines. A text of more than `text_bytes_max` UTF-8 bytes is dead.
+
+    `keep` takes the other columns that are wanted, if any, out of the object.
+    """
 
     field: str
     text_bytes_max: int
+    keep: Callable[[Mapping[str, object]], Origin] | None = None
 
-    def read(self, lines: Sequence[Line], start: int) -> tuple[Sequence[int], list[str], list[DeadRow]]:
-        """(numbers, texts, dead rows) of the rows numbered from `start`."""
-        plain = self._read_plain(lines)
-        return self._read_each(lines, start) if plain is None else (range(start, start + len(lines)), plain, [])
+    def read(self, lines: Sequence[Line], start: int) -> Rows:
+        """The rows numbered from `start`."""
+        plain = self._read_plain(lines) if self.keep is None else None
+        return self._read_each(lines, start) if plain is None else Rows(range(start, start + len(lines)), plain, [])
 
     def _read_plain(self, lines: Sequence[Line]) -> list[str] | None:
         """The texts of lines that are all sound and of one form, `{"persona":"…"}`; None if there may be others.
@@ -85,10 +98,11 @@ class RowReader:
             return None
         return texts if all(map(str.strip, texts)) else None
 
-    def _read_each(self, lines: Sequence[Line], start: int) -> tuple[Sequence[int], list[str], list[DeadRow]]:
+    def _read_each(self, lines: Sequence[Line], start: int) -> Rows:
         texts: list[str] = []
         dead: list[DeadRow] = []
-        field, length_max = self.field, self.text_bytes_max
+        origins: list[Origin] = []
+        field, length_max, keep = self.field, self.text_bytes_max, self.keep
         line: Any  # what parses is bytes
         for line in lines:
             try:
@@ -97,6 +111,8 @@ class RowReader:
                 # A row with one key, which holds text, is not deep; a text is never longer than its line.
                 if text.strip() and len(line) <= length_max and (len(row) == 1 or _openings(line) <= DEPTH_MAX):
                     texts.append(text)
+                    if keep is not None:
+                        origins.append(keep(row))
                     continue
             except (ValueError, KeyError, TypeError, AttributeError):
                 pass
@@ -105,7 +121,9 @@ class RowReader:
                 dead.append(DeadRow(start + len(texts) + len(dead), *judged, _excerpt(line)))
             else:
                 texts.append(judged)
-        return _numbers(start, start + len(lines), dead), texts, dead
+                if keep is not None:
+                    origins.append(keep(_loads(line)))
+        return Rows(_numbers(start, start + len(lines), dead), texts, dead, tuple(origins))
 
     def judge(self, line: Line) -> str | Fault:
         """The text in a line, or what is wrong with it. The slow way, which names the first fault there is."""

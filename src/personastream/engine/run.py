@@ -102,7 +102,7 @@ async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics
         around.start_soon(_end_early, feed, stop, around.cancel_scope)
         async with anyio.create_task_group() as workers:
             for _ in range(graph.workers):
-                workers.start_soon(work, feed, graph.recipe, ask, graph.parse, settle, graph.shards, stop)
+                workers.start_soon(work, feed, graph.recipe, ask, graph.parse, settle, stop)
         around.cancel_scope.cancel()
 
 

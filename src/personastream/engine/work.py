@@ -11,7 +11,7 @@ from personastream.engine.settle import Settle
 from personastream.engine.stop import Stop
 from personastream.errors import AttemptError, RowError, RunError, Unavailable
 from personastream.ports import Ask, Recipe
-from personastream.records import Completion, DeadRow, Request, Row, Shard
+from personastream.records import Completion, DeadRow, Request, Row
 
 RESPONSE_BYTES_KEPT_MAX = 1 << 20
 
@@ -24,14 +24,12 @@ def no_parse(body: bytes) -> Completion:
     raise Unavailable("kept replies are not read")
 
 
-async def work(
-    feed: Feed, recipe: Recipe, ask: Ask, parse: Parse, settle: Settle, shards: Sequence[Shard], stop: Stop
-) -> None:
+async def work(feed: Feed, recipe: Recipe, ask: Ask, parse: Parse, settle: Settle, stop: Stop) -> None:
     """Take rows until there are none. A `RunError` drains the run; the row is left unsettled, to be asked again."""
     while (row := await feed.next()) is not None:
         try:
             records = await _from_kept(row, recipe, ask, parse) if row.reply else await recipe(row, ask)
-            lines = encode(shards[row.shard].stem, row.number, records)
+            lines = encode(row.id, records)
         except RowError as error:
             settle.dead(row.shard, _dead(row, error))
         except RunError as error:
@@ -62,12 +60,11 @@ async def _from_kept(row: Row, recipe: Recipe, ask: Ask, parse: Parse) -> Sequen
     return await recipe(row, ask)
 
 
-def encode(stem: str, number: int, records: Sequence[dict[str, object]]) -> list[bytes]:
-    """Records as JSON lines with their ids: `<stem>:<row>`, then `#k` for the k-th of several.
+def encode(identity: str, records: Sequence[dict[str, object]]) -> list[bytes]:
+    """Records as JSON lines with their ids: the row's, then `#k` for the k-th of several.
 
     Raises `RowError` for what JSON cannot hold, `ValueError` for what a recipe must not do.
     """
-    identity = f"{stem}:{number}"
     if not records or "id" in records[0]:
         raise ValueError("a recipe must give one record or more, and leave `id` to the engine")
     try:
@@ -80,4 +77,4 @@ def encode(stem: str, number: int, records: Sequence[dict[str, object]]) -> list
 
 def _dead(row: Row, error: RowError) -> DeadRow:
     response = error.response[:RESPONSE_BYTES_KEPT_MAX].decode("utf-8", "replace")
-    return DeadRow(row.number, error.reason, error.message, row.text, response)
+    return DeadRow(row.number, error.reason, error.message, row.text, response, row.origin)

@@ -50,7 +50,7 @@ def whose_reply_is_good(recipe: Recipe, parse: Callable[[bytes], Completion]) ->
             return parse(row.response.encode())
 
         try:
-            recipe(Row(shard, row.number, row.text), ask).send(None)
+            recipe(Row(shard, row.number, row.text, origin=row.origin), ask).send(None)
         except StopIteration:
             return True
         except (RowError, AttemptError):

@@ -38,5 +38,5 @@ class Generate(Prompted):
             "synthesized text": scalar_values(self._template.contract.content(completion.text)),
             "description": self._template.description,
             "synthetic": True,
-            "meta": self.meta(completion),
+            "meta": self.meta(row, completion),
         }

@@ -71,10 +71,10 @@ class PeopleRecipe(Prompted, ABC):
         return chosen
 
     def records_of(
-        self, completion: Completion, people: Sequence[Person], details: Sequence[Mapping[str, object]]
+        self, row: Row, completion: Completion, people: Sequence[Person], details: Sequence[Mapping[str, object]]
     ) -> list[dict[str, object]]:
         """One record a person; `details` are what `meta` says of each besides. All share the usage of one reply."""
-        meta = self.meta(completion)
+        meta = self.meta(row, completion)
         return [
             {
                 "persona": person.persona,
@@ -104,11 +104,6 @@ def check_labels(key: str, labels: Sequence[str]) -> None:
         ):
             hint = f"A few words, without brackets, of at most {LABEL_CHARACTERS_MAX} characters."
             raise ConfigError(f"{key} holds {label[: 2 * LABEL_CHARACTERS_MAX]!r}", hint=hint)
-
-
-def row_place(row: Row) -> str:
-    """Where a row stands in the input: the shard's place in source order, as run.json lists them, and its number."""
-    return f"{row.shard}:{row.number}"
 
 
 def _from_lines(text: str) -> list[Person]:

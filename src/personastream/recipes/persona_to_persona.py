@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from personastream.ports import Ask
-from personastream.recipes.people import PEOPLE_MAX, PeopleRecipe, check_labels, listed, row_place
+from personastream.recipes.lineage import lineage_of, without_lineage
+from personastream.recipes.people import PEOPLE_MAX, PeopleRecipe, check_labels, listed
 from personastream.records import Row
 from personastream.settings import setting
 
@@ -45,5 +46,6 @@ class PersonaToPersona(PeopleRecipe):
         completion = await self.reply(row, request, ask)
         people = self.people(completion)
         # The model's own label: it may replace one in which nobody could stand to this persona.
-        details = [{"relationship": person.relation, "parent": row_place(row)} for person in people]
-        return self.records_of(completion, people, details)
+        lineage = lineage_of(row)._asdict()
+        details = [{"relationship": person.relation, **lineage} for person in people]
+        return self.records_of(without_lineage(row), completion, people, details)

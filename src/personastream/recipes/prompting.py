@@ -120,15 +120,18 @@ class Prompted:
             "contract": f"asked {times}, the reply does not {self.demand}",
         }[problem]
 
-    def meta(self, completion: Completion) -> dict[str, object]:
-        """What a record says of the reply that it was made of."""
-        return {
+    def meta(self, row: Row, completion: Completion) -> dict[str, object]:
+        """What a record says of the reply that it was made of, and of the columns kept of its row."""
+        meta: dict[str, object] = {
             "template": self._template.fingerprint,
             "model": scalar_values(completion.model),
             "finish_reason": scalar_values(completion.finish_reason),
             "usage": {"input_tokens": completion.input_tokens, "output_tokens": completion.output_tokens},
             "created": self._now(),
         }
+        if row.origin:
+            meta["origin"] = row.origin
+        return meta
 
     def _now(self) -> str:
         """UTC to the second, formatted once a second."""

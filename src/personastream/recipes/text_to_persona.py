@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from personastream.ports import Ask
 from personastream.recipes.beginning import beginning
-from personastream.recipes.people import PEOPLE_MAX, PeopleRecipe, check_labels, listed, row_place
+from personastream.recipes.people import PEOPLE_MAX, PeopleRecipe, check_labels, listed
 from personastream.records import Row
 from personastream.settings import setting
 
@@ -51,6 +51,6 @@ class TextToPersona(PeopleRecipe):
         relations = self.labels_for(row, self.relations)
         request = self._template.render(beginning(row.text, self.characters_max), people=listed(relations))
         completion = await self.reply(row, request, ask)
-        source = {"granularity": self.granularity, "source": row_place(row)}
+        source = {"granularity": self.granularity, "root": row.id, "hop": 0}
         details = [{"relation": relation, **source} for relation in relations]
-        return self.records_of(completion, self.people(completion), details)
+        return self.records_of(row, completion, self.people(completion), details)

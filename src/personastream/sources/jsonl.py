@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from personastream.core.columns import keeper
 from personastream.core.lines import Line, cut_batches, split_lines
 from personastream.core.rows import RowReader
 from personastream.records import Batch, Shard
@@ -29,6 +30,9 @@ class Jsonl:
 
     paths: list[str] = setting("Files or globs: .jsonl, .jsonl.gz, .jsonl.zst. Globs are sorted by name.", path=True)
     field: str = setting("The key that holds the persona text.", default="persona")
+    keep: list[str] = setting(
+        "Other columns to carry along, as dotted paths: records tell them in meta.origin.", default_factory=list
+    )
     batch_rows: int = setting("Rows read at a time.", default=1024, minimum=1, maximum=65_536, identity=False)
     line_bytes_max: int = setting(
         "A longer line is a dead row.", default=16 << 20, minimum=PIECE_BYTES, maximum=1 << 30
@@ -41,25 +45,29 @@ class Jsonl:
         path=True,
     )
 
+    def __post_init__(self) -> None:
+        keeper(self.keep)
+
     def shards(self) -> Sequence[Shard]:
         return find_shards(self.paths)
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
-        reader = RowReader(self.field, self.text_bytes_max)
+        reader = RowReader(self.field, self.text_bytes_max, keeper(self.keep) if self.keep else None)
         with InputFile(shard.path, shard.size_bytes) as file:
             course = _Course(file, RowIndexFile(self.index_dir, shard), start)
             for lines, last in cut_batches(course.lines(self.line_bytes_max), self.batch_rows, BATCH_BYTES_MAX):
                 if start == 0 and lines and isinstance(lines[0], bytes):
                     lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
                 stop = start + len(lines)
-                numbers, texts, dead = reader.read(lines, start)
+                rows = reader.read(lines, start)
                 yield Batch(
                     shard,
                     start,
                     stop,
-                    numbers,
-                    texts,
-                    dead=dead,
+                    rows.numbers,
+                    rows.texts,
+                    dead=rows.dead,
+                    origins=rows.origins,
                     lines=cast(list[bytes], lines),  # a long line is that of a dead row
                     last=last,
                     bytes_read=course.bytes_before(stop),
