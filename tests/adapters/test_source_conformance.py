@@ -12,7 +12,9 @@ import zstandard
 from personastream.ports import Source
 from personastream.records import Batch
 from personastream.sources.jsonl import Jsonl
+from personastream.sources.run import Run
 from personastream.testing import ListSource
+from tests.support.written_run import write_run
 
 BAD = "\0 this one cannot be read"
 TEXTS = [[f"persona {row} 老师 é" for row in range(23)], ["only one"], ["first", BAD, "last", BAD]]
@@ -43,6 +45,17 @@ def in_memory(folder: Path) -> Source:
     return ListSource(TEXTS, batch_rows=7, unreadable=unreadable)
 
 
+def run(folder: Path) -> Source:
+    """Records of a run that committed its last rows first."""
+    shards = {
+        f"s{shard}": {row: [{"persona": None if text == BAD else text}] for row, text in enumerate(texts)}
+        for shard, texts in enumerate(TEXTS)
+    }
+    late_first = [("s0", [22, 4]), ("s0", [21, 0, 1]), ("s0", [5, 20]), ("s2", [3])]
+    write_run(folder / "earlier", shards, late_first)
+    return Run([str(folder / "earlier")], batch_rows=7, index_dir=str(folder))
+
+
 SOURCES: dict[str, Make] = {
     "ListSource": in_memory,
     "Jsonl": jsonl(".jsonl", bytes),
@@ -50,6 +63,7 @@ SOURCES: dict[str, Make] = {
     "Jsonl, gzip": jsonl(".jsonl.gz", gzip.compress),
     "Jsonl, zstd": jsonl(".jsonl.zst", zstandard.ZstdCompressor().compress),
     "Jsonl, zstd frames": jsonl(".jsonl.zst", framed),
+    "Run": run,
 }
 
 

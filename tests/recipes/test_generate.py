@@ -14,7 +14,7 @@ from personastream.ports import Ask, Recipe
 from personastream.recipes.generate import Generate
 from personastream.records import Completion, Request, Row
 
-ROW = Row(2, 41, "A beekeeper in the Jura")
+ROW = Row(2, 41, "A beekeeper in the Jura", id="people:41")
 GOOD = "Math problem: count the bees."
 
 
@@ -101,7 +101,7 @@ def test_each_of_several_samples_has_its_own_lasting_seed() -> None:
 
 
 def test_seeds_differ_between_rows_shards_and_configured_seeds() -> None:
-    cases = [(ROW, None), (ROW._replace(number=4), None), (ROW._replace(shard=1), None), (ROW, 9)]
+    cases = [(ROW, None), (ROW._replace(id="people:4"), None), (ROW._replace(id="bees:41"), None), (ROW, 9)]
     seeds: set[object] = set()
     for row, seed in cases:
         model = Model(completion())

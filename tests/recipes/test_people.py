@@ -184,7 +184,7 @@ def test_each_relation_comes_once_before_any_comes_again() -> None:
 def test_relations_are_drawn_evenly_and_lastingly_by_the_seed_and_the_row() -> None:
     def drawn(seed: int | None) -> list[str]:
         recipe = TextToPersona(seed=seed)
-        return [recipe.labels_for(Row(0, number, "x"), recipe.relations)[0] for number in range(2000)]
+        return [recipe.labels_for(Row(0, number, "x", id=f"x:{number}"), recipe.relations)[0] for number in range(2000)]
 
     assert all(400 < count < 600 for count in Counter(drawn(None)).values())
     assert drawn(3) == drawn(3) != drawn(4)

@@ -45,6 +45,6 @@ def test_a_prompt_says_that_the_row_is_data(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in APPROVED if name.startswith(("text_to", "persona_to"))])
 def test_the_labels_stand_close_to_the_end_so_that_most_of_the_prompt_can_be_cached(name: str) -> None:
-    one, two = (first_request(RECIPES[name], Row(0, number, "x")).user for number in (1, 2))
+    one, two = (first_request(RECIPES[name], Row(0, number, "x", id=f"x:{number}")).user for number in (1, 2))
     shared = len(shared_start(one, two))
     assert 0.9 * len(one) < shared <= one.rindex("Person 1 (") + len("Person 1 (assistant behind the scenes)")

@@ -49,7 +49,10 @@ def message(request: Request) -> str:
 
 def messages() -> dict[str, str]:
     """By name of template and mode."""
-    return {name: message(first_request(recipe, Row(0, 7, content_of(name)))) for name, recipe in recipes().items()}
+    return {
+        name: message(first_request(recipe, Row(0, 7, content_of(name), id="people:7")))
+        for name, recipe in recipes().items()
+    }
 
 
 if __name__ == "__main__":

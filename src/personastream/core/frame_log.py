@@ -172,6 +172,17 @@ def read_commit(read_at: ReadAt, offset: int, name: PartName) -> Commit | None:
     )
 
 
+def delivered_frames(read_at: ReadAt, size: int, name: PartName) -> Iterator[tuple[int, int, Ranges]]:
+    """(offset, bytes, delivered rows) of each frame of a sealed part that holds any, by its trailers alone."""
+    offset = 0
+    for piece_bytes, _ in read_pieces(read_at, size):
+        if zstd_format.read_magic(read_at(offset, 4)) == TRAILER_MAGIC:
+            payload = _named_payload(TRAILER_MAGIC, read_at(offset, piece_bytes), name)
+            if payload and payload["delivered"]:
+                yield offset - payload["frame_bytes"], payload["frame_bytes"], _ranges(payload["delivered"])
+        offset += piece_bytes
+
+
 def commits(read_at: ReadAt, name: PartName) -> Iterator[Commit]:
     """The commits of a part in order, up to the first that is not valid or does not follow the one before it."""
     offset, previous, sequence = 0, NO_TRAILER, 0

@@ -27,15 +27,16 @@ def _zero() -> "array[int]":
 class Points:
     """Places in raw, decompressed data: at raw offset `offsets[i]` starts what `labels[i]` names.
 
-    Both rise from (0, 0) on. Labels are row numbers for rows, compressed offsets for frames.
+    Both rise from (0, 0) on. Labels are row numbers for rows, compressed offsets for frames. For the rows of an
+    earlier run, offsets are that run's row numbers.
     """
 
     labels: "array[int]" = field(default_factory=_zero)
     offsets: "array[int]" = field(default_factory=_zero)
 
-    def add(self, label: int, offset: int) -> None:
-        """Note a point, unless the last one is less than `SPACING_BYTES` before it."""
-        if offset - self.offsets[-1] >= SPACING_BYTES:
+    def add(self, label: int, offset: int, spacing: int = SPACING_BYTES) -> None:
+        """Note a point, unless the last one is less than `spacing` before it."""
+        if offset - self.offsets[-1] >= spacing:
             self.labels.append(label)
             self.offsets.append(offset)
 

@@ -55,7 +55,7 @@ def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
         read_bytes = shards[0].size_bytes if batch.last else batch.bytes_read
         for number, text in zip(thinned.numbers, thinned.texts, strict=True):
             if len(requests) < PROMPTS:
-                requests.append(first_request(parts.recipe, Row(0, number, text)))
+                requests.append(first_request(parts.recipe, Row(0, number, text, id=f"{shards[0].stem}:{number}")))
     total_rows = length.rows(rows, read_bytes)
     kept_share = kept / rows if rows else 0.0
     asked = round(total_rows * kept_share * getattr(parts.recipe, "samples", 1))

@@ -20,11 +20,15 @@ class Lineage(NamedTuple):
     parent: str = ""
 
 
+def identity_of(row: Row) -> str:
+    """What tells a row from others, however many rows before it were dropped: draws by the row depend on it alone."""
+    own = row.origin.get(ID)
+    return own if isinstance(own, str) else row.id
+
+
 def lineage_of(row: Row) -> Lineage:
     """The lineage of what is derived from a row."""
-    parent, hop = row.origin.get(ID), row.origin.get(HOP)
-    parent = parent if isinstance(parent, str) else row.id
-    root = row.origin.get(ROOT)
+    parent, root, hop = identity_of(row), row.origin.get(ROOT), row.origin.get(HOP)
     return Lineage(root if isinstance(root, str) else parent, hop + 1 if isinstance(hop, int) else 1, parent)
 
 

@@ -16,6 +16,7 @@ from xxhash import xxh3_128_intdigest
 
 from personastream.core.contract import json_value
 from personastream.errors import ConfigError
+from personastream.recipes.lineage import identity_of
 from personastream.recipes.prompting import Prompted, scalar_values
 from personastream.records import Completion, Row
 
@@ -61,7 +62,7 @@ class PeopleRecipe(Prompted, ABC):
 
     def labels_for(self, row: Row, labels: Sequence[str]) -> list[str]:
         """`people_wanted` of the labels, drawn by the seed and the row; none comes twice before all have come."""
-        number = xxh3_128_intdigest(f"{self.seed or 0}:{row.shard}:{row.number}".encode())
+        number = xxh3_128_intdigest(f"{self.seed or 0}:{identity_of(row)}".encode())
         chosen: list[str] = []
         left: list[str] = []
         while len(chosen) < self.people_wanted:

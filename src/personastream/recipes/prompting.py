@@ -10,6 +10,7 @@ from xxhash import xxh3_64_intdigest
 from personastream.core.template import Template, digest_of
 from personastream.errors import RowError
 from personastream.ports import Ask
+from personastream.recipes.lineage import identity_of
 from personastream.recipes.template_files import load_template
 from personastream.records import Completion, Request, Row
 from personastream.settings import setting
@@ -107,7 +108,7 @@ class Prompted:
 
     def _seeded(self, request: Request, row: Row, sample: int, asked: int) -> Request:
         """`request` under a seed of its own, so that no server's cache gives the same reply twice."""
-        key = f"{self.seed or 0}:{row.shard}:{row.number}:{sample}:{asked}"
+        key = f"{self.seed or 0}:{identity_of(row)}:{sample}:{asked}"
         seed = xxh3_64_intdigest(key.encode()) & _SEED_MAX
         return Request(request.system, request.user, {**request.parameters, "seed": seed})
 
