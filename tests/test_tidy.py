@@ -18,14 +18,14 @@ LAYERS = (
     ("ports",),
     ("engine",),
     ("sources", "transforms", "recipes", "providers", "sinks", "testing"),
-    ("config", "build"),
+    ("config", "build", "stages"),
     ("launch", "observe", "simulator", "samples"),
     (),  # for what is to come between them
     ("cli", "__main__"),
 )
 LAYER_OF = {unit: layer for layer, units in enumerate(LAYERS) for unit in units}
 ADAPTERS = set(LAYERS[4])
-ABREAST = {("build", "config"), ("__main__", "cli")}
+ABREAST = {("build", "config"), ("stages", "config"), ("__main__", "cli")}
 """Imports within a layer, from one unit to another."""
 
 PURE_LAYER_MAX = 1

@@ -28,6 +28,16 @@ OWN_HINT = "A module of your own must be on the Python path, or beside the confi
 
 
 @dataclass(frozen=True, slots=True)
+class Thinning:
+    """What reads rows and thins them, and where to."""
+
+    source: Source
+    transforms: list[Transform]
+    sink: Sink
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """All adapters of a run, built; nothing has been opened or sent."""
 
@@ -41,11 +51,22 @@ class Parts:
 
 def build(config: Config) -> Parts:
     """Build every adapter that a configuration names. Raises `ConfigError`."""
+    thinning = build_thinning(config)
     return Parts(
-        source=_adapter(config, config.source),
-        transforms=[_adapter(config, section) for section in config.transforms],
+        source=thinning.source,
+        transforms=thinning.transforms,
         recipe=_adapter(config, config.recipe),
         providers=[_adapter(config, section) for section in config.providers],
+        sink=thinning.sink,
+        limits=thinning.limits,
+    )
+
+
+def build_thinning(config: Config) -> Thinning:
+    """Build all but what asks. Raises `ConfigError`."""
+    return Thinning(
+        source=_adapter(config, config.source),
+        transforms=[_adapter(config, section) for section in config.transforms],
         sink=_adapter(config, config.sink),
         limits=_construct(config, config.limits, Limits),
     )
@@ -140,18 +161,18 @@ def _adapter(config: Config, section: Section) -> Any:
     kind = section.name.partition("[")[0]
     if ":" in section.type and str(config.directory) not in sys.path:
         sys.path.append(str(config.directory))  # so that a module may lie beside the configuration
-    return _construct(config, section, adapter_class(kind, section.type, f"{config.path}: [{section.name}]"))
+    return _construct(config, section, adapter_class(kind, section.type, f"{config.where}: [{section.name}]"))
 
 
 def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     for key in section.values:
         if key not in fields:
-            raise ConfigError(f"{config.path}: unknown key `{key}` in [{section.name}]", hint=nearest(key, fields))
+            raise ConfigError(f"{config.where}: unknown key `{key}` in [{section.name}]", hint=nearest(key, fields))
     hints = typing.get_type_hints(cls)
     values = {}
     for name, field in fields.items():
-        where = f"{config.path}: [{section.name}] {name}"
+        where = f"{config.where}: [{section.name}] {name}"
         if name in section.values:
             values[name] = _checked(where, section.values[name], hints[name], field.metadata)
             if field.metadata.get("path"):
@@ -164,9 +185,9 @@ def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
         return cls(**values)
     except ConfigError as error:
         message = error.message.removeprefix(f"[{section.name}] ")
-        raise ConfigError(f"{config.path}: [{section.name}] {message}", hint=error.hint) from error
+        raise ConfigError(f"{config.where}: [{section.name}] {message}", hint=error.hint) from error
     except Exception as error:  # a class of somebody else's
-        raise ConfigError(f"{config.path}: [{section.name}] {type(error).__name__}: {error}") from error
+        raise ConfigError(f"{config.where}: [{section.name}] {type(error).__name__}: {error}") from error
 
 
 _KINDS = {

@@ -12,6 +12,7 @@ from personastream.errors import ConfigError
 CONFIG_BYTES_MAX = 1 << 20
 DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames", "limits": ""}
 REQUIRED = ("source", "recipe", "provider", "sink")
+OF_ASKING = ("recipe", "provider")
 LISTS = ("transform", "provider")
 
 
@@ -26,7 +27,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A configuration; relative paths in it are taken from `directory`."""
+    """A configuration; relative paths in it are taken from `directory`. `stage` names the stage of it, if it has any.
+
+    A stage without a recipe asks nothing; its recipe is a section without a type, and it has no providers.
+    """
 
     path: Path
     source: Section
@@ -35,6 +39,17 @@ class Config:
     providers: Sequence[Section]
     sink: Section
     limits: Section
+    stage: str = ""
+
+    @property
+    def where(self) -> str:
+        """How messages name it."""
+        return f"{self.path}: stage {self.stage!r}" if self.stage else str(self.path)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model is asked for each row."""
+        return bool(self.recipe.type)
 
     @property
     def directory(self) -> Path:
@@ -42,8 +57,21 @@ class Config:
         return self.path.parent
 
 
+_NO_RECIPE = Section("recipe", "", {})
+
+
 def load(path: str, settings: Iterable[str] = ()) -> Config:
     """Read a file; apply settings such as `provider.model=x` or `transform.1.distance_max=2`. Raises `ConfigError`."""
+    file, document = document_of(path, settings)
+    if "stage" in document:
+        raise ConfigError(
+            f"{path} has several stages", hint="Only `run`, `check`, `status` and `verify` take such a file."
+        )
+    return sections_of(file, document)
+
+
+def document_of(path: str, settings: Iterable[str] = ()) -> tuple[Path, dict[str, Any]]:
+    """(absolute path, what a file says with the settings on top). Raises `ConfigError`."""
     file = Path(path)
     try:
         with file.open("rb") as opened:
@@ -57,7 +85,7 @@ def load(path: str, settings: Iterable[str] = ()) -> Config:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     for setting in settings:
         _set(document, setting)
-    return _sections(file.absolute(), document)
+    return file.absolute(), document
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:
@@ -67,24 +95,29 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     return f"Did you mean `{close[0]}`?" if close else f"Valid here: {', '.join(words)}."
 
 
-def _sections(path: Path, document: dict[str, Any]) -> Config:
+def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Config:
+    """A document as sections. Only a stage may do without a recipe. Raises `ConfigError`."""
     valid = {*DEFAULT_TYPES, "transform"}
     for name in document:
         if name not in valid:
             raise ConfigError(f"{path}: unknown section [{name}]", hint=nearest(name, valid))
+    asks = not stage or "recipe" in document
     for name in REQUIRED:
-        if name not in document:
-            raise ConfigError(f"{path}: section [{name}] is missing")
+        if name not in document and (asks or name not in OF_ASKING):
+            of_stage = f" in stage {stage!r}" if stage else ""
+            raise ConfigError(f"{path}: section [{name}] is missing{of_stage}")
     transforms = document.get("transform", [])
     if not isinstance(transforms, list):
         raise ConfigError(f"{path}: write [[transform]], in double brackets: there may be several")
     return Config(
         path=path,
         transforms=[_section(path, f"transform[{place}]", table, "") for place, table in enumerate(transforms)],
-        providers=_providers(path, document["provider"]),
+        providers=_providers(path, document["provider"]) if asks else [],
+        recipe=_section(path, "recipe", document["recipe"], DEFAULT_TYPES["recipe"]) if asks else _NO_RECIPE,
+        stage=stage,
         **{
             name: _section(path, name, document.get(name, {}), DEFAULT_TYPES[name])
-            for name in ("source", "recipe", "sink", "limits")
+            for name in ("source", "sink", "limits")
         },
     )
 

@@ -1,21 +1,23 @@
 """`personastream check`."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
 
-from personastream.build import Parts, build, effective
+from personastream.build import Parts, Thinning, build, build_thinning, effective
 from personastream.cli.words import json_text
-from personastream.config import Config, load
+from personastream.config import Config, Section
+from personastream.errors import BadInput
 from personastream.launch import estimate as estimates
 from personastream.launch.endpoints import check_prices
 from personastream.launch.estimate import Estimate, estimate
 from personastream.observe.rates import duration
 from personastream.observe.snapshot import printable
 from personastream.records import Shard
+from personastream.stages import Stage, load_stages
 
 
 @click.command("check")
@@ -26,48 +28,94 @@ def command(config: str, settings: tuple[str, ...], as_json: bool) -> int:
     """Show what CONFIG would do: its settings with all defaults, the graph, the shards, the first prompt, and an
     estimate of requests, tokens, cost and time. Sends nothing and writes nothing.
     """
-    loaded = load(config, settings)
-    parts = build(loaded)
-    check_prices(parts.limits, parts.providers)
-    shards = parts.source.shards()
-    guess = estimate(parts, shards)
-    sections = _sections(loaded, parts)
+    stages = load_stages(config, settings)
+    checked = [_look(stage) for stage in stages]
     if as_json:
-        document = {"config": sections, "shards": [asdict(shard) for shard in shards], "estimate": asdict(guess)}
-        click.echo(json_text(document))
+        documents = [one.document() for one in checked]
+        click.echo(json_text({"stages": documents} if stages[0].name else documents[0]))
         return 0
-    for name, values in sections.items():
-        kind, several, _ = name.partition("[")
-        click.echo(f"[[{kind}]]" if several else f"[{name}]")
-        for key, value in values.items():
-            click.echo(f"# {key} is not set" if value is None else f"{key} = {_toml(value)}")
-        click.echo()
-    for line in (*_graph(parts, shards), *_estimate_lines(parts, guess)):
-        click.echo(line)
+    for one in checked:
+        for line in one.lines():
+            click.echo(line)
     return 0
 
 
-def _sections(config: Config, parts: Parts) -> dict[str, dict[str, Any]]:
-    pairs = [
-        (config.source, parts.source),
-        *zip(config.transforms, parts.transforms, strict=True),
-        (config.recipe, parts.recipe),
-        *zip(config.providers, parts.providers, strict=True),
-        (config.sink, parts.sink),
-        (config.limits, parts.limits),
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A run, or a stage of one, as far as it can be looked at: of what earlier stages will write, nothing is known."""
+
+    stage: Stage
+    sections: Mapping[str, Mapping[str, Any]]
+    thinning: Thinning
+    parts: Parts | None
+    shards: Sequence[Shard] | None
+    guess: Estimate | None
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        shards = None if self.shards is None else [asdict(shard) for shard in self.shards]
+        estimate = None if self.guess is None else asdict(self.guess)
+        name = {"stage": self.stage.name} if self.stage.name else {}
+        return {**name, "config": self.sections, "shards": shards, "estimate": estimate}
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        if self.stage.name:
+            yield from (f"stage     {self.stage.name}", "")
+        for name, values in self.sections.items():
+            kind, several, _ = name.partition("[")
+            yield f"[[{kind}]]" if several else f"[{name}]"
+            for key, value in values.items():
+                yield f"# {key} is not set" if value is None else f"{key} = {_toml(value)}"
+            yield ""
+        if self.shards is None:
+            names = self.stage.reads
+            yield f"shards         unknown  until {', '.join(names)} {'is' if len(names) == 1 else 'are'} finished"
+        else:
+            yield f"shards    {len(self.shards):>12,}  {sum(shard.size_bytes for shard in self.shards):,} bytes"
+        yield from (f"graph     {_graph(self.thinning, self.parts)}", "")
+        if self.parts is not None and self.guess is not None:
+            yield from _estimate_lines(self.parts, self.guess)
+        if self.stage.name:
+            yield ""
+
+
+def _look(stage: Stage) -> Checked:
+    config = stage.config
+    parts = build(config) if config.asks else None
+    thinning = build_thinning(config)
+    if parts is not None:
+        check_prices(parts.limits, parts.providers)
+    try:
+        shards = thinning.source.shards()
+    except BadInput:
+        if not stage.reads:
+            raise
+        shards = None
+    guess = None if parts is None or shards is None else estimate(parts, shards)
+    return Checked(stage, _sections(config, thinning, parts), thinning, parts, shards, guess)
+
+
+def _sections(config: Config, thinning: Thinning, parts: Parts | None) -> dict[str, dict[str, Any]]:
+    asking = (
+        [] if parts is None else [(config.recipe, parts.recipe), *zip(config.providers, parts.providers, strict=True)]
+    )
+    pairs: list[tuple[Section, object]] = [
+        (config.source, thinning.source),
+        *zip(config.transforms, thinning.transforms, strict=True),
+        *asking,
+        (config.sink, thinning.sink),
+        (config.limits, thinning.limits),
     ]
     return {section.name: effective(section, part) for section, part in pairs}
 
 
-def _graph(parts: Parts, shards: Sequence[Shard]) -> list[str]:
-    size = sum(shard.size_bytes for shard in shards)
-    workers = sum(provider.in_flight_max for provider in parts.providers)
-    chain = ["source", *(type(transform).__name__ for transform in parts.transforms)]
-    return [
-        f"shards    {len(shards):>12,}  {size:,} bytes",
-        f"graph     {' → '.join(chain)} → {type(parts.recipe).__name__} × {workers:,} in flight → {parts.sink.path}",
-        "",
-    ]
+def _graph(thinning: Thinning, parts: Parts | None) -> str:
+    steps = ["source", *(type(transform).__name__ for transform in thinning.transforms)]
+    if parts is not None:
+        workers = sum(provider.in_flight_max for provider in parts.providers)
+        steps.append(f"{type(parts.recipe).__name__} × {workers:,} in flight")
+    return " → ".join([*steps, thinning.sink.path])
 
 
 def _estimate_lines(parts: Parts, guess: Estimate) -> list[str]:

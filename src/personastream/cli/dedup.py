@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from personastream.build import build
+from personastream.build import build_thinning
 from personastream.cli.run import progress_option
 from personastream.cli.words import counts_lines, program
 from personastream.config import load
@@ -77,7 +77,7 @@ def command(sources: tuple[str, ...], out: str, against: tuple[str, ...], style:
     source, transforms, limits = _source(sources, options), _transforms(options, state), Limits()
     if options["config"] is not None:
         _refuse_both(sources, options)
-        parts = build(load(options["config"]))
+        parts = build_thinning(load(options["config"]))
         source, transforms, limits = parts.source, parts.transforms, parts.limits
     job = DedupJob(
         source=in_batches(source, state),
@@ -87,10 +87,11 @@ def command(sources: tuple[str, ...], out: str, against: tuple[str, ...], style:
         output="plan" if options["plan"] else "rows",
         limits=limits,
     )
-    return _carry_out(job, Display(style, job.directory), again, resume=options["resume"])
+    return carry_out_job(job, Display(style, job.directory), again, resume=options["resume"])
 
 
-def _carry_out(job: DedupJob, display: Display, again: str, *, resume: bool) -> int:
+def carry_out_job(job: DedupJob, display: Display, again: str, *, resume: bool) -> int:
+    """One sitting of a job, with its last words; returns the exit code. Raises `RunError`."""
     try:
         end = run_dedup(job, resume=resume, progress=display, command=again)
     except RunError:

@@ -10,12 +10,13 @@ import click
 
 from personastream.build import Parts, build, identity
 from personastream.cli.run import carry_out
-from personastream.config import Config, load
+from personastream.config import Config
 from personastream.errors import BadInput, ConfigError
 from personastream.launch.manifest import check_unchanged, read_manifest, with_contract, write_manifest
 from personastream.launch.run_directory import owned
 from personastream.observe.progress import Style
 from personastream.ports import ShardState, Sink
+from personastream.stages import load_stages, stage_of
 
 settings_option = click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help="As for `run`.")
 
@@ -54,7 +55,7 @@ def reopened(run: str, settings: tuple[str, ...], *, contract_may_change: bool =
         raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
     if "output" in manifest.identity:
         raise BadInput(f"{run} is a dedup job: no model was asked, so there is nothing to ask again")
-    config = load(manifest.config, settings)
+    config = _config_of(run, manifest.config, settings)
     parts = build(config)
     there = Path(parts.sink.path)
     if not there.exists() or not there.samefile(run):
@@ -65,6 +66,27 @@ def reopened(run: str, settings: tuple[str, ...], *, contract_may_change: bool =
     return Reopened(config, parts, settings, contract_may_change)
 
 
+def _config_of(run: str, path: str, settings: tuple[str, ...]) -> Config:
+    """The configuration of a run; of several stages, that which is named like its folder.
+
+    Raises `BadInput` if a later stage has read this one: its rows would not be all there are any more.
+    """
+    stages = load_stages(path, settings)
+    if not stages[0].name:
+        return stages[0].config
+    here = Path(run).absolute()
+    stage = stage_of(path, here.name, settings)
+    later = [each.name for each in stages if here.name in (*each.reads, *each.knows)]
+    begun = [name for name in later if read_manifest(here.parent / name) is not None]
+    if begun:
+        raise BadInput(
+            f"{run} has been read by later stages: {', '.join(begun)}",
+            hint="Delete the folders of these stages first, and of all that read them; or leave this one as it is.",
+        )
+    return stage.config
+
+
 def continue_run(job: Reopened, style: Style, rows_max: int | None = None) -> int:
     """Bring what is left to its end, as `run --resume` does; the exit code is the same."""
-    return carry_out(str(job.config.path), job.settings, style, resume=True, rows_max=rows_max)
+    path, stage = str(job.config.path), job.config.stage
+    return carry_out(path, job.settings, style, resume=True, rows_max=rows_max, only=stage)

@@ -1,17 +1,19 @@
 """`personastream run`."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from personastream.build import build
+from personastream.build import build_thinning
 from personastream.cli.words import program, summary_lines
-from personastream.config import load
+from personastream.config import Config
 from personastream.errors import RunError
 from personastream.launch.inline import run_config
 from personastream.observe.progress import Display, Style
 from personastream.observe.say import say
+from personastream.stages import load_stages
 
 progress_option = click.option(
     "--progress",
@@ -36,29 +38,48 @@ progress_option = click.option(
 @click.option(
     "--max-rows", type=click.IntRange(min=1), help="Ask for at most N rows now, then stop (exit 75 if rows are left)."
 )
+@click.option("--stage", default="", help="Of a configuration with several stages, carry on with this one alone.")
 @progress_option
-def command(config: str, resume: bool, settings: tuple[str, ...], max_rows: int | None, style: Style) -> int:
+def command(
+    config: str, resume: bool, settings: tuple[str, ...], max_rows: int | None, stage: str, style: Style
+) -> int:
     """Run CONFIG: read its shards, drop duplicates, ask the model once per row, commit every outcome.
 
     \b
     A run may be killed at any moment and continued with --resume: every row
     ends exactly once, delivered, dropped or dead. SIGTERM or Ctrl-C drains
-    (rows in flight finish); a second one stops at once.
+    (rows in flight finish); a second one stops at once. A configuration with
+    several stages is carried from one to the next.
     \b
     Exit codes: 0 done, 75 stopped with work left (run again with --resume), 65
     bad input, 69 the model service is down, 73 the run exists or cannot be
     created, 74 damaged output, 77 key or quota refused, 78 wrong configuration.
     """
-    return carry_out(config, settings, style, resume=resume, rows_max=max_rows)
+    return carry_out(config, settings, style, resume=resume, rows_max=max_rows, only=stage)
 
 
-def carry_out(path: str, settings: tuple[str, ...], style: Style, *, resume: bool, rows_max: int | None) -> int:
+def carry_out(
+    path: str, settings: tuple[str, ...], style: Style, *, resume: bool, rows_max: int | None, only: str = ""
+) -> int:
     """One sitting, with its last words; returns the exit code. Raises `RunError`."""
-    config = load(path, settings)
+    stages = load_stages(path, settings)
     again = [*program(), "run", path, "--resume", *(word for one in settings for word in ("--set", one))]
-    display = Display(style, Path(build(config).sink.path))
+    if stages[0].name:
+        from personastream.cli.staged import carry_out_stages  # dedup and its figures are of no use to others
+
+        return carry_out_stages(stages, only, style, shlex.join(again), resume=resume, rows_max=rows_max)
+    if only:
+        raise click.UsageError(f"{path} has no stages: leave --stage out.")
+    return carry_out_one(stages[0].config, style, shlex.join(again), resume=resume, rows_max=rows_max)
+
+
+def carry_out_one(
+    config: Config, style: Style, again: str, *, resume: bool, rows_max: int | None, knows: Sequence[Config] = ()
+) -> int:
+    """One sitting of one run that asks; `again` is what to type to continue. Raises `RunError`."""
+    display = Display(style, Path(build_thinning(config).sink.path))
     try:
-        outcome = run_config(config, resume=resume, progress=display, rows_max=rows_max, command=shlex.join(again))
+        outcome = run_config(config, resume=resume, progress=display, rows_max=rows_max, command=again, knows=knows)
     except RunError:
         display.say_last()
         raise
@@ -68,5 +89,5 @@ def carry_out(path: str, settings: tuple[str, ...], style: Style, *, resume: boo
         for line in summary_lines(outcome):
             say(line)
         if not outcome.summary.finished:
-            say(f"Work is left. To continue: {shlex.join(again)}")
+            say(f"Work is left. To continue: {again}")
     return outcome.exit_code

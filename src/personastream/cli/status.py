@@ -13,6 +13,7 @@ from personastream.errors import BadInput
 from personastream.launch.manifest import Manifest, read_manifest
 from personastream.launch.run_directory import is_owned
 from personastream.launch.spend_file import read_authorised
+from personastream.launch.stage_list import read_stages
 from personastream.observe.live_file import read_live
 from personastream.observe.rates import duration
 from personastream.ports import ShardState
@@ -29,20 +30,30 @@ def command(run: str, as_json: bool) -> int:
     Rows are counted from the output itself. In flight and rates are those of a
     process working now, if any.
     """
-    directory = Path(run)
+    names = read_stages(Path(run))
+    if names is None:
+        document, states = _looked_at(Path(run))
+        click.echo(json_text(document) if as_json else "\n".join(_lines(document, states)))
+        return 0
+    begun = {name: _looked_at(Path(run, name)) for name in names if read_manifest(Path(run, name)) is not None}
+    if as_json:
+        stages = [{"stage": name, **(begun[name][0] if name in begun else {"state": "not begun"})} for name in names]
+        click.echo(json_text({"run": run, "stages": stages}))
+        return 0
+    for name in names:
+        click.echo(f"stage     {name}")
+        click.echo("\n".join(_lines(*begun[name])) if name in begun else "          not begun")
+    return 0
+
+
+def _looked_at(directory: Path) -> tuple[dict[str, Any], list[ShardState]]:
     manifest = read_manifest(directory)
     if manifest is None:
-        raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
-    sink = Frames(path=run)
+        raise BadInput(f"{directory} holds no run", hint="Give the directory that [sink] path names.")
+    sink = Frames(path=str(directory))
     sink.attach(manifest.run_id, [shard.stem for shard in manifest.shards])
     states = sink.recover(repair=False)
-    document = _document(directory, manifest, states)
-    if as_json:
-        click.echo(json_text(document))
-    else:
-        for line in _lines(document, states):
-            click.echo(line)
-    return 0
+    return _document(directory, manifest, states), states
 
 
 def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`personastream verify`."""
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import orjson
 from personastream.cli.words import counts_lines, usage_line
 from personastream.errors import BadInput, ExitCode
 from personastream.launch.manifest import read_manifest
+from personastream.launch.stage_list import read_stages
 from personastream.sinks.disk import OsDisk
 from personastream.sinks.verify import Report, Verifier
 
@@ -25,11 +27,22 @@ def command(run: str, as_json: bool) -> int:
     record stands where its commit says, and that finished shards obey read =
     delivered + dropped + dead. Exit code 0 if all holds, else 74.
     """
-    directory = Path(run)
+    names = read_stages(Path(run))
+    if names is None:
+        report, shards = _verified(Path(run))
+        _tell({"": (report, shards)}, report if as_json else None)
+        return ExitCode.IO_ERROR if report.problems else ExitCode.DONE
+    found = {name: _verified(Path(run, name)) for name in names if read_manifest(Path(run, name)) is not None}
+    _tell(found, {name: report for name, (report, _) in found.items()} if as_json else None)
+    return ExitCode.IO_ERROR if any(report.problems for report, _ in found.values()) else ExitCode.DONE
+
+
+def _verified(directory: Path) -> tuple[Report, int]:
+    """What was found, and how many shards there are."""
     manifest = read_manifest(directory)
     if manifest is None:
-        raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
-    verifier = Verifier(OsDisk(run), manifest.run_id, manifest.identity.get("output", "records"))
+        raise BadInput(f"{directory} holds no run", hint="Give the directory that [sink] path names.")
+    verifier = Verifier(OsDisk(str(directory)), manifest.run_id, manifest.identity.get("output", "records"))
     with click.progressbar(manifest.shards, label="verify", file=sys.stderr, hidden=not sys.stderr.isatty()) as shards:
         for shard in shards:
             verifier.shard(shard.stem)
@@ -38,12 +51,18 @@ def command(run: str, as_json: bool) -> int:
         from personastream.launch.plan_check import plan_problems  # numpy is of no use to others
 
         report.problems.extend(plan_problems(directory, manifest, report))
+    return report, len(manifest.shards)
+
+
+def _tell(found: Mapping[str, tuple[Report, int]], document: object) -> None:
     with suppress(BrokenPipeError):  # whoever reads only the first lines may still want the exit code
-        if as_json:
-            click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-        else:
-            _print(report, len(manifest.shards))
-    return ExitCode.IO_ERROR if report.problems else ExitCode.DONE
+        if document is not None:
+            click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+            return
+        for name, (report, shards) in found.items():
+            if name:
+                click.echo(f"stage     {name}")
+            _print(report, shards)
 
 
 def _print(report: Report, shards: int) -> None:

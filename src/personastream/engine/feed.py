@@ -77,6 +77,8 @@ class Reading:
                     yield thinned
                 if self.stop.draining:
                     return
+        if stateful:  # all there is to learn, for runs that know the rows of this one beforehand
+            self.checkpoints.save(Position(len(self.shards), 0), stateful)
 
     def _taught(self, stateful: Sequence[StatefulTransform], settled_to: Position) -> Position:
         """Bring the transforms near the first unsettled row; returns from where rows are to be replayed."""

@@ -12,7 +12,6 @@ from typing import Any, Literal, cast
 
 import anyio
 import anyio.to_thread
-import xxhash
 
 from personastream.core import plan
 from personastream.core.ledger import LengthEstimate
@@ -33,7 +32,7 @@ from personastream.launch.signals import obey_signals
 from personastream.limits import Limits
 from personastream.ports import ShardState, Source, Transform
 from personastream.records import Batch, Position, Shard
-from personastream.sinks.checkpoints import CheckpointLog
+from personastream.sinks.checkpoints import CheckpointLog, journal_of
 from personastream.sinks.frames import Frames
 
 BATCH_ROWS = 16_384
@@ -86,7 +85,6 @@ def run_dedup(job: DedupJob, *, resume: bool, progress: Progress, command: str) 
     """Carry a job to its end or to a stop; `command` is what to type to continue it. Raises `RunError`."""
     _keep_freed_memory()
     gc.disable()  # rows by the thousand, and no cycles among them
-    state = job.directory / "state"
     given = DedupInput([*job.against, job.source])
     shards = job.source.shards()
     with owned(job.directory, "--out"), embedders(job.transforms, job.limits):
@@ -94,8 +92,7 @@ def run_dedup(job: DedupJob, *, resume: bool, progress: Progress, command: str) 
             job.directory, job.directory, _identity(job, given), shards, resume=resume, command=command
         )
         job.sink.attach(manifest.run_id, [shard.stem for shard in shards])
-        fingerprint = xxhash.xxh3_128_digest(manifest.run_id.encode())
-        sitting = _Sitting(job, given, shards, CheckpointLog(str(state), fingerprint))
+        sitting = _Sitting(job, given, shards, journal_of(job.sink.path, manifest.run_id))
         return anyio.run(partial(_sit, sitting, progress), backend_options={"use_uvloop": True})
 
 

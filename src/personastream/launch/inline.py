@@ -13,7 +13,6 @@ from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
-import xxhash
 
 from personastream.build import Parts, build, identity
 from personastream.config import Config
@@ -23,14 +22,15 @@ from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.engine.work import no_parse
 from personastream.errors import ConfigError, ExitCode
+from personastream.launch.earlier import AfterEarlier, earlier_run
 from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
 from personastream.limits import Limits
-from personastream.ports import Embedding, Provider, Transform
+from personastream.ports import Checkpoints, Embedding, Provider, Transform
 from personastream.records import Shard
-from personastream.sinks.checkpoints import CheckpointLog
+from personastream.sinks.checkpoints import journal_of
 
 T = TypeVar("T")
 
@@ -64,9 +64,18 @@ class Outcome:
 
 
 def run_config(
-    config: Config, *, resume: bool, progress: Progress, rows_max: int | None = None, command: str = ""
+    config: Config,
+    *,
+    resume: bool,
+    progress: Progress,
+    rows_max: int | None = None,
+    command: str = "",
+    knows: Sequence[Config] = (),
 ) -> Outcome:
-    """Run a configuration to its end or to a stop. Raises `RunError`."""
+    """Run a configuration to its end or to a stop. Raises `RunError`.
+
+    `command` is what to type to continue; `knows` are finished runs whose rows the transforms know beforehand.
+    """
     parts = build(config)
     check_prices(parts.limits, parts.providers)
     workers = sum(provider.in_flight_max for provider in parts.providers)
@@ -86,7 +95,7 @@ def run_config(
         )
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         return anyio.run(
-            partial(_run, parts, shards, manifest, state, progress, rows_max),
+            partial(_run, parts, shards, manifest, _checkpoints(parts, manifest, knows), progress, rows_max),
             backend_options={"use_uvloop": True},
         )
 
@@ -125,7 +134,7 @@ async def _run(
     parts: Parts,
     shards: Sequence[Shard],
     manifest: Manifest,
-    state: Path,
+    checkpoints: Checkpoints,
     progress: Progress,
     rows_max: int | None,
 ) -> Outcome:
@@ -137,7 +146,7 @@ async def _run(
         async with _closing(parts.providers):
             failure = None
             try:
-                graph = _graph(parts, shards, manifest, state, rows_max)
+                graph = _graph(parts, shards, checkpoints, rows_max)
                 summary = await run(graph, stop, statistics, anyio.to_thread.run_sync)
                 if summary.finished:
                     await _let_go(parts.providers)
@@ -146,13 +155,17 @@ async def _run(
         around.cancel_scope.cancel()
     if failure is not None:
         raise failure
-    return Outcome(state.parent, summary, anyio.current_time() - started_s)
+    return Outcome(Path(parts.sink.path), summary, anyio.current_time() - started_s)
 
 
-def _graph(parts: Parts, shards: Sequence[Shard], manifest: Manifest, state: Path, rows_max: int | None) -> Graph:
+def _checkpoints(parts: Parts, manifest: Manifest, knows: Sequence[Config]) -> Checkpoints:
+    own = journal_of(parts.sink.path, manifest.run_id)
+    return AfterEarlier(own, [earlier_run(config) for config in knows], parts.transforms) if knows else own
+
+
+def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows_max: int | None) -> Graph:
     sink, limits = parts.sink, parts.limits
     policy = retry_policy(limits)
-    fingerprint = xxhash.xxh3_128_digest(manifest.run_id.encode())
     return Graph(
         source=parts.source,
         shards=shards,
@@ -160,12 +173,12 @@ def _graph(parts: Parts, shards: Sequence[Shard], manifest: Manifest, state: Pat
         recipe=parts.recipe,
         endpoints=endpoints(parts.providers, policy),
         sink=sink,
-        checkpoints=CheckpointLog(str(state), fingerprint),
+        checkpoints=checkpoints,
         group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
         workers=sum(provider.in_flight_max for provider in parts.providers),
         parse=parse_of(parts.providers) or no_parse,
         retry=policy,
-        budget=budget(state.parent, limits, parts.providers),
+        budget=budget(Path(sink.path), limits, parts.providers),
         drain_s_max=limits.drain_s_max,
         dead_share_max=limits.dead_share_max,
         rows_max=rows_max,

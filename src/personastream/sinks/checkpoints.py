@@ -132,3 +132,8 @@ class CheckpointLog:
         finally:
             os.close(descriptor)
         self._end += len(data)
+
+
+def journal_of(run: str, run_id: str) -> CheckpointLog:
+    """The journal of the run in a directory."""
+    return CheckpointLog(os.path.join(run, "state"), xxhash.xxh3_128_digest(run_id.encode()))

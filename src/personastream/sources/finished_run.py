@@ -49,6 +49,15 @@ class FinishedRun:
             shards.append(Shard(index, f"{self.path.name}.{index:05d}", str(self.path), size_bytes, fingerprint))
         return shards
 
+    def lines_total(self) -> int:
+        """How many lines all of its parts hold, by their summaries. Raises `BadInput`."""
+        total = 0
+        for stem in self.stems:
+            for number, path in enumerate(self._parts(stem)):
+                with InputFile(str(path)) as file:
+                    total += _summary(file, PartName(self.run_id, stem, "data", number)).lines
+        return total
+
     def spans(self, index: int) -> tuple[list[RowSpan], int]:
         """(the frames of a shard that hold lines, how many lines these are). Raises `BadInput`."""
         spans, lines = [], 0

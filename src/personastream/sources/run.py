@@ -6,23 +6,29 @@ not either. A shard here is one of the earlier run; its rows are that one's reco
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+
+from xxhash import xxh3_64_intdigest
 
 from personastream.core.columns import keeper
 from personastream.core.lines import Line
 from personastream.core.row_order import NumberedLine, in_row_order
 from personastream.core.rows import RowReader
 from personastream.errors import ConfigError
-from personastream.records import Batch, Shard
+from personastream.records import Batch, Origin, Shard
 from personastream.settings import setting
 from personastream.sources.finished_run import finished_run
 from personastream.sources.row_index_file import RowIndexFile
 
 SPACING_ROWS = 4096
 """Rows between points of a row index."""
+SAMPLE = "sample"
+"""Why rows are dropped that are not drawn."""
+_HASHES = 1 << 64
 LINEAGE = ("id", "meta.root", "meta.hop", "meta.origin")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Run:
     """The records of finished runs, and the rows of finished dedup jobs."""
 
@@ -32,6 +38,10 @@ class Run:
         "Other columns to carry along, as dotted paths: records tell them in meta.origin.",
         default_factory=lambda: list(LINEAGE),
     )
+    rows_max: int = setting(
+        "Take about so many records in all, a sample; 0 for all of them. The others are dropped.", default=0, minimum=0
+    )
+    seed: int = setting("Draws the sample.", default=0, minimum=0)
     batch_rows: int = setting("Rows read at a time.", default=1024, minimum=1, maximum=65_536, identity=False)
     text_bytes_max: int = setting("A longer text is a dead row.", default=1 << 20, minimum=1, maximum=1 << 30)
     index_dir: str | None = setting(
@@ -47,11 +57,18 @@ class Run:
             raise ConfigError("`paths` in [source] is empty", hint='Name run directories: paths = ["../runs/hop-1"].')
 
     def shards(self) -> Sequence[Shard]:
-        shards = [shard for path in self.paths for shard in finished_run(path).shards()]
+        runs = [finished_run(path) for path in self.paths]
+        shards = [shard for run in runs for shard in run.shards()]
         stems = [shard.stem for shard in shards]
         if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
             raise ConfigError(f"two runs have a shard {twice!r}", hint="Give run directories names of their own.")
         return [replace(shard, index=index) for index, shard in enumerate(shards)]
+
+    @cached_property
+    def _drawn_below(self) -> int:
+        """Hashes below it belong to rows of the sample."""
+        lines = sum(finished_run(path).lines_total() for path in self.paths) if self.rows_max else 0
+        return _HASHES * min(self.rows_max, lines) // lines if lines else _HASHES
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         run = finished_run(shard.path)
@@ -77,7 +94,7 @@ class Run:
     ) -> Batch:
         stop = start + len(lines)
         rows = reader.read(lines, start)
-        return Batch(
+        batch = Batch(
             shard,
             start,
             stop,
@@ -89,6 +106,14 @@ class Run:
             last=last,
             bytes_read=shard.size_bytes * stop // max(1, total),
         )
+        if self._drawn_below == _HASHES:
+            return batch
+        return batch.keep([self._is_drawn(shard, *row) for row in zip(rows.numbers, rows.origins, strict=True)], SAMPLE)
+
+    def _is_drawn(self, shard: Shard, number: int, origin: Origin) -> bool:
+        """By the record's own id, if it is kept: what else there is before it makes no difference then."""
+        identity = origin.get("id", f"{shard.stem}:{number}")
+        return xxh3_64_intdigest(f"{self.seed}:sample:{identity}".encode()) < self._drawn_below
 
 
 def _note(kept: RowIndexFile, number: int, lines: Sequence[NumberedLine]) -> None:

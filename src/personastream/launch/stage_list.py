@@ -1,0 +1,57 @@
+"""`stages.json`: which stages there are below a directory, in order; for people, and for verbs that look at all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from personastream.errors import CannotCreate, CorruptOutput, RunExists
+from personastream.launch.durable_file import replace_durably
+from personastream.launch.spend_file import read_authorised
+from personastream.stages import Stage
+
+NAME = "stages.json"
+FORMAT = 1
+
+
+def read_stages(directory: Path) -> list[str] | None:
+    """The names of the stages below a directory, in order; None if it holds no stages. Raises `CorruptOutput`."""
+    try:
+        document = orjson.loads((directory / NAME).read_bytes())
+        return [str(stage["name"]) for stage in document["stages"]]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CorruptOutput(
+            f"{directory / NAME} is damaged: {error}", hint="Delete it: the next `run --resume` writes it anew."
+        ) from error
+
+
+def begin_stages(directory: Path, stages: Sequence[Stage], *, resume: bool, command: str) -> None:
+    """Write the list, for a new directory or to go on. Raises `RunExists`, or `CannotCreate` for a foreign folder."""
+    if directory.exists() and not resume and (found := sorted(path.name for path in directory.iterdir())):
+        if NAME not in found:
+            raise CannotCreate(
+                f"{directory} holds no stages, but {', '.join(found[:3])}", hint="Give the output a folder of its own."
+            )
+        raise RunExists(
+            f"{directory} already holds stages",
+            hint=f"To continue them: {command}\n  To start others: give them a folder of their own.",
+        )
+    told: list[dict[str, Any]] = [
+        {"name": stage.name, "reads": stage.reads, "knows": stage.knows, "asks": stage.config.asks} for stage in stages
+    ]
+    try:
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        document = {"format": FORMAT, "config": str(stages[0].config.path), "stages": told}
+        replace_durably(directory / NAME, orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    except OSError as error:
+        raise CannotCreate(
+            f"cannot create {directory}: {error.strerror}", hint="Choose another [sink] path, or mend its permissions."
+        ) from error
+
+
+def authorised_elsewhere(directory: Path, stages: Sequence[Stage], stage: Stage) -> int:
+    """Billionths that all other stages may have spent."""
+    return sum(read_authorised(directory / each.name) for each in stages if each is not stage)
