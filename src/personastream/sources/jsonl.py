@@ -16,6 +16,7 @@ from personastream.records import Batch, Shard
 from personastream.settings import setting
 from personastream.sources.input_file import PIECE_BYTES, InputFile
 from personastream.sources.pieces import read_pieces
+from personastream.sources.places import open_input
 from personastream.sources.row_index_file import RowIndexFile
 from personastream.sources.shard_files import find_shards
 
@@ -53,7 +54,7 @@ class Jsonl:
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         reader = RowReader(self.field, self.text_bytes_max, keeper(self.keep) if self.keep else None)
-        with InputFile(shard.path, shard.size_bytes) as file:
+        with open_input(shard.path, shard.size_bytes) as file:
             course = _Course(file, RowIndexFile(self.index_dir, shard), start)
             for lines, last in cut_batches(course.lines(self.line_bytes_max), self.batch_rows, BATCH_BYTES_MAX):
                 if start == 0 and lines and isinstance(lines[0], bytes):
