@@ -1,4 +1,4 @@
-"""Seeded sampling of rows: whether a row is in the sample depends on its shard's stem, its number and the seed alone."""
+"""Seeded sampling: whether a row is in the sample depends on its shard's stem, its number and the seed alone."""
 
 from dataclasses import dataclass
 

@@ -10,8 +10,9 @@ expression is ever Python code. Text patterns are those of RE2, which takes line
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
+from personastream.core.columns import column
 from personastream.core.where_tokens import Token, WhereError, tokens
 
 DEPTH_MAX = 50
@@ -72,7 +73,7 @@ class _Parser:
     def whole(self) -> Value:
         node = self._either()
         if self._token.kind != "end":
-            self._refuse(self._token, f"unexpected {self._token.shown}", "Join conditions with `and` or `or`.")
+            raise self._wrong(self._token, f"unexpected {self._token.shown}", "Join conditions with `and` or `or`.")
         return node.value
 
     def _either(self) -> _Node:
@@ -102,7 +103,7 @@ class _Parser:
         token = self._token
         right = self._operand()
         if (again := self._token) and self._operator() is not None:
-            self._refuse(again, "a second comparison", "Write `a < b and b < c`, not `a < b < c`.")
+            raise self._wrong(again, "a second comparison", "Write `a < b and b < c`, not `a < b < c`.")
         return _Node(self._compared(word, left, right, token))
 
     def _operator(self) -> str | None:
@@ -135,14 +136,17 @@ class _Parser:
         import re2
 
         if not pattern.literal or not isinstance(pattern.constant, str):
-            self._refuse(token, "`matches` needs a pattern in quotes", 'For example: occupation matches "nurs(e|ing)".')
+            raise self._wrong(
+                token, "`matches` needs a pattern in quotes", 'For example: occupation matches "nurs(e|ing)".'
+            )
         options = re2.Options()
         options.max_mem, options.log_errors = PATTERN_BYTES_MAX, False
         try:
             search = re2.compile(pattern.constant, options).search
         except re2.error as error:
             what = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-            self._refuse(token, f"the pattern is wrong: {what}", "RE2's syntax: no back references, no look-around.")
+            hint = "RE2's syntax: no back references, no look-around."
+            raise self._wrong(token, f"the pattern is wrong: {what}", hint) from error
         return lambda row: isinstance(text := value(row), str) and search(text) is not None
 
     def _operand(self) -> _Node:
@@ -164,7 +168,7 @@ class _Parser:
             self._expect(")", token)
             return _Node(_FUNCTIONS[token.text](node.value))
         what = "the expression ends too early" if token.kind == "end" else f"unexpected {token.shown}"
-        self._refuse(token, what, 'A column, "text", a number, true, false, null or a [list] belongs here.')
+        raise self._wrong(token, what, 'A column, "text", a number, true, false, null or a [list] belongs here.')
 
     def _column(self, token: Token) -> _Node:
         path: tuple[str, ...] = token.value
@@ -172,17 +176,19 @@ class _Parser:
         key = path[0]
         if len(path) == 1:
             return _Node(lambda row: row.get(key))
-        return _Node(lambda row: _walk(row, path))
+        return _Node(lambda row: column(row, path))
 
     def _list(self, opening: Token) -> _Node:
         items: list[Any] = []
         while not self._take("symbol", "]"):
             token = self._token
             if items and not self._take("symbol", ","):
-                self._refuse(token, f"unexpected {token.shown} in the list that starts at {opening.place}", _LIST_HINT)
+                raise self._wrong(
+                    token, f"unexpected {token.shown} in the list that starts at {opening.place}", _LIST_HINT
+                )
             token = self._token
             if token.kind != "literal":
-                self._refuse(token, f"unexpected {token.shown} in a list", _LIST_HINT)
+                raise self._wrong(token, f"unexpected {token.shown} in a list", _LIST_HINT)
             items.append(token.value)
             self._at += 1
         return _literal(items)
@@ -190,7 +196,7 @@ class _Parser:
     def _nested(self, token: Token, part: Callable[[], _Node]) -> _Node:
         self._depth += 1
         if self._depth > DEPTH_MAX:
-            self._refuse(token, f"nested more than {DEPTH_MAX} levels deep", "Write it flatter: `x in [a, b, c]`.")
+            raise self._wrong(token, f"nested more than {DEPTH_MAX} levels deep", "Write it flatter: `x in [a, b, c]`.")
         node = part()
         self._depth -= 1
         return node
@@ -207,21 +213,13 @@ class _Parser:
     def _expect(self, symbol: str, opening: Token) -> None:
         if not self._take("symbol", symbol):
             what = f"`{symbol}` is missing for {opening.shown} at {opening.place}"
-            self._refuse(self._token, what, "")
+            raise self._wrong(self._token, what, "")
 
-    def _refuse(self, token: Token, what: str, hint: str) -> NoReturn:
-        raise WhereError(self._text, token.start, what, hint)
+    def _wrong(self, token: Token, what: str, hint: str) -> WhereError:
+        return WhereError(self._text, token.start, what, hint)
 
 
 _LIST_HINT = 'A list holds values with commas between them: ["a", "b"].'
-
-
-def _walk(row: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        if not isinstance(row, Mapping):
-            return None
-        row = row.get(key)
-    return row
 
 
 def _any(conditions: tuple[Value, ...]) -> Value:
@@ -248,7 +246,12 @@ def _kind(value: object) -> object:
 
 
 def _same(left: Any, right: Any) -> bool:
-    return _kind(left) is _kind(right) and bool(left == right)
+    try:
+        if isinstance(left, list) and isinstance(right, list):
+            return len(left) == len(right) and all(map(_same, left, right))
+        return _kind(left) is _kind(right) and bool(left == right)
+    except RecursionError:  # two columns, nested without end
+        return False
 
 
 def _same_as(value: Value, constant: Any) -> Callable[[Row], bool]:

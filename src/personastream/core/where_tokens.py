@@ -8,6 +8,7 @@ FUNCTIONS = ("length", "lower")
 
 _WORDS = ("and", "or", "not", "in", "contains", "matches")
 _CONSTANTS = {"true": True, "false": False, "null": None}
+_MEANT = {"None": "null", "NULL": "null", "nil": "null", "undefined": "null"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _KEY = r"(?:[^\W\d]\w*|`[^`]+`)"
 _TOKEN = re.compile(
@@ -98,8 +99,9 @@ def _token(text: str, match: "re.Match[str]") -> Token:
         return Token("word", word, start)
     if word in FUNCTIONS and text[match.end() :].lstrip().startswith("("):
         return Token("function", word, start)
-    if word.lower() in (*_WORDS, *_CONSTANTS) and word.lower() != word:
-        raise WhereError(text, start, f"unexpected `{word}`", f"Write `{word.lower()}` in small letters.")
+    meant = _MEANT.get(word, word.lower())
+    if meant != word and meant in (*_WORDS, *_CONSTANTS):
+        raise WhereError(text, start, f"unexpected `{word}`", f"Write `{meant}`, or the name of a column in backticks.")
     return Token("column", word, start, tuple(quoted or plain for quoted, plain in _PARTS.findall(word)))
 
 

@@ -35,6 +35,7 @@ class InputFile(ABC):
     def fingerprint(self) -> str:
         """32 hex digits that change with the content."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of what is held."""
 

@@ -145,6 +145,9 @@ class RemoteFile(InputFile):
             state.update(self.read_at(max(0, self.size_bytes - _EDGE_BYTES), _EDGE_BYTES))
         return state.hexdigest()
 
+    def close(self) -> None:
+        self._block = b""
+
     def _fetch(self, start: int, count: int) -> bytes:
         end = min(start + count, self.size_bytes)
         if start >= end:

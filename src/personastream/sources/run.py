@@ -7,33 +7,29 @@ not either. A shard here is one of the earlier run; its rows are that one's reco
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from personastream.core.columns import keeper
 from personastream.core.lines import Line
 from personastream.core.row_order import NumberedLine, in_row_order
-from personastream.core.rows import RowReader
 from personastream.errors import ConfigError
 from personastream.records import Batch, Shard
 from personastream.settings import setting
 from personastream.sources.finished_run import finished_run
 from personastream.sources.row_index_file import RowIndexFile
+from personastream.sources.row_settings import RowsFromFiles
 
 SPACING_ROWS = 4096
 """Rows between points of a row index."""
 LINEAGE = ("id", "meta.root", "meta.hop", "meta.origin")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+@dataclass
+class Run(RowsFromFiles):
     """The records of finished runs, and the rows of finished dedup jobs."""
 
     paths: list[str] = setting("Run directories.", path=True)
-    field: str = setting("The key that holds the text of a record.", default="persona")
     keep: list[str] = setting(
         "Other columns to carry along, as dotted paths: records tell them in meta.origin.",
         default_factory=lambda: list(LINEAGE),
     )
-    batch_rows: int = setting("Rows read at a time.", default=1024, minimum=1, maximum=65_536, identity=False)
-    text_bytes_max: int = setting("A longer text is a dead row.", default=1 << 20, minimum=1, maximum=1 << 30)
     index_dir: str | None = setting(
         "Where row indexes are kept between runs; nothing depends on them but speed.",
         default=None,
@@ -42,7 +38,7 @@ class Run:
     )
 
     def __post_init__(self) -> None:
-        keeper(self.keep)
+        super().__post_init__()
         if not self.paths:
             raise ConfigError("`paths` in [source] is empty", hint='Name run directories: paths = ["../runs/hop-1"].')
 
@@ -56,7 +52,6 @@ class Run:
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         run = finished_run(shard.path)
         spans, total = run.spans(int(shard.stem.rpartition(".")[2]))
-        reader = RowReader(self.field, self.text_bytes_max, keeper(self.keep))
         kept = RowIndexFile(self.index_dir, shard)
         number, row = kept.index.rows.at_label(start)
         waiting: list[Line] = []
@@ -65,24 +60,25 @@ class Run:
             waiting += [line for _, line in lines[max(0, start - number) :]]
             number += len(lines)
             while len(waiting) > self.batch_rows:
-                yield self._batch(shard, reader, start, waiting[: self.batch_rows], total)
+                yield self._batch(shard, start, waiting[: self.batch_rows], total)
                 start += self.batch_rows
                 del waiting[: self.batch_rows]
             kept.save_now_and_then()
         kept.save()
-        yield self._batch(shard, reader, start, waiting, total, last=True)
+        yield self._batch(shard, start, waiting, total, last=True)
 
     def _batch(
-        self, shard: Shard, reader: RowReader, start: int, lines: list[Line], total: int, *, last: bool = False
+        self, shard: Shard, start: int, lines: list[Line], total: int, *, last: bool = False
     ) -> Batch:
         stop = start + len(lines)
-        rows = reader.read(lines, start)
+        rows = self.reader.read(lines, start, self.sampled(shard.stem, start, len(lines)))
         return Batch(
             shard,
             start,
             stop,
             rows.numbers,
             rows.texts,
+            dropped=rows.dropped,
             dead=rows.dead,
             origins=rows.origins,
             lines=[line for line in lines if isinstance(line, bytes)],
