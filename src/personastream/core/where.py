@@ -8,7 +8,7 @@ expression is ever Python code. Text patterns are those of RE2, which takes line
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,16 +77,16 @@ class _Parser:
         return node.value
 
     def _either(self) -> _Node:
-        return self._joined("or", self._both, _any)
+        return self._joined("or", self._both, _either)
 
     def _both(self) -> _Node:
-        return self._joined("and", self._negation, _all)
+        return self._joined("and", self._negation, _both)
 
-    def _joined(self, word: str, part: Callable[[], _Node], join: Callable[[tuple[Value, ...]], Value]) -> _Node:
+    def _joined(self, word: str, part: Callable[[], _Node], join: Callable[[Value, Value], Value]) -> _Node:
         nodes = [part()]
         while self._take("word", word):
             nodes.append(part())
-        return nodes[0] if len(nodes) == 1 else _Node(join(tuple(node.value for node in nodes)))
+        return nodes[0] if len(nodes) == 1 else _Node(_halved([node.value for node in nodes], join))
 
     def _negation(self) -> _Node:
         token = self._token
@@ -121,7 +121,7 @@ class _Parser:
 
     def _compared(self, word: str, left: _Node, right: _Node, token: Token) -> Value:
         if word in _ORDER:
-            return _ordered(_ORDER[word], left.value, right.value)
+            return _ordered(_ORDER[word], left.value, right)
         if word == "matches":
             return self._matched(left.value, right, token)
         if word == "contains":
@@ -222,18 +222,20 @@ class _Parser:
 _LIST_HINT = 'A list holds values with commas between them: ["a", "b"].'
 
 
-def _any(conditions: tuple[Value, ...]) -> Value:
-    def any_holds(row: Row) -> bool:
-        return any(condition(row) is True for condition in conditions)
+def _halved(conditions: Sequence[Value], join: Callable[[Value, Value], Value]) -> Value:
+    """All of them joined, as a tree that is no deeper than it has to be."""
+    if len(conditions) == 1:
+        return conditions[0]
+    half = len(conditions) // 2
+    return join(_halved(conditions[:half], join), _halved(conditions[half:], join))
 
-    return any_holds
+
+def _either(one: Value, other: Value) -> Value:
+    return lambda row: one(row) is True or other(row) is True
 
 
-def _all(conditions: tuple[Value, ...]) -> Value:
-    def all_hold(row: Row) -> bool:
-        return all(condition(row) is True for condition in conditions)
-
-    return all_hold
+def _both(one: Value, other: Value) -> Value:
+    return lambda row: one(row) is True and other(row) is True
 
 
 def _literal(value: Any) -> _Node:
@@ -264,9 +266,13 @@ def _equal(left: Value, right: Value) -> Callable[[Row], bool]:
     return lambda row: _same(left(row), right(row))
 
 
-def _ordered(compare: Callable[[Any, Any], bool], left: Value, right: Value) -> Value:
+def _ordered(compare: Callable[[Any, Any], bool], left: Value, right: _Node) -> Value:
+    if right.literal and _kind(right.constant) is float:
+        limit = right.constant
+        return lambda row: (type(one := left(row)) is int or type(one) is float) and compare(one, limit)
+
     def holds(row: Row) -> bool:
-        one, other = left(row), right(row)
+        one, other = left(row), right.value(row)
         kind = _kind(one)
         return (kind is float or kind is str) and kind is _kind(other) and compare(one, other)
 

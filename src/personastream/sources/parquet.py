@@ -101,6 +101,14 @@ class Parquet(RowsFromFiles):
         except TypeError:
             return False
 
+    def _fault(self, row: dict[str, Any], text: object) -> Fault | None:
+        if isinstance(text, str) and len(text) <= self.text_bytes_max // 4 and text.strip():
+            return None
+        if isinstance(text, bytes):
+            return Fault("invalid_utf8", f"field {self.field!r} is not UTF-8")
+        judged = self.reader.judge_text(row)
+        return judged if isinstance(judged, Fault) else None
+
     def _read_each(self, texts: list[Any], columns: dict[str, list[Any]], numbers: Sequence[int]) -> Rows:
         keep, where, field = self.reader.keep, self.reader.where, self.field
         alive, sound, dead, unwanted = list[int](), list[str](), list[DeadRow](), list[int]()
@@ -112,12 +120,11 @@ class Parquet(RowsFromFiles):
             if where is not None and not where(row):
                 unwanted.append(number)
                 continue
-            judged = _not_utf8(field) if isinstance(text, bytes) else self.reader.judge_text(row)
-            if isinstance(judged, Fault):
-                dead.append(DeadRow(number, *judged, _excerpt(text)))
+            if (fault := self._fault(row, text)) is not None:
+                dead.append(DeadRow(number, *fault, _excerpt(text)))
                 continue
             alive.append(number)
-            sound.append(judged)
+            sound.append(text)
             if keep is not None:
                 origins.append(keep(row))
         return Rows(alive, sound, dead, tuple(origins), {"where": unwanted} if unwanted else {})
@@ -179,10 +186,6 @@ def _damage(file: InputFile) -> Iterator[None]:
     except Exception as error:  # of several kinds, some of them OSError, some ValueError
         what = " ".join(str(error).split())[:300]
         raise BadInput(f"{file.path}: cannot be read as Parquet: {what}", hint=_DAMAGED_HINT) from error
-
-
-def _not_utf8(field: str) -> Fault:
-    return Fault("invalid_utf8", f"field {field!r} is not UTF-8")
 
 
 def _excerpt(value: object) -> str:
