@@ -67,9 +67,7 @@ class Run(RowsFromFiles):
         kept.save()
         yield self._batch(shard, start, waiting, total, last=True)
 
-    def _batch(
-        self, shard: Shard, start: int, lines: list[Line], total: int, *, last: bool = False
-    ) -> Batch:
+    def _batch(self, shard: Shard, start: int, lines: list[Line], total: int, *, last: bool = False) -> Batch:
         stop = start + len(lines)
         rows = self.reader.read(lines, start, self.sampled(shard.stem, start, len(lines)))
         return Batch(
