@@ -16,6 +16,7 @@ from personastream.config import Config, Section, nearest
 from personastream.errors import ConfigError
 from personastream.limits import Limits
 from personastream.ports import Provider, Recipe, Sink, Source, Transform
+from personastream.sources.places import is_url
 
 FOLDERS = {
     "source": "sources",
@@ -247,6 +248,6 @@ def _absolute(where: str, directory: Path, value: Any, name: str) -> Any:
         return [_absolute(where, directory, one, name) for one in value]
     if "\0" in value:
         raise ConfigError(f"{where}: a path cannot hold a NUL character")
-    if name == "template" and not value.endswith(".toml"):
+    if (name == "template" and not value.endswith(".toml")) or (name == "paths" and is_url(value)):
         return value
     return str(directory / value) if value else value

@@ -55,6 +55,18 @@ class BadInput(RunError):
     exit_code = ExitCode.BAD_DATA
 
 
+class SourceDown(RunError):
+    """Where the input lies has not answered, several times over."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class SourceRefused(RunError):
+    """Where the input lies, we may not read it."""
+
+    exit_code = ExitCode.NO_PERMISSION
+
+
 class TooManyDead(BadInput):
     """More rows are dying than `[limits] dead_share_max` allows."""
 

@@ -2,16 +2,20 @@
 
 import gzip
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import orjson
+import pyarrow
 import pytest
 import zstandard
+from pyarrow.parquet import write_table
 
 from personastream.ports import Source
 from personastream.records import Batch
 from personastream.sources.jsonl import Jsonl
+from personastream.sources.parquet import Parquet
 from personastream.sources.run import Run
 from personastream.testing import ListSource
 from tests.support.written_run import write_run
@@ -40,6 +44,13 @@ def framed(content: bytes) -> bytes:
     return b"".join(map(zstandard.ZstdCompressor().compress, content.splitlines(keepends=True)))
 
 
+def parquet(folder: Path, rows_in_group: int) -> Source:
+    for shard, texts in enumerate(TEXTS):
+        column = pyarrow.array([None if text == BAD else text for text in texts], pyarrow.string())
+        write_table(pyarrow.table({"persona": column}), folder / f"{shard}.parquet", row_group_size=rows_in_group)
+    return Parquet([str(folder / "*.parquet")], batch_rows=7)
+
+
 def in_memory(folder: Path) -> Source:
     unreadable = {(shard, row) for shard, rows in enumerate(TEXTS) for row, text in enumerate(rows) if text == BAD}
     return ListSource(TEXTS, batch_rows=7, unreadable=unreadable)
@@ -64,6 +75,8 @@ SOURCES: dict[str, Make] = {
     "Jsonl, zstd": jsonl(".jsonl.zst", zstandard.ZstdCompressor().compress),
     "Jsonl, zstd frames": jsonl(".jsonl.zst", framed),
     "Run": run,
+    "Parquet, one row group": partial(parquet, rows_in_group=1000),
+    "Parquet, row groups": partial(parquet, rows_in_group=5),
 }
 
 

@@ -33,7 +33,7 @@ name = "people"
 from = "personas"
 hops = 3
 rows_max = 50
-source = { seed = 4 }
+source = { sample_seed = 4 }
 transform = [{ type = "dedup" }]
 recipe = { type = "persona_to_persona", fan_out = 2 }
 provider = { in_flight_max = 9 }
@@ -72,7 +72,11 @@ def test_a_stage_has_what_stands_at_the_top_and_its_own_on_top_of_it(tmp_path: P
     assert (first.own_limit, hop.own_limit) == (False, True)
     assert two.sink.path == str(tmp_path / "out" / "people-1")
     assert isinstance(two.source, Run)
-    assert (two.source.paths, two.source.rows_max, two.source.seed) == ([str(tmp_path / "out" / "personas")], 50, 4)
+    assert (two.source.paths, two.source.rows_max, two.source.sample_seed) == (
+        [str(tmp_path / "out" / "personas")],
+        50,
+        4,
+    )
 
 
 def test_a_stage_without_a_recipe_asks_nothing(tmp_path: Path) -> None:
@@ -123,7 +127,10 @@ def test_what_takes_one_run_says_so_of_several(tmp_path: Path) -> None:
         (FIRST + HOPS.replace("hops = 3", "hop = 3"), "unknown key `hop`"),
         (FIRST.replace("source", "hops = 2\nsource"), "hops is for stages with `from`"),
         (FIRST.replace("recipe", "sink = { path = 'x' }\nrecipe"), "sink.path is given by the name"),
-        (FIRST + HOPS.replace("{ seed = 4 }", "{ paths = ['x'] }"), "source.paths and `from` exclude each other"),
+        (
+            FIRST + HOPS.replace("{ sample_seed = 4 }", "{ paths = ['x'] }"),
+            "source.paths and `from` exclude each other",
+        ),
         (FIRST + LAST.replace('["personas", "people"]', "[]"), r"from = \[\] must be the name of a stage"),
         ("[sources]\n" + FIRST, r"unknown section \[sources\]"),
         (FIRST.replace('source = { paths = ["in/*.jsonl"], field = "text" }', ""), r"section \[source\] is missing"),

@@ -17,13 +17,13 @@ READER = RowReader("persona", text_bytes_max=1_000)
 
 
 def dead(line: Line) -> DeadRow:
-    numbers, texts, (row,), _ = READER.read([line], 5)
+    numbers, texts, (row,), *_ = READER.read([line], 5)
     assert (list(numbers), texts, row.number) == ([], [], 5)
     return row
 
 
 def text(line: bytes) -> str:
-    numbers, (found,), gone, _ = READER.read([line], 5)
+    numbers, (found,), gone, *_ = READER.read([line], 5)
     assert (list(numbers), list(gone)) == ([5], [])
     return found
 
@@ -100,7 +100,7 @@ def test_a_sound_line_keeps_its_text_unchanged(line: bytes, expected: str) -> No
 
 def test_rows_between_dead_ones_keep_their_numbers() -> None:
     lines: list[Line] = [b'{"persona": "a"}', b"", b'{"persona": "b"}', b"[]", b'{"persona": "c"}']
-    numbers, texts, gone, _ = READER.read(lines, 100)
+    numbers, texts, gone, *_ = READER.read(lines, 100)
     assert (list(numbers), texts) == ([100, 102, 104], ["a", "b", "c"])
     assert [(row.number, row.reason) for row in gone] == [(101, "blank_line"), (103, "not_an_object")]
 
@@ -138,7 +138,7 @@ def test_depth_counts_brackets_outside_strings(value: object, depth_max: int) ->
 @quick
 @given(st.binary(max_size=200) | st.text(alphabet='[]{}"\\', max_size=200).map(str.encode))
 def test_any_bytes_are_judged_without_an_exception(line: bytes) -> None:
-    numbers, texts, gone, _ = READER.read([line], 0)
+    numbers, texts, gone, *_ = READER.read([line], 0)
     assert len(numbers) == len(texts)
     assert len(texts) + len(gone) == 1
 
@@ -146,7 +146,7 @@ def test_any_bytes_are_judged_without_an_exception(line: bytes) -> None:
 @quick
 @given(st.lists(st.binary(max_size=30) | st.text().map(lambda one: orjson.dumps({"persona": one})), max_size=20))
 def test_every_line_gives_exactly_one_row(lines: list[bytes]) -> None:
-    numbers, texts, gone, _ = READER.read(list[Line](lines), 3)
+    numbers, texts, gone, *_ = READER.read(list[Line](lines), 3)
     assert sorted([*numbers, *(row.number for row in gone)]) == list(range(3, 3 + len(lines)))
     assert len(numbers) == len(texts)
 

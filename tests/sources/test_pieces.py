@@ -8,12 +8,13 @@ import pytest
 
 from personastream.core.row_index import Points
 from personastream.errors import BadInput
-from personastream.sources.input_file import PIECE_BYTES, InputFile
+from personastream.sources.input_file import PIECE_BYTES
+from personastream.sources.local_file import LocalFile
 from personastream.sources.pieces import read_pieces
 
 
 def raw_from(path: Path, offset: int = 0) -> bytes:
-    with InputFile(str(path)) as file:
+    with LocalFile(str(path)) as file:
         pieces = list(read_pieces(file, offset, Points()))
     assert all(0 < len(piece) <= PIECE_BYTES for piece in pieces)
     return b"".join(pieces)

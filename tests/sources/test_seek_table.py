@@ -8,7 +8,7 @@ import zstandard
 
 from personastream.core.row_index import Points
 from personastream.core.zstd_format import SKIPPABLE_MAGIC, seek_table, skippable_frame
-from personastream.sources.input_file import InputFile
+from personastream.sources.local_file import LocalFile
 from personastream.sources.seek_table import nearest_frame, trusted_entries
 
 RAWS = [random.Random(size).randbytes(size) for size in (1_000, 10, 3_000, 500)]
@@ -26,7 +26,7 @@ ENTRIES = [(len(frame), size) for frame, size in zip(frames(), (1_000, 0, 10, 3_
 
 def entries_of(path: Path, data: bytes) -> list[tuple[int, int]]:
     path.write_bytes(data)
-    with InputFile(str(path)) as file:
+    with LocalFile(str(path)) as file:
         return trusted_entries(file)
 
 
@@ -82,7 +82,7 @@ def test_data_without_a_table_or_with_an_absurd_one_has_no_entries(path: Path, e
 def test_a_seek_finds_the_last_frame_at_or_before_an_offset(path: Path) -> None:
     path.write_bytes(b"".join(frames()) + seek_table(ENTRIES))
     sizes = [compressed for compressed, _ in ENTRIES]
-    with InputFile(str(path)) as file:
+    with LocalFile(str(path)) as file:
         for offset in (0, 999):
             assert nearest_frame(file, Points(), offset) == (0, 0)
         assert nearest_frame(file, Points(), 1_009) == (sum(sizes[:2]), 1_000)
@@ -96,6 +96,6 @@ def test_without_a_table_a_seek_uses_the_frames_seen_before(path: Path) -> None:
     path.write_bytes(b"".join(frames()))
     points = Points()
     points.add(77, 2 << 20)
-    with InputFile(str(path)) as file:
+    with LocalFile(str(path)) as file:
         assert nearest_frame(file, points, (2 << 20) - 1) == (0, 0)
         assert nearest_frame(file, points, (2 << 20) + 1) == (77, 2 << 20)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from personastream.errors import BadInput, ConfigError, RunError
-from personastream.sources.input_file import InputFile
-from personastream.sources.shard_files import find_shards
+from personastream.sources.local_file import LocalFile
+from personastream.sources.shard_files import PARQUET, find_shards
 
 LINE = b'{"persona": "a"}\n'
 
@@ -134,12 +134,26 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     assert "readable" in error.hint
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a.json", "a", "a.zst", "a.JSONL", "a.jsonl.bz2", "a.jsonl.zst.part"])
+@pytest.mark.parametrize("name", ["a.json", "a", "a.zst", "a.JSONL", "a.jsonl.bz2", "a.jsonl.zst.part"])
 def test_an_unknown_extension_is_refused(tmp_path: Path, name: str) -> None:
     error = refusal(file(tmp_path / name))
     assert isinstance(error, ConfigError)
     assert name in error.message
     assert ".jsonl.zst" in error.hint
+
+
+def test_a_file_for_the_other_source_is_refused_by_its_name(tmp_path: Path) -> None:
+    error = refusal(file(tmp_path / "a.jsonl"), file(tmp_path / "b.parquet"))
+    assert isinstance(error, ConfigError)
+    assert "b.parquet" in error.message
+    assert 'type = "parquet"' in error.hint
+    with pytest.raises(ConfigError, match=r"a\.jsonl'.*`jsonl`"):
+        find_shards([str(tmp_path / "*")], PARQUET)
+
+
+def test_json_lines_may_be_called_json_where_they_are_compressed(tmp_path: Path) -> None:
+    paths = [file(tmp_path / "c4-train.00000.json.gz"), file(tmp_path / "a.json.zst")]
+    assert [shard.stem for shard in find_shards(paths)] == ["c4-train.00000", "a"]
 
 
 def test_a_file_named_twice_is_refused_however_it_is_named(tmp_path: Path) -> None:
@@ -220,5 +234,5 @@ def test_files_of_one_repeated_byte_differ_by_their_size(tmp_path: Path) -> None
 
 
 def fingerprint(path: str) -> str:
-    with InputFile(path) as opened:
+    with LocalFile(path) as opened:
         return opened.fingerprint()

@@ -9,7 +9,8 @@ import zstandard
 from personastream.core.row_index import Points
 from personastream.core.zstd_format import SKIPPABLE_MAGIC, skippable_frame
 from personastream.errors import BadInput
-from personastream.sources.input_file import PIECE_BYTES, InputFile
+from personastream.sources.input_file import PIECE_BYTES
+from personastream.sources.local_file import LocalFile
 from personastream.sources.zstd_frames import zstd_pieces
 
 SKIPPED = skippable_frame(SKIPPABLE_MAGIC + 3, b"some note")
@@ -21,7 +22,7 @@ def frame(raw: bytes, *, sized: bool = True) -> bytes:
 
 def decompress(path: Path, data: bytes) -> bytes:
     path.write_bytes(data)
-    with InputFile(str(path)) as file:
+    with LocalFile(str(path)) as file:
         return b"".join(zstd_pieces(file, 0, 0, Points()))
 
 
@@ -61,7 +62,7 @@ def test_all_frames_are_read(path: Path, data: bytes, raw: bytes) -> None:
 def test_pieces_run_across_frames(path: Path) -> None:
     raw = random.Random(1).randbytes(PIECE_BYTES + 100_000)
     path.write_bytes(b"".join(frame(raw[start : start + 1_000]) for start in range(0, len(raw), 1_000)))
-    with InputFile(str(path)) as file:
+    with LocalFile(str(path)) as file:
         assert [len(piece) for piece in zstd_pieces(file, 0, 0, Points())] == [PIECE_BYTES, 100_000]
 
 
@@ -74,7 +75,7 @@ def test_the_frames_met_are_noted_with_their_raw_offsets(path: Path) -> None:
         data += frame(raw)
     path.write_bytes(data)
     points = Points()
-    with InputFile(str(path)) as file:
+    with LocalFile(str(path)) as file:
         assert b"".join(zstd_pieces(file, 0, 0, points)) == b"".join(raws)
         assert list(zip(points.labels, points.offsets, strict=True)) == expected
         compressed, raw_offset = expected[1]

@@ -6,16 +6,18 @@ comparisons; the rest of this module is for the others.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import accumulate
+from itertools import accumulate, compress
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import orjson
 
 from personastream.core.lines import HEAD_BYTES, Line, LongLine
+from personastream.core.where import Where
 from personastream.records import DeadRow, Origin
 
 DEPTH_MAX = 64
@@ -31,16 +33,21 @@ _loads: Callable[[Any], Any] = orjson.loads  # of a LongLine: the same error as 
 _STRING = re.compile(rb'"[^"]*+"?')
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {byte: 1 if byte in b"[{" else -1 for byte in b"[]{}"}
+_NOTHING: Mapping[str, Sequence[int]] = MappingProxyType({})
 _KINDS = {str: "text", bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
 
 
 class Rows(NamedTuple):
-    """What lines hold: the numbers and texts of sound rows, the dead ones, and the columns kept of each sound one."""
+    """What lines hold: the numbers and texts of sound rows, the dead ones, and the columns kept of each sound one.
+
+    `dropped` are rows that are not wanted, by reason: those outside the `sample`, and those that `where` leaves out.
+    """
 
     numbers: Sequence[int]
     texts: list[str]
     dead: list[DeadRow]
     origins: Sequence[Origin] = ()
+    dropped: Mapping[str, Sequence[int]] = _NOTHING
 
 
 class Fault(NamedTuple):
@@ -54,17 +61,28 @@ class Fault(NamedTuple):
 class RowReader:
     """Takes the text in `field` out of JSON lines. A text of more than `text_bytes_max` UTF-8 bytes is dead.
 
-    `keep` takes the other columns that are wanted, if any, out of the object.
+    `keep` takes the other columns that are wanted, if any, out of the object. `where` tells which objects are wanted:
+    it is asked before their text is looked at, so that rows without one may be left out.
     """
 
     field: str
     text_bytes_max: int
     keep: Callable[[Mapping[str, object]], Origin] | None = None
+    where: Where | None = None
 
-    def read(self, lines: Sequence[Line], start: int) -> Rows:
-        """The rows numbered from `start`."""
-        plain = self._read_plain(lines) if self.keep is None else None
-        return self._read_each(lines, start) if plain is None else Rows(range(start, start + len(lines)), plain, [])
+    def read(self, lines: Sequence[Line], start: int, sample: Sequence[bool] = ()) -> Rows:
+        """The rows numbered from `start`; of those outside the `sample`, if there is one, nothing is looked at."""
+        numbers: Sequence[int] = range(start, start + len(lines))
+        if sample and not all(sample):
+            taken = list(compress(numbers, sample))
+            rows = self._read(list(compress(lines, sample)), taken)
+            outside = [number for number, wanted in zip(numbers, sample, strict=True) if not wanted]
+            return rows._replace(dropped={"sample": outside, **rows.dropped})
+        return self._read(lines, numbers)
+
+    def _read(self, lines: Sequence[Line], numbers: Sequence[int]) -> Rows:
+        plain = self._read_plain(lines) if self.keep is None and self.where is None else None
+        return self._read_each(lines, numbers) if plain is None else Rows(numbers, plain, [])
 
     def _read_plain(self, lines: Sequence[Line]) -> list[str] | None:
         """The texts of lines that are all sound and of one form, `{"persona":"…"}`; None if there may be others.
@@ -98,15 +116,20 @@ class RowReader:
             return None
         return texts if all(map(str.strip, texts)) else None
 
-    def _read_each(self, lines: Sequence[Line], start: int) -> Rows:
+    def _read_each(self, lines: Sequence[Line], numbers: Sequence[int]) -> Rows:
         texts: list[str] = []
         dead: list[DeadRow] = []
         origins: list[Origin] = []
-        field, length_max, keep = self.field, self.text_bytes_max, self.keep
+        unwanted: list[int] = []
+        field, length_max, keep, where = self.field, self.text_bytes_max, self.keep, self.where
         line: Any  # what parses is bytes
-        for line in lines:
+        for number, line in zip(numbers, lines, strict=True):
             try:
                 row = _loads(line)
+                # An expression may look at all of a row: one that is too deep is dead before.
+                if where is not None and not where(row) and not is_deeper(line, DEPTH_MAX):
+                    unwanted.append(number)
+                    continue
                 text = row[field]
                 # A row with one key, which holds text, is not deep; a text is never longer than its line.
                 if text.strip() and len(line) <= length_max and (len(row) == 1 or _openings(line) <= DEPTH_MAX):
@@ -118,12 +141,13 @@ class RowReader:
                 pass
             judged = self.judge(line)
             if isinstance(judged, Fault):
-                dead.append(DeadRow(start + len(texts) + len(dead), *judged, _excerpt(line)))
+                dead.append(DeadRow(number, *judged, _excerpt(line)))
             else:
                 texts.append(judged)
                 if keep is not None:
                     origins.append(keep(_loads(line)))
-        return Rows(_numbers(start, start + len(lines), dead), texts, dead, tuple(origins))
+        alive = _without(numbers, (*(row.number for row in dead), *unwanted))
+        return Rows(alive, texts, dead, tuple(origins), {"where": unwanted} if unwanted else _NOTHING)
 
     def judge(self, line: Line) -> str | Fault:
         """The text in a line, or what is wrong with it. The slow way, which names the first fault there is."""
@@ -143,9 +167,10 @@ class RowReader:
             return Fault("invalid_json", str(error))
         if not isinstance(row, dict):
             return Fault("not_an_object", f"{_kind(row)}, not an object")
-        return self._judge_text(row)
+        return self.judge_text(row)
 
-    def _judge_text(self, row: Mapping[str, object]) -> str | Fault:
+    def judge_text(self, row: Mapping[str, object]) -> str | Fault:
+        """The text in an object, or what is wrong with it."""
         if self.field not in row:
             return Fault("missing_field", f"no field {self.field!r}{_nearest_key(self.field, row)}")
         text = row[self.field]
@@ -194,9 +219,9 @@ def _openings(line: bytes) -> int:
     return line.count(b"{") + line.count(b"[")
 
 
-def _numbers(start: int, stop: int, dead: Iterable[DeadRow]) -> Sequence[int]:
-    gone = {row.number for row in dead}
-    return [number for number in range(start, stop) if number not in gone] if gone else range(start, stop)
+def _without(numbers: Sequence[int], gone: Sequence[int]) -> Sequence[int]:
+    left_out = frozenset(gone)
+    return [number for number in numbers if number not in left_out] if gone else numbers
 
 
 def _kind(value: object) -> str:

@@ -53,6 +53,7 @@ def known_rows(path: str, like: Jsonl, index_dir: Path) -> Jsonl:
     Raises `BadInput` for a directory that holds no finished output.
     """
     index_dir = index_dir / "against"
+    like = replace(like, where=None, sample=None, keep=[], preset="")  # what is known is known, chosen or not
     if not Path(path).is_dir():
         return replace(like, paths=[path], index_dir=str(index_dir))
     manifest, data = read_manifest(Path(path)), Path(path, "data")

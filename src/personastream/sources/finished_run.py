@@ -15,6 +15,7 @@ from personastream.core.row_order import NumberedLine, RowSpan
 from personastream.errors import BadInput
 from personastream.records import Shard
 from personastream.sources.input_file import InputFile
+from personastream.sources.local_file import LocalFile
 
 MANIFEST = "run.json"
 OPEN_SUFFIX = ".part"
@@ -42,7 +43,7 @@ class FinishedRun:
             parts = self._parts(stem)
             size_bytes, told = 0, [self.run_id]
             for part in parts:
-                with InputFile(str(part)) as file:
+                with LocalFile(str(part)) as file:
                     size_bytes += file.size_bytes
                     told.append(file.fingerprint())
             fingerprint = xxhash.xxh3_128_hexdigest(" ".join(told).encode())
@@ -54,7 +55,7 @@ class FinishedRun:
         total = 0
         for stem in self.stems:
             for number, path in enumerate(self._parts(stem)):
-                with InputFile(str(path)) as file:
+                with LocalFile(str(path)) as file:
                     total += _summary(file, PartName(self.run_id, stem, "data", number)).lines
         return total
 
@@ -63,7 +64,7 @@ class FinishedRun:
         spans, lines = [], 0
         for number, path in enumerate(self._parts(self.stems[index])):
             name = PartName(self.run_id, self.stems[index], "data", number)
-            with InputFile(str(path)) as file:
+            with LocalFile(str(path)) as file:
                 lines += _summary(file, name).lines
                 for offset, size_bytes, rows in frame_log.delivered_frames(file.read_at, file.size_bytes, name):
                     spans.append(RowSpan(str(path), offset, size_bytes, rows[0][0], rows[-1][1]))
@@ -71,7 +72,7 @@ class FinishedRun:
 
     def lines(self, span: RowSpan) -> list[NumberedLine]:
         """The lines of a frame, each with the number of its row. Raises `BadInput` for a damaged frame."""
-        with InputFile(span.part) as file:
+        with LocalFile(span.part) as file:
             frame = file.read_at(span.offset, span.size_bytes)
         try:
             raw = zstandard.ZstdDecompressor().decompress(frame)
@@ -99,7 +100,7 @@ class FinishedRun:
         return sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name)) if folder.is_dir() else []
 
     def _is_last(self, stem: str, parts: Sequence[Path]) -> bool:
-        with InputFile(str(parts[-1])) as file:
+        with LocalFile(str(parts[-1])) as file:
             return _summary(file, PartName(self.run_id, stem, "data", len(parts) - 1)).shard_rows is not None
 
 

@@ -1,91 +1,47 @@
-"""A shard's file: only ever a regular one, read by offset, and watched for change."""
+"""A shard's file, wherever it lies: read by offset, and watched for change."""
 
-import errno
-import os
-import stat
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from types import TracebackType
 from typing import Self
-
-import xxhash
 
 from personastream.errors import BadInput
 
 PIECE_BYTES = 1 << 20  # raw data is handed on in pieces of at most this size
-WHOLE_BYTES_MAX = 4 << 20  # files up to this size are fingerprinted whole
-_EDGE_BYTES = 1 << 20
-_SAMPLE_BYTES = 64 << 10
-_SAMPLES = 16
-
-_NOT_A_FILE_HINT = "Write the data to a file first."
-_OPEN_HINTS = {
-    errno.ENOENT: "Check `paths` in [source]: relative ones start at the configuration file.",
-    errno.EACCES: "Make the file and the folders above it readable for this user.",
-    errno.ENXIO: _NOT_A_FILE_HINT,
-    errno.ELOOP: "A symbolic link leads back to itself: name the file itself.",
-}
-_CHANGED_HINT = "Leave input files alone while a run is on; start a new run if the data has changed."
+CHANGED_HINT = "Leave input files alone while a run is on; start a new run if the data has changed."
 
 
-class InputFile:
-    """A regular file open for reading.
+class InputFile(ABC):
+    """A file open for reading, as a context manager; opening it raises `BadInput` for what is not to be read.
 
-    `size_bytes` is its size when opened, and must be what the caller expects if it says so; `position` is where the
-    bytes used last end. Use as a context manager. Raises `BadInput` for anything else than a readable, regular,
-    non-empty file.
+    `identity` is the same for two paths to one file; `size_bytes` is its size when opened, `position` is where the
+    bytes used last end.
     """
 
-    def __init__(self, path: str, expected_bytes: int | None = None) -> None:
-        self.path, self.position = path, 0
-        try:
-            # Without O_NONBLOCK, opening a FIFO would wait for a writer.
-            self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        except OSError as error:
-            hint = _OPEN_HINTS.get(error.errno or 0, "Check `paths` in [source].")
-            raise BadInput(f"{path}: cannot be opened: {error.strerror}", hint=hint) from error
-        status = os.fstat(self._fd)
-        self.identity = (status.st_dev, status.st_ino)
-        self.size_bytes = status.st_size
-        if (problem := _problem(path, status, expected_bytes)) is not None:
-            os.close(self._fd)
-            raise problem
+    path: str
+    identity: Hashable
+    size_bytes: int
+    position: int
 
+    @abstractmethod
     def read_at(self, offset: int, count: int) -> bytes:
         """`count` bytes from `offset`, fewer only where the file ended when it was opened. Raises `BadInput`."""
-        count = max(0, min(count, self.size_bytes - offset))
-        try:
-            data = os.pread(self._fd, count, offset)
-        except OSError as error:
-            raise self.bad(offset, f"cannot be read: {error.strerror}", "Check the disk, then resume.") from error
-        self.position = offset + len(data)
-        if len(data) < count:
-            raise self.bad(self.position, "ends early: it shrank while being read", _CHANGED_HINT)
-        return data
 
+    @abstractmethod
     def check_unchanged(self) -> None:
-        """Raise `BadInput` if the file has another size by now."""
-        if (now_bytes := os.fstat(self._fd).st_size) != self.size_bytes:
-            what = f"changed from {self.size_bytes} to {now_bytes} bytes while being read"
-            raise BadInput(f"{self.path}: {what}", hint=_CHANGED_HINT)
+        """Raise `BadInput` if the file is another by now."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """32 hex digits that change with the content."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what is held."""
 
     def bad(self, offset: int, what: str, hint: str) -> BadInput:
         """The error that something is wrong at a byte of this file."""
         return BadInput(f"{self.path}: byte {offset}: {what}", hint=hint)
-
-    def fingerprint(self) -> str:
-        """xxh3_128 over the size and the content, or over samples of it above `WHOLE_BYTES_MAX`, as 32 hex digits.
-
-        Samples are the first and the last MiB and 16 blocks of 64 KiB, evenly spaced.
-        """
-        size = self.size_bytes
-        state = xxhash.xxh3_128(str(size).encode())
-        if size <= WHOLE_BYTES_MAX:
-            state.update(self.read_at(0, size))
-        else:
-            state.update(self.read_at(0, _EDGE_BYTES))
-            for sample in range(_SAMPLES):
-                state.update(self.read_at((size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1), _SAMPLE_BYTES))
-            state.update(self.read_at(size - _EDGE_BYTES, _EDGE_BYTES))
-        return state.hexdigest()
 
     def __enter__(self) -> Self:
         return self
@@ -93,21 +49,21 @@ class InputFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._fd)
+        self.close()
 
 
-def _problem(path: str, status: os.stat_result, expected_bytes: int | None) -> BadInput | None:
-    if stat.S_ISDIR(status.st_mode):
-        return BadInput(
-            f"{path}: is a folder, not a file", hint=f'To read the files in it, write "{path}/*.jsonl.zst".'
-        )
-    if not stat.S_ISREG(status.st_mode):
-        return BadInput(f"{path}: is a pipe, socket or device, not a file", hint=_NOT_A_FILE_HINT)
-    if status.st_size == 0:
+def size_problem(path: str, size_bytes: int, expected_bytes: int | None) -> BadInput | None:
+    """What is wrong with a file's size, if anything is."""
+    if size_bytes == 0:
         return BadInput(
             f"{path}: is empty (0 bytes)", hint="Was it written to the end? If so, leave it out of `paths`."
         )
-    if expected_bytes not in (None, status.st_size):
-        what = f"has {status.st_size} bytes, but {expected_bytes} when the run was set up"
-        return BadInput(f"{path}: {what}", hint=_CHANGED_HINT)
+    if expected_bytes not in (None, size_bytes):
+        what = f"has {size_bytes} bytes, but {expected_bytes} when the run was set up"
+        return BadInput(f"{path}: {what}", hint=CHANGED_HINT)
     return None
+
+
+def folder(path: str) -> BadInput:
+    """The error that a path leads to a folder."""
+    return BadInput(f"{path}: is a folder, not a file", hint=f'To read the files in it, write "{path}/*.jsonl.zst".')

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from personastream.core.columns import keeper
 from personastream.core.lines import Line, cut_batches, split_lines
-from personastream.core.rows import RowReader
 from personastream.records import Batch, Shard
 from personastream.settings import setting
 from personastream.sources.input_file import PIECE_BYTES, InputFile
 from personastream.sources.pieces import read_pieces
+from personastream.sources.places import open_input
 from personastream.sources.row_index_file import RowIndexFile
+from personastream.sources.row_settings import RowsFromFiles
 from personastream.sources.shard_files import find_shards
 
 BATCH_BYTES_MAX = 4 << 20  # raw; a batch ends with the line that reaches it
@@ -24,20 +24,13 @@ BATCH_BYTES_MAX = 4 << 20  # raw; a batch ends with the line that reaches it
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Jsonl:
-    """One JSON object a line; the text under `field` is the persona."""
+@dataclass
+class Jsonl(RowsFromFiles):
+    """One JSON object a line; the text under `field` is the persona. Files: .jsonl, .jsonl.gz, .jsonl.zst."""
 
-    paths: list[str] = setting("Files or globs: .jsonl, .jsonl.gz, .jsonl.zst. Globs are sorted by name.", path=True)
-    field: str = setting("The key that holds the persona text.", default="persona")
-    keep: list[str] = setting(
-        "Other columns to carry along, as dotted paths: records tell them in meta.origin.", default_factory=list
-    )
-    batch_rows: int = setting("Rows read at a time.", default=1024, minimum=1, maximum=65_536, identity=False)
     line_bytes_max: int = setting(
         "A longer line is a dead row.", default=16 << 20, minimum=PIECE_BYTES, maximum=1 << 30
     )
-    text_bytes_max: int = setting("A longer persona text is a dead row.", default=1 << 20, minimum=1, maximum=1 << 30)
     index_dir: str | None = setting(
         "Where row indexes are kept between runs; nothing depends on them but speed.",
         default=None,
@@ -45,27 +38,24 @@ class Jsonl:
         path=True,
     )
 
-    def __post_init__(self) -> None:
-        keeper(self.keep)
-
     def shards(self) -> Sequence[Shard]:
         return find_shards(self.paths)
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
-        reader = RowReader(self.field, self.text_bytes_max, keeper(self.keep) if self.keep else None)
-        with InputFile(shard.path, shard.size_bytes) as file:
+        with open_input(shard.path, shard.size_bytes) as file:
             course = _Course(file, RowIndexFile(self.index_dir, shard), start)
             for lines, last in cut_batches(course.lines(self.line_bytes_max), self.batch_rows, BATCH_BYTES_MAX):
                 if start == 0 and lines and isinstance(lines[0], bytes):
                     lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
                 stop = start + len(lines)
-                rows = reader.read(lines, start)
+                rows = self.reader.read(lines, start, self.sampled(shard.stem, start, len(lines)))
                 yield Batch(
                     shard,
                     start,
                     stop,
                     rows.numbers,
                     rows.texts,
+                    dropped=rows.dropped,
                     dead=rows.dead,
                     origins=rows.origins,
                     lines=cast(list[bytes], lines),  # a long line is that of a dead row

@@ -24,7 +24,7 @@ def read_pieces(file: InputFile, offset: int, frames: Points) -> Iterator[bytes]
     extension = extension_of(file.path)
     if extension == ".jsonl":
         return _plain_pieces(file, offset)
-    if extension == ".jsonl.gz":
+    if extension.endswith(".gz"):
         return _drop(file, _gzip_pieces(file), offset)
     compressed, raw = nearest_frame(file, frames, offset)
     return _drop(file, zstd_pieces(file, compressed, raw, frames), offset - raw)

@@ -3,7 +3,7 @@
 from zstandard import ZstdError, get_frame_parameters
 
 from personastream.core import zstd_format
-from personastream.core.row_index import Points
+from personastream.core.row_index import SPACING_BYTES, Points
 from personastream.core.zstd_format import FormatError
 from personastream.sources.input_file import InputFile
 
@@ -13,7 +13,7 @@ TABLE_BYTES_MAX = 16 << 20  # a larger table, of over a million frames, is left 
 def nearest_frame(file: InputFile, frames: Points, offset: int) -> tuple[int, int]:
     """(compressed offset, raw offset) of the last frame known to start at or before raw `offset`."""
     known = frames.at_offset(offset)
-    if offset == 0:
+    if offset == 0 or 0 <= offset - known[1] <= 2 * SPACING_BYTES < offset:  # a table costs a look at every frame
         return known
     compressed, raw = 0, 0
     for compressed_bytes, raw_bytes in trusted_entries(file):
