@@ -13,7 +13,7 @@ source = { … }              sections as in other configurations; a stage witho
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,16 @@ def stage_of(path: str, name: str, settings: Iterable[str] = ()) -> Stage:
         if stage.name == name:
             return stage
     raise ConfigError(f"{path} has no stage {name!r}", hint=nearest(name, [stage.name for stage in stages]))
+
+
+def following(stage: Stage) -> Stage:
+    """The stage, to take what those it reads finish while they still run."""
+    source = stage.config.source
+    if not stage.reads:
+        return stage
+    return replace(
+        stage, config=replace(stage.config, source=replace(source, values={**source.values, "follow": True}))
+    )
 
 
 def _root(file: Path, document: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import personastream
+from tests.support.command import personastream, started
 from tests.support.outputs import read_records
 from tests.support.simulated import Simulated
 from tests.support.workspace import persona_lines, write_shard
@@ -88,6 +88,26 @@ def test_one_stage_can_be_run_alone(job: Path) -> None:
     assert (early.code, "holds no run" in early.err) == (65, True)
     unknown = personastream("run", job, "--stage", "hop-3")
     assert (unknown.code, "no stage 'hop-3'" in unknown.err) == (78, True)
+
+
+def test_a_stage_can_follow_one_that_still_runs(job: Path) -> None:
+    write_shard(job.parent / "in" / "b.jsonl", persona_lines(25, seed=1))
+    assert personastream("run", job, "--stage", "people", "--max-rows", "30").code == 75
+    refused = personastream("run", job, "--stage", "hop-1")
+    assert (refused.code, "is not finished" in refused.err) == (65, True)
+    with started("run", job, "--stage", "hop-1", "--follow", "--progress", "none") as following:
+        while settled(job)[1] < 40:  # those of the first shard
+            assert following.poll() is None
+        assert personastream("run", job, "--stage", "people", "--resume").code == 0
+        assert following.wait(60) == 0
+    assert settled(job) == [45, 90, -1, -1]
+    assert personastream("run", job, "--resume").code == 0
+    assert personastream("verify", job.parent / "hub").code == 0
+
+
+def test_follow_is_for_one_stage(job: Path) -> None:
+    done = personastream("run", job, "--follow")
+    assert (done.code, "--follow needs --stage" in done.err) == (64, True)
 
 
 def test_changed_settings_of_a_finished_stage_are_refused(job: Path) -> None:

@@ -11,8 +11,9 @@ from personastream.core import ranges
 from personastream.core.outcomes import Outcomes, Usage
 from personastream.core.row_order import NumberedLine, RowSpan
 from personastream.errors import BadInput, ConfigError
+from personastream.launch.manifest import Manifest, write_manifest
 from personastream.ports import Chunk
-from personastream.records import Batch
+from personastream.records import Batch, Shard
 from personastream.sinks.frames import Frames
 from personastream.sources import run as run_source
 from personastream.sources.finished_run import FinishedRun
@@ -109,10 +110,36 @@ def test_a_damaged_frame_is_named(tmp_path: Path) -> None:
         list(source.read(source.shards()[0], 0))
 
 
-def test_a_run_that_changes_has_another_fingerprint(tmp_path: Path) -> None:
+def test_a_run_that_changes_after_it_was_read_is_refused(tmp_path: Path) -> None:
     shards = {"a": people(range(9))}
-    one, two = (write_run(tmp_path / at / "run", shards, [("a", rows)]) for at, rows in (("1", [0]), ("2", [0, 1, 2])))
-    assert Run([str(one)]).shards()[0].fingerprint != Run([str(two)]).shards()[0].fingerprint
+    folder = write_run(tmp_path / "run", shards, [("a", [0])])
+    source = Run([str(folder)], index_dir=str(tmp_path / "index"))
+    assert texts(source) == texts(source)
+    folder.rename(tmp_path / "before")
+    write_run(folder, shards, [("a", [0, 1, 2])])
+    with pytest.raises(BadInput, match=r"shard run\.00000 has changed since it was first read"):
+        texts(source)
+    assert len(texts(Run([str(folder)]))) == 9
+
+
+def test_shards_that_are_not_finished_can_be_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_source, "LOOK_S", 0.0)
+    folder, sink = tmp_path / "run", Frames(path=str(tmp_path / "run"))
+    folder.mkdir()
+    write_manifest(folder, Manifest(RUN_ID, "", "0", "job.toml", {}, [Shard(0, "a", "a.jsonl", 1, "f")]))
+    sink.attach(RUN_ID, ["a"])
+    sink.recover()
+    source = Run([str(folder)], follow=True)
+    (shard,) = source.shards()
+    assert shard.size_bytes == 0
+    reading = source.read(shard, 0)
+    first, again = next(reading), next(reading)
+    assert (first.start, first.stop, first.last, again.stop) == (0, 0, False, 0)
+    sink.commit(Chunk(0, "data", [b'{"id":"a:0","persona":"x"}'], Outcomes([(0, 1)]), Usage()))
+    assert next(reading).texts == ()
+    sink.finish(0, 1)
+    assert [(batch.texts, batch.last) for batch in reading] == [(["x"], True)]
+    assert source.shards()[0].fingerprint == shard.fingerprint
 
 
 def test_batches_are_full_but_for_the_last(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from personastream.errors import RunError
 from personastream.launch.inline import run_config
 from personastream.observe.progress import Display, Style
 from personastream.observe.say import say
-from personastream.stages import load_stages
+from personastream.stages import following, load_stages
 
 progress_option = click.option(
     "--progress",
@@ -39,9 +39,10 @@ progress_option = click.option(
     "--max-rows", type=click.IntRange(min=1), help="Ask for at most N rows now, then stop (exit 75 if rows are left)."
 )
 @click.option("--stage", default="", help="Of a configuration with several stages, carry on with this one alone.")
+@click.option("--follow", is_flag=True, help="With --stage: take what earlier stages finish while they still run.")
 @progress_option
 def command(
-    config: str, resume: bool, settings: tuple[str, ...], max_rows: int | None, stage: str, style: Style
+    config: str, resume: bool, settings: tuple[str, ...], max_rows: int | None, stage: str, follow: bool, style: Style
 ) -> int:
     """Run CONFIG: read its shards, drop duplicates, ask the model once per row, commit every outcome.
 
@@ -55,11 +56,18 @@ def command(
     bad input, 69 the model service is down, 73 the run exists or cannot be
     created, 74 damaged output, 77 key or quota refused, 78 wrong configuration.
     """
-    return carry_out(config, settings, style, resume=resume, rows_max=max_rows, only=stage)
+    return carry_out(config, settings, style, resume=resume, rows_max=max_rows, only=stage, follow=follow)
 
 
 def carry_out(
-    path: str, settings: tuple[str, ...], style: Style, *, resume: bool, rows_max: int | None, only: str = ""
+    path: str,
+    settings: tuple[str, ...],
+    style: Style,
+    *,
+    resume: bool,
+    rows_max: int | None,
+    only: str = "",
+    follow: bool = False,
 ) -> int:
     """One sitting, with its last words; returns the exit code. Raises `RunError`."""
     stages = load_stages(path, settings)
@@ -67,9 +75,12 @@ def carry_out(
     if stages[0].name:
         from personastream.cli.staged import carry_out_stages  # dedup and its figures are of no use to others
 
+        if follow and not only:
+            raise click.UsageError("--follow needs --stage: all of them are run one after the other.")
+        stages = [following(stage) for stage in stages] if follow else stages
         return carry_out_stages(stages, only, style, shlex.join(again), resume=resume, rows_max=rows_max)
-    if only:
-        raise click.UsageError(f"{path} has no stages: leave --stage out.")
+    if only or follow:
+        raise click.UsageError(f"{path} has no stages: leave --stage and --follow out.")
     return carry_out_one(stages[0].config, style, shlex.join(again), resume=resume, rows_max=rows_max)
 
 

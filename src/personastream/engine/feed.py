@@ -129,7 +129,7 @@ def expected_rows(source: Source, shards: Sequence[Shard]) -> int:
     """About how many rows all shards have, by the first ones and the sizes of files: the same at every start."""
     length = LengthEstimate(sum(shard.size_bytes for shard in shards))
     rows = 0
-    for shard in shards[:SAMPLE_SHARDS]:
+    for shard in [shard for shard in shards if shard.size_bytes][:SAMPLE_SHARDS]:  # others are not there yet
         for batch in source.read(shard, 0):
             if rows + batch.stop >= SAMPLE_ROWS and not batch.last:
                 return length.rows(batch.stop, batch.bytes_read)

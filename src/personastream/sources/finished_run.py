@@ -1,7 +1,8 @@
 """An earlier run as input: which shards it has, and where in its sealed parts the lines of which rows lie."""
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from personastream.sources.input_file import InputFile
 from personastream.sources.local_file import LocalFile
 
 MANIFEST = "run.json"
-OPEN_SUFFIX = ".part"
+SUFFIX, OPEN_SUFFIX = ".jsonl.zst", ".part"
 _UNFINISHED_HINT = "Finish it first: personastream run CONFIG --resume"
 _ID = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*?:(\d+)(?:#\d+)?"')
 """How the engine begins the line of every record."""
@@ -26,7 +27,7 @@ _ID = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*?:(\d+)(?:#\d+)?"')
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run directory whose rows are all settled. `plain` is one whose lines carry no ids of its own: a dedup job."""
+    """A run directory whose rows are settled, or will be. `plain` is one whose lines carry no ids: a dedup job."""
 
     path: Path
     run_id: str
@@ -36,25 +37,33 @@ class FinishedRun:
     def shards(self) -> list[Shard]:
         """Its shards, named after its folder and counted from 0, so that ids tell stages apart.
 
-        Raises `BadInput` for one that is not finished.
+        One that is not finished has no size yet. The fingerprint tells the run, not what is in it: see `seals`.
         """
-        shards = []
+        listing, shards = self._listing(), []
         for index, stem in enumerate(self.stems):
-            parts = self._parts(stem)
-            size_bytes, told = 0, [self.run_id]
-            for part in parts:
-                with LocalFile(str(part)) as file:
-                    size_bytes += file.size_bytes
-                    told.append(file.fingerprint())
-            fingerprint = xxhash.xxh3_128_hexdigest(" ".join(told).encode())
+            parts = self._sealed(stem, listing)
+            size_bytes = sum(part.stat().st_size for part in parts or ())
+            fingerprint = xxhash.xxh3_128_hexdigest(f"{self.run_id} {stem}".encode())
             shards.append(Shard(index, f"{self.path.name}.{index:05d}", str(self.path), size_bytes, fingerprint))
         return shards
+
+    def is_finished(self, index: int) -> bool:
+        """Whether all rows of a shard are settled."""
+        return self._sealed(self.stems[index], self._listing()) is not None
+
+    def seals(self, index: int) -> str:
+        """What tells the content of a finished shard: other rows, or rows asked again, make another."""
+        told = []
+        for part in self.parts(index):
+            with LocalFile(str(part)) as file:
+                told.append(file.fingerprint())
+        return xxhash.xxh3_128_hexdigest(" ".join(told).encode())
 
     def lines_total(self) -> int:
         """How many lines all of its parts hold, by their summaries. Raises `BadInput`."""
         total = 0
-        for stem in self.stems:
-            for number, path in enumerate(self._parts(stem)):
+        for index, stem in enumerate(self.stems):
+            for number, path in enumerate(self.parts(index)):
                 with LocalFile(str(path)) as file:
                     total += _summary(file, PartName(self.run_id, stem, "data", number)).lines
         return total
@@ -62,7 +71,7 @@ class FinishedRun:
     def spans(self, index: int) -> tuple[list[RowSpan], int]:
         """(the frames of a shard that hold lines, how many lines these are). Raises `BadInput`."""
         spans, lines = [], 0
-        for number, path in enumerate(self._parts(self.stems[index])):
+        for number, path in enumerate(self.parts(index)):
             name = PartName(self.run_id, self.stems[index], "data", number)
             with LocalFile(str(path)) as file:
                 lines += _summary(file, name).lines
@@ -86,22 +95,34 @@ class FinishedRun:
         except TypeError as error:
             raise _damaged(span.part, f"a record in its frame at byte {span.offset} has no id") from error
 
-    def _parts(self, stem: str) -> list[Path]:
-        """The parts of a shard in order, all sealed; none of its rows is being asked again."""
-        own = {kind: self._files(kind, stem) for kind in ("data", "dead")}
-        is_open = any(path.suffix == OPEN_SUFFIX for files in own.values() for path in files)
-        if is_open or not own["data"] or not self._is_last(stem, own["data"]):
-            raise BadInput(f"the run in {self.path} is not finished: see shard {stem}", hint=_UNFINISHED_HINT)
-        return own["data"]
+    def parts(self, index: int) -> list[Path]:
+        """The parts of a shard in order, all sealed. Raises `BadInput` if there is more to come."""
+        parts = self._sealed(self.stems[index], self._listing())
+        if parts is None:
+            raise BadInput(
+                f"the run in {self.path} is not finished: see shard {self.stems[index]}", hint=_UNFINISHED_HINT
+            )
+        return parts
 
-    def _files(self, kind: str, stem: str) -> list[Path]:
-        pattern = re.compile(re.escape(stem) + r"-\d{5,}\.jsonl\.zst(\.part)?", re.DOTALL)
-        folder = self.path / kind
-        return sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name)) if folder.is_dir() else []
+    def _sealed(self, stem: str, listing: Mapping[str, Sequence[Path]]) -> list[Path] | None:
+        """The parts of a shard's data, if none of its rows is still to be settled or being asked again."""
+        files = listing.get(stem, ())
+        data = sorted(path for path in files if path.parent.name == "data")
+        if not data or any(path.suffix == OPEN_SUFFIX for path in files):
+            return None
+        with LocalFile(str(data[-1])) as file:
+            ends = _summary(file, PartName(self.run_id, stem, "data", len(data) - 1)).shard_rows is not None
+        return data if ends else None
 
-    def _is_last(self, stem: str, parts: Sequence[Path]) -> bool:
-        with LocalFile(str(parts[-1])) as file:
-            return _summary(file, PartName(self.run_id, stem, "data", len(parts) - 1)).shard_rows is not None
+    def _listing(self) -> dict[str, list[Path]]:
+        """The files of both logs, by the stem of their shard."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for folder in (self.path / "data", self.path / "dead"):
+            for path in folder.iterdir() if folder.is_dir() else ():
+                name = path.name.removesuffix(OPEN_SUFFIX)
+                if name.endswith(SUFFIX):
+                    found[name.removesuffix(SUFFIX).rpartition("-")[0]].append(path)
+        return found
 
 
 def finished_run(path: str) -> FinishedRun:

@@ -35,7 +35,7 @@ class RowIndexFile:
             return
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(self._path, self.index.encode(self._fingerprint))
+            replace_file(self._path, self.index.encode(self._fingerprint))
             self._saved_points = len(self.index)
 
     def _load(self) -> RowIndex | None:
@@ -47,7 +47,7 @@ class RowIndexFile:
             return None
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Write `path` so that a reader sees the old or the new content, and clear what killed writers left."""
     for stray in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
         stray.unlink(missing_ok=True)

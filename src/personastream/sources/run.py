@@ -7,17 +7,20 @@ not either. A shard here is one of the earlier run; its rows are that one's reco
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from time import sleep
 
 from personastream.core.lines import Line
 from personastream.core.row_order import NumberedLine, in_row_order
 from personastream.core.sampling import Sampling
-from personastream.errors import ConfigError
+from personastream.errors import BadInput, ConfigError
 from personastream.records import Batch, Shard
 from personastream.settings import setting
 from personastream.sources.finished_run import finished_run
-from personastream.sources.row_index_file import RowIndexFile
+from personastream.sources.row_index_file import RowIndexFile, replace_file
 from personastream.sources.row_settings import RowsFromFiles
 
+LOOK_S = 0.5
 SPACING_ROWS = 4096
 """Rows between points of a row index."""
 LINEAGE = ("id", "meta.root", "meta.hop", "meta.origin")
@@ -33,8 +36,13 @@ class Run(RowsFromFiles):
         default_factory=lambda: list(LINEAGE),
     )
     rows_max: int = setting("Only so large a sample that it holds about so many rows; 0: all.", default=0, minimum=0)
+    follow: bool = setting(
+        "Wait for shards that the earlier runs have not finished yet, instead of refusing them.",
+        default=False,
+        identity=False,
+    )
     index_dir: str | None = setting(
-        "Where row indexes are kept between runs; nothing depends on them but speed.",
+        "Where row indexes are kept between runs, and what of the earlier runs was read.",
         default=None,
         identity=False,
         path=True,
@@ -47,6 +55,10 @@ class Run(RowsFromFiles):
 
     def shards(self) -> Sequence[Shard]:
         runs = [finished_run(path) for path in self.paths]
+        if not self.follow:
+            for run in runs:
+                for index in range(len(run.stems)):
+                    run.parts(index)
         shards = [shard for run in runs for shard in run.shards()]
         stems = [shard.stem for shard in shards]
         if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
@@ -64,8 +76,12 @@ class Run(RowsFromFiles):
         return () if self._share == 1 else Sampling(self._share, self.sample_seed).taken(stem, start, count)
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
-        run = finished_run(shard.path)
-        spans, total = run.spans(int(shard.stem.rpartition(".")[2]))
+        run, index = finished_run(shard.path), int(shard.stem.rpartition(".")[2])
+        while self.follow and not run.is_finished(index):
+            yield Batch(shard, start, start, (), ())  # for whoever reads to see whether to go on
+            sleep(LOOK_S)
+        spans, total = run.spans(index)
+        self._check_same(run.seals(index), shard)
         kept = RowIndexFile(self.index_dir, shard)
         number, row = kept.index.rows.at_label(start)
         waiting: list[Line] = []
@@ -80,6 +96,19 @@ class Run(RowsFromFiles):
             kept.save_now_and_then()
         kept.save()
         yield self._batch(shard, start, waiting, total, last=True)
+
+    def _check_same(self, seals: str, shard: Shard) -> None:
+        """Raises `BadInput` if there was something else in the shard when it was first read."""
+        if self.index_dir is None:
+            return
+        path = Path(self.index_dir, f"{shard.stem}.seals")
+        if path.exists() and path.read_text() != seals:
+            raise BadInput(
+                f"{shard.path}: shard {shard.stem} has changed since it was first read",
+                hint="Dead rows were asked again there, or files were replaced: start a new run over it.",
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, seals.encode())
 
     def _batch(self, shard: Shard, start: int, lines: list[Line], total: int, *, last: bool = False) -> Batch:
         stop = start + len(lines)
