@@ -1,6 +1,7 @@
 """The configuration file: TOML into sections, with `--set` on top. Says nothing yet of what a section's keys mean."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Config:
         return self.path.parent
 
 
+_INDEX = re.compile(r"\[(\d+)\]")
 _NO_RECIPE = Section("recipe", "", {})
 
 
@@ -78,7 +80,7 @@ def document_of(path: str, settings: Iterable[str] = ()) -> tuple[Path, dict[str
             content = opened.read(CONFIG_BYTES_MAX + 1)
         if len(content) > CONFIG_BYTES_MAX:
             raise ConfigError(f"{path} is larger than {CONFIG_BYTES_MAX} bytes")
-        document = tomllib.loads(content.decode("utf-8"))
+        document = tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # the parser lets both pass, for endless numbers and brackets
@@ -150,7 +152,7 @@ def _set(document: dict[str, Any], setting: str) -> None:
     if not setting.isascii() and any("\ud800" <= character <= "\udfff" for character in setting):
         raise ConfigError(f"--set {setting!r}: is not UTF-8")
     place, equals, text = setting.partition("=")
-    *tables, key = place.strip().split(".")
+    *tables, key = _INDEX.sub(r".\1", place.strip()).split(".")  # messages say transform[0]
     if not equals or not tables:
         raise ConfigError(f"--set {setting}: write section.key=value, such as --set provider.in_flight_max=64")
     try:

@@ -226,3 +226,33 @@ def test_a_run_goes_on_after_a_torn_tail_and_stops_at_real_damage(config: Path) 
     part.write_bytes(whole + whole[:1000])
     assert personastream("run", config, "--resume").code == 0
     assert personastream("verify", run).code == 0
+
+
+@pytest.mark.slow
+def test_check_says_that_there_is_no_place_for_the_output(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "precious").write_text("mine")
+    taken = personastream("check", config, "--set", f"sink.path={tmp_path / 'taken'}")
+    assert (taken.code, "but holds precious" in taken.err) == (73, True), taken.err
+    inside = personastream("check", config, "--set", f"sink.path={tmp_path / 'taken' / 'precious' / 'run'}")
+    assert (inside.code, "precious is no folder" in inside.err) == (73, True), inside.err
+
+
+@pytest.mark.slow
+def test_verify_notes_files_that_others_have_left_among_the_parts(config: Path) -> None:
+    assert personastream("run", config).code == 0
+    run = config.parent / "run"
+    (run / "data" / "copy of shard-0.jsonl.zst").write_bytes(b"")
+    done = personastream("verify", run)
+    assert (done.code, "note      data/copy of shard-0.jsonl.zst: is no part of this run" in done.out) == (0, True)
+
+
+@pytest.mark.slow
+def test_a_dedup_job_does_not_take_the_folder_of_a_run(config: Path) -> None:
+    assert personastream("run", config).code == 0
+    run = config.parent / "run"
+    shards = str(config.parent / "in" / "*.jsonl*")
+    for words in ((), ("--resume",)):
+        done = personastream("dedup", shards, "--out", run, *words)
+        assert done.code == 73
+    assert "holds a run that asks a model, not a dedup job" in done.err

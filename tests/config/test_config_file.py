@@ -188,6 +188,16 @@ def test_a_transform_is_set_by_its_number(tmp_path: Path) -> None:
     assert [dict(one.values) for one in config.transforms] == [{}, {"distance_max": 2}]
 
 
+def test_a_setting_may_be_written_as_messages_write_it(tmp_path: Path) -> None:
+    transforms = '[[transform]]\ntype = "dedup"\n[[transform]]\ntype = "near_dedup"\n'
+    config = config_of(tmp_path, MINIMAL + transforms, "transform[1].distance_max=2")
+    assert config.transforms[1].values == {"distance_max": 2}
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    assert config_of(tmp_path, b"\xef\xbb\xbf" + MINIMAL.encode()).sink == config_of(tmp_path, MINIMAL).sink
+
+
 def test_the_number_of_an_only_entry_may_be_left_out(tmp_path: Path) -> None:
     one = MINIMAL.replace("[provider]", "[[provider]]") + '[[transform]]\ntype = "near_dedup"\n'
     config = config_of(tmp_path, one, "transform.distance_max=2", "provider.model=other")

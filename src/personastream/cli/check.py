@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from personastream.errors import BadInput
 from personastream.launch import estimate as estimates
 from personastream.launch.endpoints import check_prices
 from personastream.launch.estimate import Estimate, estimate
+from personastream.launch.run_directory import check_place
 from personastream.observe.rates import duration
 from personastream.observe.snapshot import printable
 from personastream.records import Shard
@@ -86,6 +88,7 @@ def _look(stage: Stage) -> Checked:
     thinning = build_thinning(config)
     if parts is not None:
         check_prices(parts.limits, parts.providers)
+    check_place(Path(thinning.sink.path))
     try:
         shards = thinning.source.shards()
     except BadInput:

@@ -3,8 +3,8 @@
 import ctypes
 import gc
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -84,10 +84,9 @@ class DedupEnd:
 def run_dedup(job: DedupJob, *, resume: bool, progress: Progress, command: str) -> DedupEnd:
     """Carry a job to its end or to a stop; `command` is what to type to continue it. Raises `RunError`."""
     _keep_freed_memory()
-    gc.disable()  # rows by the thousand, and no cycles among them
     given = DedupInput([*job.against, job.source])
     shards = job.source.shards()
-    with owned(job.directory, "--out"), embedders(job.transforms, job.limits):
+    with owned(job.directory, "--out"), embedders(job.transforms, job.limits), _without_collector():
         manifest = begin_or_continue(
             job.directory, job.directory, _identity(job, given), shards, resume=resume, command=command
         )
@@ -204,6 +203,16 @@ def _identity(job: DedupJob, given: DedupInput) -> dict[str, Any]:
             kept[f"{name}.fingerprint"] = part.fingerprint
     kept["against"] = [f"{shard.stem} {shard.fingerprint}" for shard in given.shards()[: given.known]]
     return kept
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Without looks for cycles of objects: there are rows by the thousand, and no cycles among them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _keep_freed_memory() -> None:

@@ -12,6 +12,7 @@ from personastream.errors import CannotCreate, CorruptOutput, RunBusy, RunExists
 from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
 from personastream.records import Shard
 
+_PLACE_HINT = "Choose another {}, or mend its permissions."
 OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp"})
 """What a run that was killed while it started may have left."""
 
@@ -32,7 +33,7 @@ def owned(directory: Path, chosen_by: str = "[sink] path") -> Iterator[None]:
     except OSError as error:
         raise CannotCreate(
             f"cannot create the run directory {directory}: {error.strerror}",
-            hint=f"Choose another {chosen_by}, or mend its permissions.",
+            hint=_PLACE_HINT.format(chosen_by),
         ) from error
     try:
         try:
@@ -60,6 +61,17 @@ def _refuse_strangers(directory: Path) -> None:
         raise CannotCreate(
             f"{directory} is no run, but holds {', '.join(strangers[:3])}",
             hint="Give the output a folder of its own.",
+        )
+
+
+def check_place(directory: Path) -> None:
+    """Raises `CannotCreate` if a run could not have its directory here; makes nothing."""
+    _refuse_strangers(directory)
+    there = next(parent for parent in (directory, *directory.absolute().parents) if os.path.lexists(parent))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "is no folder" if not there.is_dir() else "may not be written to"
+        raise CannotCreate(
+            f"cannot create the run directory {directory}: {there} {why}", hint=_PLACE_HINT.format("[sink] path")
         )
 
 
@@ -96,6 +108,9 @@ def begin_or_continue(
             f"{directory} already holds a run",
             hint=f"To continue it: {command}\n  To start another: give it a folder of its own.",
         )
+    kinds = ["a dedup job" if "output" in each else "a run that asks a model" for each in (kept.identity, identity)]
+    if kinds[0] != kinds[1]:
+        raise RunExists(f"{directory} holds {kinds[0]}, not {kinds[1]}", hint="Give this one a folder of its own.")
     check_unchanged(kept, identity, shards, directory)
     return kept
 

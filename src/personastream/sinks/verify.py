@@ -165,9 +165,12 @@ class Verifier:
 
     def _listing(self, kind: LogKind) -> dict[str, list[tuple[int, bool]]]:
         files: dict[str, list[tuple[int, bool]]] = {}
-        for parsed in map(parse_file_name, self._disk.names(kind)):
+        for name in self._disk.names(kind):
+            parsed = parse_file_name(name)
             if parsed is not None:
                 files.setdefault(parsed[0], []).append(parsed[1:])
+            else:
+                self.report.notes.append(Problem(f"{kind}/{name}", "is no part of this run; readers may take it in"))
         return files
 
     def _problem(self, path: str, what: str) -> None:
