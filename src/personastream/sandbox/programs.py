@@ -73,7 +73,7 @@ class Programs:
 
     def _converse(self, process: "subprocess.Popen[bytes]", program: bytes, pipes: _Pipes) -> bool:
         """Hand the program over and take its output; false if it was not through in time. It may not have ended."""
-        assert process.stdin and process.stdout and process.stderr
+        assert process.stdin and process.stdout and process.stderr  # noqa: PT018
         unsent = memoryview(program)
         until_s, started = monotonic() + START_S_MAX, False
         with selectors.DefaultSelector() as ready:
