@@ -258,6 +258,6 @@ def _absolute(where: str, directory: Path, value: Any, name: str) -> Any:
         return [_absolute(where, directory, one, name) for one in value]
     if "\0" in value:
         raise ConfigError(f"{where}: a path cannot hold a NUL character")
-    if name == "template" and not value.endswith(".toml"):
+    if name.endswith("template") and not value.endswith(".toml"):
         return value
     return str(directory / value) if value else value
