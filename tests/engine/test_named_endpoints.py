@@ -24,7 +24,9 @@ class ByTurns:
     names: Sequence[str]
 
     async def __call__(self, row: Row, ask: Ask) -> list[dict[str, object]]:
-        texts = [(await ask(Request("", f"{row.text} {place}", {}, name))).text for place, name in enumerate(self.names)]
+        texts = [
+            (await ask(Request("", f"{row.text} {place}", {}, name))).text for place, name in enumerate(self.names)
+        ]
         return [{"synthesized text": texts}]
 
 

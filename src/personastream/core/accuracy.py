@@ -23,7 +23,7 @@ def wilson(right: int, total: int, confidence: float = CONFIDENCE) -> Interval:
     share, weight = right / total, z * z / total
     middle = (share + weight / 2) / (1 + weight)
     reach = z * sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
-    return Interval(max(0.0, middle - reach), min(1.0, middle + reach))
+    return Interval(middle - reach if right else 0.0, middle + reach if right < total else 1.0)
 
 
 def accuracy_figures(records: Iterable[Mapping[str, Any]], dead: Mapping[str, int] | None = None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _WORDS_IN = re.compile(r"\\(?:text|mbox|textbf|textrm|mathrm|mathbf|operatorname
 _SPACING = re.compile(r"\\[!,;: ]|~|\\q?quad\b|\\displaystyle\b")
 _DEGREES = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|°|\\degree\b|\bdegrees?\b)")
 _MONEY = re.compile(r"\\\$|[€£¥]|\bUSD\b")
-_NAMED = re.compile(r"^\\?[A-Za-z]\w{0,3}(?:\([a-z]\))?\s*(?:=|\\in\b|:)\s*(?=\S)")
+_NAMED = re.compile(r"^(?:\\[A-Za-z]{2,8}|[A-Za-z]\w{0,3})(?:\([a-z]\))?\s*(?:=|\\in\b|:)\s*(?=\S)")
 _UNIT = re.compile(r"^(-?[\d.,/]*\d|-?\\frac\s*\{\d+\}\s*\{\d+\})\s+([A-Za-z][A-Za-z. ]+)(?:\^?\{?[23]\}?)?$")
 _NO_UNITS = {"pi", "and", "or", "to", "mod"}
 _GROUPED = re.compile(r"^-?\d{1,3}(?:,\d{3})+(?:\.\d+)?$")

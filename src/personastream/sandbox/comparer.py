@@ -12,7 +12,7 @@ from typing import Any
 
 from personastream.sandbox.inside import Terms
 
-COMPARE_S_MAX = 5
+COMPARE_S_MAX = 3
 VERDICTS = ("equal", "different", "unknown")
 PACKAGES = ("math_verify", "latex2sympy2_extended", "sympy", "mpmath", "antlr4")
 

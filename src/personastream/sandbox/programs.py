@@ -18,7 +18,8 @@ from personastream.sandbox.interpreter import HINT, start
 
 START_S_MAX = 30.0
 """On a busy machine even the start may take its time; the program's own time begins after it."""
-ERROR_BYTES_MAX = 4096
+ERROR_BYTES_MAX = 65_536
+_LAST_WORDS_BYTES = 4096
 _PIECE_BYTES = 65_536
 _OUT_OF_TIME = {-signal.SIGXCPU, -signal.SIGKILL}
 
@@ -103,12 +104,12 @@ class Programs:
             return self._is_flooded(pipes) or _ended(process, until_s)
 
     def _is_flooded(self, pipes: _Pipes) -> bool:
-        return len(pipes.output) > self.output_bytes_max + len(READY) or len(pipes.errors) > self.output_bytes_max
+        return len(pipes.output) > self.output_bytes_max + len(READY) or len(pipes.errors) > ERROR_BYTES_MAX
 
     def _judged(self, pipes: _Pipes, code: int, in_time: bool) -> Ran:
         output = bytes(pipes.output[len(READY) :]).decode("utf-8", "replace")
         if self._is_flooded(pipes):
-            return Ran("", "program_output", f"it wrote more than {self.output_bytes_max} bytes")
+            return Ran("", "program_output", "it wrote too much")
         if not in_time or code in _OUT_OF_TIME:
             return Ran("", "program_timeout", f"it took more than {self.cpu_s} s of a processor, or {self.wall_s:g} s")
         if code < 0:
@@ -136,5 +137,5 @@ def _ended(process: "subprocess.Popen[bytes]", until_s: float) -> bool:
 
 
 def _last_line(errors: bytearray) -> str:
-    lines = bytes(errors[-ERROR_BYTES_MAX:]).decode("utf-8", "replace").split("\n")
+    lines = bytes(errors[-_LAST_WORDS_BYTES:]).decode("utf-8", "replace").split("\n")
     return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it ended without a word")
