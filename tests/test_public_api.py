@@ -23,7 +23,7 @@ NAMES = {
     errors: {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
         "RunExists", "RunBusy", "ManifestMismatch", "CorruptOutput", "StorageFailed", "DiskFull", "ProviderDown",
-        "ProviderRejected", "QuotaSpent", "SpendLimitReached", "DiskStillFull", "RequestsRefused", "AttemptError",
+        "ProviderRejected", "QuotaSpent", "SpendLimitReached", "DiskStillFull", "RequestsRefused", "AttemptError", "NoConfinement",
         "Throttled", "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
     },
     testing: {
@@ -40,7 +40,7 @@ FIELDS: dict[type[Any], tuple[str, ...]] = {
     records.Batch: (
         "shard", "start", "stop", "numbers", "texts", "dropped", "dead", "replies", "lines",
         "last", "bytes_read"),
-    records.Request: ("system", "user", "parameters"),
+    records.Request: ("system", "user", "parameters", "provider"),
     records.DeadLetter: ("row", "asked"),
     records.Completion: (
         "text", "finish_reason", "model", "input_tokens", "output_tokens", "body", "cached_tokens", "headers",
@@ -102,6 +102,7 @@ EXIT_CODE_OF = {
     errors.SpendLimitReached: 75,
     errors.DiskStillFull: 75,
     errors.RequestsRefused: 78,
+    errors.NoConfinement: 78,
 }
 
 

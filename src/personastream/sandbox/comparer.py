@@ -4,7 +4,7 @@ What models answer is evaluated to be compared, so it is a program like any othe
 """
 
 import json
-import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -21,10 +21,11 @@ def guest(terms: Terms) -> Callable[[], None]:
     """Imports what takes long; what is returned answers until stdin ends."""
     from math_verify import parse, verify
 
-    logging.disable(logging.CRITICAL)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     verdict_of("$\\frac{1}{2}$", "$0.5$", parse, verify)  # grammars are read, caches filled
 
     def serve() -> None:
+        os.dup2(nowhere, 2)  # the libraries complain at length, and nobody reads it
         signal.signal(signal.SIGALRM, _give_up)
         for line in sys.stdin.buffer:
             first, second = json.loads(line)
