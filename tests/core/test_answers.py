@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.answers import (
@@ -135,6 +135,7 @@ def test_words_are_told_from_algebra() -> None:
     assert not any(map(is_prose, ("x", "2x", "p - q", "\\pi", "12", "")))
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_text_is_compared(one: str, other: str) -> None:
     assert quick_verdict(one, other) == quick_verdict(other, one)

@@ -36,6 +36,11 @@ _SLASHED = re.compile(r"^([+-]?\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)$")
 _MIXED = re.compile(r"^([+-]?)(\d+) (\d+)/(\d+)$")
 _LETTER_CHOICE = re.compile(r"^\(([A-Za-z])\)$")
 _PROSE = re.compile(r"^[^\W\d_]{2,}(?:[ '’-]+[^\W\d_]+)*$")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
+_FUNCTIONS = {
+    *("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "log", "exp", "sqrt", "abs"),
+    *("max", "min", "gcd", "lcm", "mod", "pmod", "and"),
+}
 _OPEN, _CLOSE = "([{", ")]}"
 
 
@@ -118,6 +123,11 @@ def quick_verdict(first: str, second: str) -> Verdict:
 def is_prose(answer: str) -> bool:
     """Whether an answer is words, in which algebra would see products of letters."""
     return _PROSE.match(plain(answer)) is not None
+
+
+def has_words(answer: str) -> bool:
+    """Whether an answer has words in it that algebra would make something else of."""
+    return any(word.lower() not in _FUNCTIONS for word in _WORD.findall(plain(answer)))
 
 
 def number(text: str) -> Fraction | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from personastream.core.answers import is_prose, plain, quick_verdict
+from personastream.core.answers import has_words, is_prose, plain, quick_verdict
 from personastream.errors import RowError
 from personastream.ports import Ask
 from personastream.recipes.prompting import Prompted
@@ -49,6 +49,8 @@ class Equality:
         verdict: str = quick_verdict(first, second)
         if verdict == "unknown" and not (is_prose(first) or is_prose(second)):
             verdict = await self.comparisons.compare(f"${plain(first)}$", f"${plain(second)}$")
+            if verdict == "different" and (has_words(first) or has_words(second)):
+                verdict = "unknown"
         if verdict != "unknown" or self.judge is None:
             return verdict == "equal", None
         judgement = await self.judge.judge(row, first, second, ask)

@@ -214,14 +214,15 @@ class Solve(Prompted):
         }
 
     def _checked(self, key: str, texts: Sequence[str], *, for_some: bool) -> list[Wanted]:
+        all_wanted = [wanted(key, text) for text in texts]
         if not for_some:
-            return [wanted(key, text) for text in texts]
+            return all_wanted
         if not 0 < len(texts) <= SOLUTIONS_MAX:
             raise ConfigError(f"{key} has {len(texts)} entries", hint=f"From 1 to {SOLUTIONS_MAX}.")
         if 1 < len(texts) < self.agree_min or (key == "solutions" and len(texts) < self.agree_min):
             hint = "Ask for more of them, or lower agree_min."
             raise ConfigError(f"{key}: {self.agree_min} of {len(texts)} cannot agree", hint=hint)
-        return [wanted(key, text) for text in texts]
+        return all_wanted
 
     def _programs(self) -> Programs | None:
         """What runs programs, proven to confine them; None if there will be none."""

@@ -2,10 +2,9 @@
 persona or a problem, gets that reply from whatever prompt it stands in.
 """
 
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 import zstandard
@@ -18,17 +17,16 @@ _HINT = 'Each line is an object such as {"text": "What is 2 + 3?", "reply": "Ans
 def read_replies(path: Path) -> Mapping[str, str]:
     """The reply to each text, as it stands in prompts. Raises `ConfigError`."""
     try:
-        with path.open("rb") as file:
-            return {_as_asked(row["text"]): str(row["reply"]) for row in _rows(path.name, file)}
+        return {_as_asked(row["text"]): str(row["reply"]) for row in _rows(path)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zstandard.ZstdError) as error:
         raise ConfigError(f"the replies in {path} cannot be read: {error!r}", hint=_HINT) from None
 
 
-def _rows(name: str, file: BinaryIO) -> Iterator[Any]:
-    opened: Any = file
-    if name.endswith(".zst"):
-        opened = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    for line in io.BufferedReader(opened):
+def _rows(path: Path) -> Iterator[Any]:
+    data = path.read_bytes()
+    if path.name.endswith(".zst"):
+        data = zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True).read()
+    for line in data.split(b"\n"):
         if line.strip():
             yield orjson.loads(line)
 
