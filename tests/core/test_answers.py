@@ -82,6 +82,8 @@ EQUAL = [
     ("(1,2)", "\\left(1, 2\\right)", "( 1 , 2.0 )", "(\\frac22, 2)"),
     ("[0, 1/2]", "[0,0.5]", "\\left[0,\\frac{1}{2}\\right]"),
     ("100/3", "33.333333333333336", "\\frac{100}{3}"),
+    ("52_8", "52_{8}", "$52_8$"),
+    ("15\\mbox{ cm}^2", "15cm^2", "15", "15 square centimeters"),
     ("p - q", "p-q", "$p-q$", "p \\, - \\, q"),
 ]
 
@@ -104,6 +106,9 @@ def test_equivalent_forms_are_equal(forms: tuple[str, ...]) -> None:
         ("1,2", "1,3"),
         ("1,2", "1,2,3"),
         ("3.1415", "3.1416"),
+        ("52_8", "52_9"),
+        ("52_8", "53_8"),
+        ("52_8", "53"),
     ],
 )
 def test_different_numbers_are_different(one: str, other: str) -> None:

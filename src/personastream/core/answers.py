@@ -23,7 +23,9 @@ _SPACING = re.compile(r"\\[!,;: ]|~|\\q?quad\b|\\displaystyle\b")
 _DEGREES = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|°|\\degree\b|\bdegrees?\b)")
 _MONEY = re.compile(r"\\\$|[€£¥]|\bUSD\b")
 _NAMED = re.compile(r"^(?:\\[A-Za-z]{2,8}|[A-Za-z]\w{0,3})(?:\([a-z]\))?\s*(?:=|\\in\b|:)\s*(?=\S)")
-_UNIT = re.compile(r"^(-?[\d.,/]*\d|-?\\frac\s*\{\d+\}\s*\{\d+\})\s+([A-Za-z][A-Za-z. ]+)(?:\^?\{?[23]\}?)?$")
+_UNIT = re.compile(
+    r"^(-?[\d.,/]*\d|-?\\frac\s*\{\d+\}\s*\{\d+\})(?:\s+([A-Za-z][A-Za-z. ]+)|\s*(?:[ckm]m|kg|ft))(?:\^?\{?[23]\}?)?$"
+)
 _NO_UNITS = {"pi", "and", "or", "to", "mod"}
 _GROUPED = re.compile(r"^-?\d{1,3}(?:,\d{3})+(?:\.\d+)?$")
 _SYMBOLS = str.maketrans(
@@ -34,6 +36,7 @@ _NUMBER = re.compile(r"^([+-]?)(\d*)(?:\.(\d+))?(?:e([+-]?\d{1,4})|(?:\*|\\times
 _RATIO = re.compile(r"^([+-]?)(?:(\d+) ?(?=\\frac))?\\frac(?:\{([+-]?\d+)\}|(\d))(?:\{(\d+)\}|(\d))$")
 _SLASHED = re.compile(r"^([+-]?\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)$")
 _MIXED = re.compile(r"^([+-]?)(\d+) (\d+)/(\d+)$")
+_IN_BASE = re.compile(r"^([0-9A-F]+)(?:_\{?(\d{1,2})\}?)?$")
 _LETTER_CHOICE = re.compile(r"^\(([A-Za-z])\)$")
 _PROSE = re.compile(r"^[^\W\d_]{2,}(?:[ '’-]+[^\W\d_]+)*$")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
@@ -93,7 +96,7 @@ def plain(answer: str) -> str:
     text = _DEGREES.sub("", _MONEY.sub("", text)).replace("$", "")
     text = _NAMED.sub("", text.strip())
     unit = _UNIT.match(text)
-    if unit and unit[2].split()[0].lower() not in _NO_UNITS:
+    if unit and (unit[2] or "unit").split()[0].lower() not in _NO_UNITS:
         text = unit[1]
     choice = _LETTER_CHOICE.match(text)
     return choice[1] if choice else " ".join(text.split())
@@ -117,7 +120,7 @@ def quick_verdict(first: str, second: str) -> Verdict:
     numbers = number(one), number(other)
     if numbers[0] is not None and numbers[1] is not None:
         return _same_number(one, numbers[0], other, numbers[1])
-    return _same_list(one, other)
+    return _same_in_base(one, other) or _same_list(one, other)
 
 
 def is_prose(answer: str) -> bool:
@@ -177,6 +180,15 @@ def _same_number(one: str, value: Fraction, other: str, another: Fraction) -> Ve
     printed = any(len(re.sub(r"\D", "", each.partition(".")[2])) >= _LONG_DECIMAL for each in (one, other))
     close = abs(value - another) <= _FLOAT_ERROR * max(abs(value), abs(another))
     return "equal" if printed and close else "different"
+
+
+def _same_in_base(one: str, other: str) -> Verdict | None:
+    """For numbers with a base, which one of them may leave out: the problem has named it."""
+    first, second = _IN_BASE.match(one), _IN_BASE.match(other)
+    bases = {found[2] for found in (first, second) if found} - {None}
+    if not first or not second or not bases:
+        return None
+    return "equal" if first[1] == second[1] and len(bases) == 1 else "different"
 
 
 def _same_list(one: str, other: str) -> Verdict:
