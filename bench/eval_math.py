@@ -15,9 +15,9 @@ import orjson
 import zstandard
 
 from bench.answer_forms import Scripted, scripted
+from bench.processes import personastream, run
+from bench.utilisation import simulator
 from personastream.sandbox.comparisons import Comparisons
-from tests.support.command import personastream
-from tests.support.simulated import simulated
 
 SHARE = 0.65
 POINTS = 0.005
@@ -34,14 +34,11 @@ def evaluated(data: Path, folder: Path, share: float = SHARE) -> dict[str, Any]:
     """What `eval math` reports of the scripted model, beside what is true of it."""
     script = scripted(read_rows(data), share)
     replies = write_replies(folder / f"{data.stem}-replies.jsonl", script)
-    with simulated("--replies", replies) as model:
-        started_s = time.perf_counter()
-        done = personastream(
-            *("eval", "math", "--data", data, "--provider-url", model.base_url, "--model", "scripted"),
-            *("--run", folder / f"run-{data.stem}", "--json", "--progress", "none"),
-        )
-        seconds = time.perf_counter() - started_s
-    reported = done.json()
+    with simulator("--replies", str(replies)) as base_url:
+        words = ["eval", "math", "--data", str(data), "--provider-url", base_url, "--model", "scripted"]
+        words += ["--run", str(folder / f"run-{data.stem}"), "--json", "--progress", "none"]
+        done = run(personastream(*words), core=None)
+    reported = json.loads(done.stdout)
     true = sum(each.right for each in script) / len(script)
     return {
         "problems": len(script),
@@ -50,7 +47,7 @@ def evaluated(data: Path, folder: Path, share: float = SHARE) -> dict[str, Any]:
         "low": reported["low"],
         "high": reported["high"],
         "within_half_a_point": abs(reported["accuracy"] - true) <= POINTS,
-        "problems_per_s": len(script) / seconds,
+        "problems_per_s": len(script) / done.wall_s,
         "by": {column: len(values) for column, values in reported["by"].items()},
     }
 

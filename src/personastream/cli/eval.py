@@ -106,7 +106,7 @@ def _data_settings(data: str) -> dict[str, Any]:
     if problem is None or answer is None:
         names = f"{', '.join(PROBLEM_COLUMNS)}, and one of {', '.join(ANSWER_COLUMNS)}"
         raise BadInput(
-            f"{data}: row 0 has the columns {', '.join(found) or 'of nothing that is read'}",
+            f"{data}: row 0 has the columns {', '.join(found)}" if found else f"{data}: row 0 is no object",
             hint=f"It must have one of {names}. Name others in a --config: [source] field, [recipe] answer.",
         )
     groups = [name for name in GROUP_COLUMNS if name in found]
