@@ -74,7 +74,8 @@ def test_an_evaluation_stops_and_goes_on_like_any_run(half_right: Simulated, tmp
     again = evaluate(PROBLEMS, half_right.base_url, tmp_path / "run", "--resume")
     assert (again.out, half_right.stats()["arrivals"]) == (second.out, asked + 11)
     assert personastream("verify", tmp_path / "run").code == 0
-    assert personastream("status", tmp_path / "run").code == 0
+    told = personastream("status", tmp_path / "run", "--figures").out
+    assert told.endswith(second.out.replace("\naccuracy", ""))
     assert personastream("run", tmp_path / "run.toml", "--resume").code == 0
 
 
@@ -162,6 +163,9 @@ def test_the_loop_on_real_personas_adds_up(tmp_path: Path) -> None:
             (tmp_path / f"{name}.toml").write_text(f'{text}[sink]\npath = "{name}"\n')
             assert personastream("run", tmp_path / f"{name}.toml", "--progress", "none").code == 0
     figures = math_figures(records_of(tmp_path / "loop"), dead_of(tmp_path / "loop"))
+    assert personastream("status", tmp_path / "loop", "--figures", "--json").json()["figures"] == figures
+    told = personastream("status", tmp_path / "loop", "--figures").out
+    assert f"held out  {figures['held_out']:>12,}  = {figures['agreed']:,} agreed" in told
     assert figures["problems"] == figures["train"] + figures["held_out"] == 150
     assert figures["held_out"] == figures["agreed"] + figures["not_agreed"]
     assert figures["solutions"] == figures["train"] + 3 * figures["held_out"]

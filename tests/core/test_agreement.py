@@ -2,6 +2,7 @@
 
 from itertools import combinations
 from math import isclose
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -67,7 +68,7 @@ def test_the_figures_of_the_loop_add_up() -> None:
     both = {"split": "held_out", "agreement": {"asked": 3, "agreeing": [0, 2]}, "judgements": [{}]}
     one = solution(chain, "1", True)
     none = [solution(chain, "1", False), solution(program, "2", False), solution(chain, "3", False)]
-    records = [
+    records: list[dict[str, Any]] = [
         {"split": "train", "agreed": None, "solutions": [one]},
         {**both, "agreed": True, "solutions": [one, solution(program, "", False), one]},
         {**both, "agreed": False, "agreement": {"asked": 3, "agreeing": []}, "solutions": none},
@@ -79,6 +80,7 @@ def test_the_figures_of_the_loop_add_up() -> None:
     assert figures["agreements"] == {"2 of 3": 1, "0 of 3": 1}
     assert figures["solutions"] == 7
     assert figures["methods"][program] == {"asked": 2, "answered": 1, "agreeing": 0, "problems": {"program_timeout": 1}}
+    assert figures["methods"][chain] == {"asked": 5, "answered": 5, "agreeing": 2, "problems": {}}
     assert figures["judged"] == 2
     assert math_figures([])["agreed_share"] is None
 

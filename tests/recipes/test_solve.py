@@ -172,7 +172,7 @@ def test_the_only_program_of_a_row_that_fails_is_its_death(text: str, reason: st
 def test_providers_are_asked_by_name() -> None:
     model = Model("Answer: 2", program("print(2)"), "Answer: two", "Yes", "Yes")
     solutions = [f"{CHAIN} @ first", PROGRAM, f"{CHAIN}@second"]
-    settings = {"solutions": solutions, "judge_template": "math_judge", "judge_provider": "third"}
+    settings: dict[str, Any] = {"solutions": solutions, "judge_template": "math_judge", "judge_provider": "third"}
     record = solved(model, **settings)
     assert [request.provider for request in model.asked] == ["first", "", "second", "third", "third"]
     assert [each["provider"] for each in record["solutions"]] == ["first", "", "second"]

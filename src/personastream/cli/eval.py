@@ -9,6 +9,7 @@ from typing import Any
 import click
 import orjson
 
+from personastream.cli.figures import figure_lines
 from personastream.cli.run import carry_out, progress_option
 from personastream.cli.words import json_text
 from personastream.config import load
@@ -88,7 +89,7 @@ def math(
     code = carry_out(config, words, style, resume=resume, rows_max=max_problems)
     directory = loaded.directory / str(loaded.sink.values["path"])
     figures = accuracy_figures(records_of(directory), dead_of(directory))
-    click.echo(json_text({"run": str(directory), **figures}) if as_json else "\n".join(_lines(figures)))
+    click.echo(json_text({"run": str(directory), **figures}) if as_json else "\n".join(figure_lines(figures)))
     return code
 
 
@@ -151,26 +152,3 @@ def _name(text: str) -> str:
     """What a file or a model is called, as part of a file's name."""
     stem = re.sub(r"(\.(jsonl|gz|zst|json))+$", "", Path(text).name)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip(".-") or "model"
-
-
-def _lines(figures: Mapping[str, Any]) -> list[str]:
-    if not figures["problems"]:
-        return ["accuracy  no problem has been answered yet"]
-    lines = [
-        f"accuracy  {figures['accuracy']:>8.1%}  {figures['right']:,} of {figures['problems']:,} right; "
-        f"95 % between {figures['low']:.1%} and {figures['high']:.1%}"
-    ]
-    if figures["unanswered"]:
-        lines.append(f"          {figures['unanswered']:>8,}  replies gave no answer, and count as wrong")
-    lines += [
-        f"dead      {rows:>8,}  {reason}: not counted; ask again with `retry`"
-        for reason, rows in figures["dead"].items()
-    ]
-    for column, values in figures["by"].items():
-        width = max(map(len, values))
-        lines += [
-            f"{column if not place else '':<9.9} {share['accuracy']:>8.1%}  {value:<{width}}  "
-            f"{share['right']:,} of {share['problems']:,}, {share['low']:.0%} to {share['high']:.0%}"
-            for place, (value, share) in enumerate(values.items())
-        ]
-    return lines

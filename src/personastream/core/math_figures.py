@@ -1,6 +1,8 @@
 """Every number of the math loop, from the records of a `solve` run. They add up:
 
 problems = train + held_out + dead · held_out = agreed + not_agreed · of each method, asked = answered + problems
+
+`agreeing` counts solutions that agree with others: one that stands alone does not.
 """
 
 from collections import Counter
@@ -28,7 +30,7 @@ def math_figures(records: Iterable[Mapping[str, Any]], dead: Mapping[str, int] |
             agreements[f"{len(agreement['agreeing'])} of {agreement['asked']}"] += 1
         judged += len(record.get("judgements", ()))
         for solution in record.get("solutions", ()):
-            _count(methods, solution)
+            _count(methods, solution, among_several=agreed is not None)
     dead = {reason: number for reason, number in (dead or {}).items() if number}
     undecided = dead.pop(NO_AGREEMENT, 0)
     held_out = rows[HELD_OUT] + undecided
@@ -48,10 +50,10 @@ def math_figures(records: Iterable[Mapping[str, Any]], dead: Mapping[str, int] |
     }
 
 
-def _count(methods: dict[str, dict[str, Any]], solution: Mapping[str, Any]) -> None:
+def _count(methods: dict[str, dict[str, Any]], solution: Mapping[str, Any], *, among_several: bool) -> None:
     figures = methods.setdefault(solution["method"], {"asked": 0, "answered": 0, "agreeing": 0, "problems": {}})
     figures["asked"] += 1
     figures["answered"] += bool(solution["answer"])
-    figures["agreeing"] += bool(solution["agrees"])
+    figures["agreeing"] += among_several and bool(solution["agrees"])
     if problem := solution.get("problem"):
         figures["problems"][problem] = figures["problems"].get(problem, 0) + 1
