@@ -35,7 +35,7 @@ def test_shipped_configurations_build_and_find_their_shards(path: Path) -> None:
         config = stage.config
         source = (build(config) if config.asks else build_thinning(config)).source
         if "../runs/" not in config.source.values["paths"][0] and not stage.reads:  # what another one writes
-            assert len(source.shards()) == (1 if "texts" in str(config.source.values) else 4)
+            assert len(source.shards()) == (1 if re.search("texts|problems", str(config.source.values)) else 4)
 
 
 def test_the_configuration_in_the_readme_builds(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ NAMES = {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
         "RunExists", "RunBusy", "ManifestMismatch", "CorruptOutput", "StorageFailed", "DiskFull", "ProviderDown",
         "ProviderRejected", "QuotaSpent", "SpendLimitReached", "DiskStillFull", "RequestsRefused", "AttemptError",
+        "NoConfinement", "SourceDown", "SourceRefused",
         "Throttled", "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
     },
     testing: {
@@ -35,12 +36,12 @@ NAMES = {
 FIELDS: dict[type[Any], tuple[str, ...]] = {
     records.Shard: ("index", "stem", "path", "size_bytes", "fingerprint"),
     records.Position: ("shard", "row"),
-    records.Row: ("shard", "number", "text", "reply"),
-    records.DeadRow: ("number", "reason", "detail", "text", "response"),
+    records.Row: ("shard", "number", "text", "reply", "id", "origin"),
+    records.DeadRow: ("number", "reason", "detail", "text", "response", "origin"),
     records.Batch: (
-        "shard", "start", "stop", "numbers", "texts", "dropped", "dead", "replies", "lines",
+        "shard", "start", "stop", "numbers", "texts", "dropped", "dead", "replies", "origins", "lines",
         "last", "bytes_read"),
-    records.Request: ("system", "user", "parameters"),
+    records.Request: ("system", "user", "parameters", "provider"),
     records.DeadLetter: ("row", "asked"),
     records.Completion: (
         "text", "finish_reason", "model", "input_tokens", "output_tokens", "body", "cached_tokens", "headers",
@@ -102,6 +103,9 @@ EXIT_CODE_OF = {
     errors.SpendLimitReached: 75,
     errors.DiskStillFull: 75,
     errors.RequestsRefused: 78,
+    errors.NoConfinement: 78,
+    errors.SourceDown: 69,
+    errors.SourceRefused: 77,
 }
 
 

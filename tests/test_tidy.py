@@ -15,7 +15,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LAYERS = (
     ("__init__", "errors", "records", "settings"),
     ("core", "dedup", "templates", "limits"),
-    ("ports",),
+    ("ports", "sandbox"),
     ("engine",),
     ("sources", "transforms", "recipes", "providers", "sinks", "testing"),
     ("config", "build", "stages"),

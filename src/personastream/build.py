@@ -53,7 +53,7 @@ class Parts:
 def build(config: Config) -> Parts:
     """Build every adapter that a configuration names. Raises `ConfigError`."""
     thinning = build_thinning(config)
-    return Parts(
+    parts = Parts(
         source=thinning.source,
         transforms=thinning.transforms,
         recipe=_adapter(config, config.recipe),
@@ -61,6 +61,8 @@ def build(config: Config) -> Parts:
         sink=thinning.sink,
         limits=thinning.limits,
     )
+    _check_names(config, parts)
+    return parts
 
 
 def build_thinning(config: Config) -> Thinning:
@@ -71,6 +73,15 @@ def build_thinning(config: Config) -> Thinning:
         sink=_adapter(config, config.sink),
         limits=_construct(config, config.limits, Limits),
     )
+
+
+def _check_names(config: Config, parts: Parts) -> None:
+    """A recipe may ask providers by name only if there are any of that name."""
+    names = {getattr(provider, "name", "") for provider in parts.providers} - {""}
+    for asked in getattr(parts.recipe, "providers_asked", ()):
+        if asked not in names:
+            hint = nearest(asked, names) if names else 'Give one a name: name = "…" in its [[provider]].'
+            raise ConfigError(f"{config.path}: [recipe] asks the provider {asked!r}, which is not there", hint=hint)
 
 
 def identity(config: Config, parts: Parts) -> dict[str, Any]:
@@ -248,6 +259,6 @@ def _absolute(where: str, directory: Path, value: Any, name: str) -> Any:
         return [_absolute(where, directory, one, name) for one in value]
     if "\0" in value:
         raise ConfigError(f"{where}: a path cannot hold a NUL character")
-    if (name == "template" and not value.endswith(".toml")) or (name == "paths" and is_url(value)):
+    if (name.endswith("template") and not value.endswith(".toml")) or (name == "paths" and is_url(value)):
         return value
     return str(directory / value) if value else value

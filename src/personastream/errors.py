@@ -49,6 +49,10 @@ class ConfigError(RunError):
     exit_code = ExitCode.CONFIG
 
 
+class NoConfinement(ConfigError):
+    """This machine cannot confine the programs that the run would execute, so it executes none."""
+
+
 class BadInput(RunError):
     """A shard is missing, damaged or not what it claims to be."""
 

@@ -111,12 +111,14 @@ class Batch:
 class Request(NamedTuple):
     """What is asked of a model: a system text (may be empty), a user text, and sampling parameters.
 
-    `parameters` go into the request body as they are (`temperature`, `max_tokens`, `seed`, `stop` …).
+    `parameters` go into the request body as they are (`temperature`, `max_tokens`, `seed`, `stop` …). `provider` is
+    the name of those that may answer it; any may if it is empty.
     """
 
     system: str
     user: str
     parameters: Mapping[str, object]
+    provider: str = ""
 
 
 class Completion(NamedTuple):

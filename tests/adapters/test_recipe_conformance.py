@@ -13,7 +13,9 @@ from personastream.errors import ProviderDown, RowError
 from personastream.launch.estimate import first_request
 from personastream.ports import Recipe
 from personastream.recipes.generate import Generate
+from personastream.recipes.grade import Grade
 from personastream.recipes.persona_to_persona import PersonaToPersona
+from personastream.recipes.solve import Solve
 from personastream.recipes.text_to_persona import TextToPersona
 from personastream.records import Completion, Request, Row
 from personastream.testing import Echo
@@ -26,9 +28,14 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "text_to_persona": TextToPersona,
     "text_to_persona, several personas": lambda: TextToPersona(personas=3, granularity="coarse", seed=7),
     "persona_to_persona": PersonaToPersona,
+    "solve": lambda: Solve(solutions=["chain_of_thought"] * 3, held_out_share=1.0),
+    "solve, once, by a program": lambda: Solve(train_solutions=["program_of_thought"], held_out_share=0.0),
+    "grade": lambda: Grade(answer="meta.answer", groups=["meta.level"]),
     "persona_to_persona, in JSON": lambda: PersonaToPersona(template="persona_to_persona_json", fan_out=2),
 }
 PERSONA = 'a night nurse who paints ships <b>\n"quotes" {persona} 老师'
+KEPT = {"meta.answer": "3"}
+ROW = Row(0, 5, PERSONA, origin=KEPT)
 
 
 async def good(request: Request) -> Completion:
@@ -41,6 +48,10 @@ async def good(request: Request) -> Completion:
         return Completion(orjson.dumps({"people": entries}).decode(), "stop", "m", 3, 5, b"{}")
     if people:
         return Completion("\n".join([f"{line}: friend of {content}" for line in people]), "stop", "m", 3, 5, b"{}")
+    if "```python" in request.user:
+        return Completion("```python\nprint(3)\n```", "stop", "m", 3, 5, b"{}")
+    if '"Answer:' in request.user:
+        return Completion(f"It is {len(request.user)}.\nAnswer: 3", "stop", "m", 3, 5, b"{}")
     for opening in ("Math problem:", "User prompt:", ""):
         if opening in request.system + request.user:
             return Completion(f"{opening} What is {len(request.user)}?", "stop", "m", 3, 5, b"{}")
@@ -53,12 +64,12 @@ def test_every_recipe_that_is_shipped_is_proven_here() -> None:
 
 def subject(record: Mapping[str, object]) -> str:
     """The persona that a record goes with or is about."""
-    return str(record.get("input persona", record.get("persona")))
+    return str(record.get("input persona", record.get("persona", record.get("input text"))))
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_row_gives_records_that_can_be_written(name: str) -> None:
-    records = on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), good)
+    records = on_virtual_clock(RECIPES[name](), ROW, good)
     assert records
     assert all("id" not in record for record in records)
     lines = encode("people:5", records)
@@ -72,7 +83,7 @@ def test_rows_may_be_under_way_at_once(name: str) -> None:
     seen: dict[int, str] = {}
 
     async def carry(number: int) -> None:
-        (record, *_) = await recipe(Row(0, number, f"persona {number}"), good)
+        (record, *_) = await recipe(Row(0, number, f"persona {number}", origin=KEPT), good)
         seen[number] = subject(record).removeprefix("friend of ")
 
     async def all_at_once() -> None:
@@ -92,7 +103,7 @@ def test_what_ask_raises_reaches_the_engine(name: str, error: Exception) -> None
         raise error
 
     with pytest.raises(type(error)) as caught:
-        on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), failing)
+        on_virtual_clock(RECIPES[name](), ROW, failing)
     assert caught.value is error
 
 
@@ -107,13 +118,13 @@ def test_a_useless_answer_is_the_rows_own_fault_or_a_record(name: str, text: str
         return Completion(text, finish_reason, "m\udfff", 0, 0, b"\xff")
 
     with suppress(RowError):
-        records = on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), useless)
+        records = on_virtual_clock(RECIPES[name](), ROW, useless)
         encode("people:5", records)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_first_request_is_known_without_sending_it(name: str) -> None:
-    request = first_request(RECIPES[name](), Row(0, 5, "a night nurse"))
+    request = first_request(RECIPES[name](), Row(0, 5, "a night nurse", origin=KEPT))
     assert "a night nurse" in request.user
 
 
@@ -126,5 +137,5 @@ def test_a_row_asks_for_the_same_on_every_sitting(name: str) -> None:
         return await good(request)
 
     for _ in range(2):
-        on_virtual_clock(RECIPES[name](), Row(0, 5, PERSONA), noting)
+        on_virtual_clock(RECIPES[name](), ROW, noting)
     assert asked[: len(asked) // 2] == asked[len(asked) // 2 :]

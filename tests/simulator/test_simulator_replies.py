@@ -25,7 +25,7 @@ TEMPLATES = {
 CONTRACT_BY_OPENING = {
     name: Contract(opening, language=template["reply"].get("language", ""))
     for name, template in TEMPLATES.items()
-    if (opening := template["reply"].get("opening"))
+    if (opening := template.get("reply", {}).get("opening"))
 }
 texts = st.text(st.characters(codec="utf-8"))
 

@@ -18,6 +18,7 @@ PERSONA = "A night nurse on a dialysis ward who paints ships"
 TEXT = "Tides turn twice a day.\nAsk the harbour office for <the table>."
 
 OF_TEXTS = ("text_to_persona", "text_to_persona_json")
+OF_PROBLEMS = ("math_solution", "math_program", "math_judge", "math_eval")
 OF_PERSONAS = ("persona_to_persona", "persona_to_persona_json")
 
 
@@ -38,7 +39,7 @@ def recipes() -> dict[str, Recipe]:
 
 def content_of(name: str) -> str:
     """What stands in the row for this mode."""
-    return TEXT if name.startswith((*OF_TEXTS, "tool_code")) else PERSONA
+    return TEXT if name.startswith((*OF_TEXTS, *OF_PROBLEMS, "tool_code")) else PERSONA
 
 
 def message(request: Request) -> str:

@@ -24,6 +24,7 @@ VERBS = {
     "reparse": "Read kept replies again by a mended template; asks nothing.",
     "dedup": "Drop duplicates from files of rows; no model is asked.",
     "verify": "Read a run's output back and prove it whole.",
+    "eval": "Ask a model problems whose answers are known; report its accuracy.",
     "simulate": "Serve an LLM simulator on this machine.",
     "demo": "Run the main job on built-in personas and the simulator.",
 }

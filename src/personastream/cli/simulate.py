@@ -87,6 +87,7 @@ _NUMBERS: dict[str, Sequence[_Number]] = {
         _Number("--output-tokens", "output_tokens", "Mean length of a reply, lognormal."),
         _Number("--latency", "latency_s", "Mean seconds to an answer, or to its place in the queue."),
         _Number("--latency-sigma", "latency_sigma", "Lognormal spread of the latency; 0: none."),
+        _Number("--wrong-solutions", "wrong_solutions", "Share of mathematics problems solved wrongly."),
         _Number("--context-tokens", "context_tokens", "Longest prompt; 0: any."),
         _Number("--cache-tokens-min", "cache_tokens_min", "Shortest beginning of a prompt to be cached."),
     ),
@@ -114,6 +115,7 @@ _NUMBERS: dict[str, Sequence[_Number]] = {
 _SECTIONS = {number.field: section for section, numbers in _NUMBERS.items() for number in numbers} | {
     "openings": "Replies",
     "trace": "Replies",
+    "replies": "Replies",
     "truncates": "Replies",
     "faults": "Faults",
     "faults_on": "Faults",
@@ -177,6 +179,7 @@ def _numbers(command: click.Command) -> click.Command:
 @click.option("--log", type=_FILE, help="Append one JSON line per request.")
 @click.option("--opening", "openings", multiple=True, metavar="TEXT", help="Reply opening of a template of your own.")
 @click.option("--trace", type=_FILE, help="Lengths and latencies from a .csv or .jsonl, also .zst.")
+@click.option("--replies", type=_FILE, help="A .jsonl, also .zst: {text, reply} each, for rows with that text.")
 @click.option("--truncate/--refuse-long", "truncates", default=None, help="Cut longer prompts unsaid, like Ollama.")
 @click.option("--fault", "faults", multiple=True, type=_FaultRate(), help="See below; give as many as you like.")
 @click.option("--fault-on", "faults_on", multiple=True, metavar="LINE", help='Only on these, as "POST /v1/batches".')

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from personastream.cli.figures import figure_lines, figures_of
 from personastream.cli.words import counts_lines, json_text, usage_line
 from personastream.core.outcomes import Counts, Usage
 from personastream.core.spend import shown
@@ -23,7 +24,8 @@ from personastream.sinks.frames import Frames
 @click.command("status")
 @click.argument("run", type=click.Path(file_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(run: str, as_json: bool) -> int:
+@click.option("--figures", is_flag=True, help="Read all records of solve and grade: agreement, accuracy.")
+def command(run: str, as_json: bool, figures: bool) -> int:
     """Show what is settled, in flight and spent in the run directory RUN. Changes nothing; safe at any time.
 
     \b
@@ -32,10 +34,11 @@ def command(run: str, as_json: bool) -> int:
     """
     names = read_stages(Path(run))
     if names is None:
-        document, states = _looked_at(Path(run))
+        document, states = _looked_at(Path(run), figures=figures)
         click.echo(json_text(document) if as_json else "\n".join(_lines(document, states)))
         return 0
-    begun = {name: _looked_at(Path(run, name)) for name in names if read_manifest(Path(run, name)) is not None}
+    here = [name for name in names if read_manifest(Path(run, name)) is not None]
+    begun = {name: _looked_at(Path(run, name), figures=figures) for name in here}
     if as_json:
         stages = [{"stage": name, **(begun[name][0] if name in begun else {"state": "not begun"})} for name in names]
         click.echo(json_text({"run": run, "stages": stages}))
@@ -46,14 +49,15 @@ def command(run: str, as_json: bool) -> int:
     return 0
 
 
-def _looked_at(directory: Path) -> tuple[dict[str, Any], list[ShardState]]:
+def _looked_at(directory: Path, *, figures: bool) -> tuple[dict[str, Any], list[ShardState]]:
     manifest = read_manifest(directory)
     if manifest is None:
         raise BadInput(f"{directory} holds no run", hint="Give the directory that [sink] path names.")
     sink = Frames(path=str(directory))
     sink.attach(manifest.run_id, [shard.stem for shard in manifest.shards])
     states = sink.recover(repair=False)
-    return _document(directory, manifest, states), states
+    found = figures_of(directory) if figures else None
+    return _document(directory, manifest, states) | ({"figures": found} if found else {}), states
 
 
 def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> dict[str, Any]:
@@ -104,4 +108,4 @@ def _lines(document: dict[str, Any], states: list[ShardState]) -> list[str]:
             f"now       {live['in_flight']:>12,}  in flight, {live['rows_per_s']:,.0f} rows/s, "
             f"{live['tokens_per_s']:,.0f} tokens/s, ETA {duration(live['eta_s'])} (process {live['pid']})"
         )
-    return lines
+    return [*lines, *(figure_lines(document["figures"]) if "figures" in document else [])]

@@ -38,7 +38,7 @@ class Asker:
         """Raises `RowError` for the row's own fault, `RunError` to stop the run, `Abandoned` on a drain."""
         trial, again, failed = UNTRIED, False, None
         while True:
-            endpoint, sent_s = await self.pool.turn(again, failed)
+            endpoint, sent_s = await self.pool.turn(again, failed, request.provider)
             try:
                 completion = await self._within_limits(endpoint, request)
                 if completion is not None:
@@ -49,13 +49,13 @@ class Asker:
                 endpoint.pace.ended(self.clock(), sent_s)
                 continue
             except AttemptError as error:
-                verdict = self._judged(error, trial, endpoint, sent_s)
+                verdict = self._judged(error, trial, endpoint, sent_s, request.provider)
             except BaseException:  # cancelled, or the run ends: neither a good nor a bad sign
                 endpoint.pace.ended(self.clock(), sent_s)
                 raise
             finally:
                 self.pool.give_back(endpoint)
-            await self._wait(verdict, endpoint)
+            await self._wait(verdict, endpoint, request.provider)
             trial, again, failed = verdict.trial, True, endpoint
 
     async def _within_limits(self, endpoint: Endpoint, request: Request) -> Completion | None:
@@ -132,7 +132,7 @@ class Asker:
             raise Abandoned
         return completion
 
-    def _judged(self, error: AttemptError, trial: Trial, endpoint: Endpoint, sent_s: float) -> Verdict:
+    def _judged(self, error: AttemptError, trial: Trial, endpoint: Endpoint, sent_s: float, name: str) -> Verdict:
         """How to go on. Raises `RowError` to give the row up, `RunError` to stop the run."""
         statistics, pace, now_s = self.statistics, endpoint.pace, self.clock()
         statistics.faults[type(error).__name__] += 1
@@ -149,13 +149,13 @@ class Asker:
             pace.throttled(now_s, sent_s, verdict.pause_s)
         if verdict.out is not None:
             self.pool.leave_out(endpoint, verdict.out)
-        self.pool.check_outage(error)
+        self.pool.check_outage(error, name)
         statistics.retries += 1
         return verdict
 
-    async def _wait(self, verdict: Verdict, endpoint: Endpoint) -> None:
+    async def _wait(self, verdict: Verdict, endpoint: Endpoint, name: str) -> None:
         """A first fault need not wait where another endpoint can be asked."""
-        go_on_elsewhere = verdict.trial.faults <= 1 and self.pool.elsewhere(endpoint)
+        go_on_elsewhere = verdict.trial.faults <= 1 and self.pool.elsewhere(endpoint, name)
         await self._sleep(0.0 if go_on_elsewhere else verdict.seconds)
         nearly_dead = verdict.trial.faults + 1 >= self.policy.attempts_max
         if nearly_dead and self.statistics.in_flight == 0 and endpoint.health.failing_since_s is not None:

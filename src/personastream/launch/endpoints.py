@@ -51,6 +51,7 @@ def endpoints(providers: Sequence[Provider], policy: RetryPolicy) -> list[Endpoi
             resumable=keeps_batches(provider),
             prices=prices(provider),
             label=getattr(provider, "label", type(provider).__name__),
+            name=getattr(provider, "name", ""),
         )
         for provider in providers
     ]

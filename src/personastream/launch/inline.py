@@ -4,8 +4,8 @@ import dataclasses
 import gc
 import resource
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
 from personastream.limits import Limits
-from personastream.ports import Checkpoints, Embedding, Provider, Transform
+from personastream.ports import Checkpoints, Embedding, Provider, Recipe, Transform
 from personastream.records import Shard
 from personastream.sinks.checkpoints import journal_of
 
@@ -89,7 +89,7 @@ def run_config(
         providers=[_kept_in(directory / "batches", provider, "batch_dir") for provider in parts.providers],
     )
     shards = parts.source.shards()
-    with owned(directory), embedders(parts.transforms, parts.limits):
+    with owned(directory), embedders(parts.transforms, parts.limits), _closed(parts.recipe):
         manifest = begin_or_continue(
             directory, config.path, identity(config, parts), shards, resume=resume, command=command
         )
@@ -107,6 +107,17 @@ def embedders(transforms: Sequence[Transform], limits: Limits) -> AbstractContex
     from personastream.launch.embedder import bound  # numpy is of no use to others
 
     return bound(transforms, retry_policy(limits))
+
+
+@contextmanager
+def _closed(recipe: Recipe) -> Iterator[None]:
+    """What a recipe has started beside the run ends with this block."""
+    try:
+        yield
+    finally:
+        close = getattr(recipe, "close", None)
+        if close is not None:
+            close()
 
 
 def _kept_in(folder: Path, part: T, setting: str) -> T:

@@ -41,6 +41,11 @@ class HttpService:
 
     base_url: str = setting("Address of the API, usually ending in /v1.", identity=False)
     model: str = setting("Model name as the server knows it.")
+    name: str = setting(
+        "What a recipe calls this provider, where it asks a certain one; several may share a name.",
+        default="",
+        identity=False,
+    )
     api_key_env: str = setting(
         "Name of the environment variable that holds the key; unset is fine for local servers.",
         default="OPENAI_API_KEY",

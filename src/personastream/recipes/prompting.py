@@ -110,7 +110,7 @@ class Prompted:
         """`request` under a seed of its own, so that no server's cache gives the same reply twice."""
         key = f"{self.seed or 0}:{identity_of(row)}:{sample}:{asked}"
         seed = xxh3_64_intdigest(key.encode()) & _SEED_MAX
-        return Request(request.system, request.user, {**request.parameters, "seed": seed})
+        return request._replace(parameters={**request.parameters, "seed": seed})
 
     def _complaint(self, problem: str, asks: int) -> str:
         times = "once" if asks == 1 else f"{asks} times"

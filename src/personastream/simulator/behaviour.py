@@ -34,11 +34,12 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "batch_latency_s": (0, 86_400),
     "batch_window_s": (0.001, 86_400),
     "batch_failures": (0, 1),
+    "wrong_solutions": (0, 1),
     "batch_requests_max": (1, 1_000_000),
     "batch_bytes_max": (1, 2**30),
     "body_bytes_max": (1, 2**30),
 }
-FIXED = {"seed", "model", "log", "openings", "key", "trace", "body_bytes_max"}
+FIXED = {"seed", "model", "log", "openings", "key", "trace", "replies", "body_bytes_max"}
 """What stays as it was at the start."""
 
 
@@ -48,6 +49,8 @@ class Behaviour:
 
     `output_tokens` is the mean length of a reply. `latency_s` is the mean time to answer and `latency_sigma` the
     sigma of its lognormal distribution (0: always the mean); `trace` is a file to take lengths and times from.
+    `wrong_solutions` is the share of mathematics problems that a reply solves wrongly. `replies` is a file of replies
+    to use for certain rows, see `scripted.py`.
     A limit of 0 means no limit; a bucket holds `burst_s` seconds of its rate.
 
     With `slots`, replies are generated as an inference server does it: that many at once, the others wait, at most
@@ -72,6 +75,8 @@ class Behaviour:
     latency_s: float = 0.0
     latency_sigma: float = 0.0
     trace: Path | None = None
+    wrong_solutions: float = 0.15
+    replies: Path | None = None
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
     input_tokens_per_minute: int = 0

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from personastream.simulator import phrases_zh
 from personastream.simulator.draws import FOR_REPLY, FOR_SENTENCES, QUANTILES, draw, following, lognormal
+from personastream.simulator.mathematics import stock_for
 from personastream.simulator.people import OPENING, PeopleStock, labels_in
 from personastream.simulator.phrases import BANKS, PLAIN, STYLES, Style
 
@@ -87,8 +88,9 @@ class Writer:
     Lengths are lognormal around `tokens_mean`, but no reply has less than a lead, a sentence and a closing.
     """
 
-    def __init__(self, seed: int, tokens_mean: int, openings: tuple[str, ...]) -> None:
+    def __init__(self, seed: int, tokens_mean: int, openings: tuple[str, ...], wrong_solutions: float = 0.0) -> None:
         self._seed = seed
+        self._wrong_solutions = wrong_solutions
         self._bytes_wanted = lognormal(tokens_mean * BYTES_PER_TOKEN, _LENGTH_SIGMA)
         self._openings = openings
         self._stock = lru_cache(maxsize=_PROMPTS_REMEMBERED)(self._find_stock)
@@ -109,6 +111,9 @@ class Writer:
         return cut_reply(text, tokens_max)
 
     def _find_stock(self, instructions: str) -> "_Composer":
+        solutions = stock_for(instructions, self._wrong_solutions)
+        if solutions is not None:
+            return solutions
         found = [(place, opening) for opening in self._openings if (place := instructions.find(opening)) >= 0]
         opening = min(found)[1] if found else ""
         if opening == OPENING:

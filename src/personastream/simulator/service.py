@@ -33,6 +33,7 @@ from personastream.simulator.replies import (
     shipped_openings,
     take_apart,
 )
+from personastream.simulator.scripted import read_replies
 from personastream.simulator.structured import conforming
 from personastream.simulator.trace import Sample, read_trace
 
@@ -92,6 +93,7 @@ class Service:
         self._key = None if behaviour.key is None else behaviour.key.encode()
         self._openings = (*shipped_openings(), *behaviour.openings)
         self._trace: Sequence[Sample] = read_trace(behaviour.trace) if behaviour.trace else ()
+        self._scripted = read_replies(behaviour.replies) if behaviour.replies else {}
         self._calls = Census(CALLS_REMEMBERED)
         self._cache = PromptCache()
         self._limits = RateLimits(behaviour.per_minute, behaviour.burst_s)
@@ -100,7 +102,7 @@ class Service:
     def adopt(self, behaviour: Behaviour, now_s: float) -> None:
         """Behave like this from now on; what was asked is not forgotten, and limits keep what they hold."""
         old, self._behaviour = self._behaviour, behaviour
-        self._writer = Writer(self._seed, behaviour.output_tokens, self._openings)
+        self._writer = Writer(self._seed, behaviour.output_tokens, self._openings, behaviour.wrong_solutions)
         self._faults = FaultPlan(behaviour.faults, self._seed)
         self._delays_s = lognormal(behaviour.latency_s, behaviour.latency_sigma)
         if (old.per_minute, old.burst_s) != (behaviour.per_minute, behaviour.burst_s):
@@ -235,6 +237,8 @@ class Service:
 
     def _replies(self, key: int, asked: ChatRequest, prompt: Prompt) -> list[Reply]:
         keys = [key] if asked.choices == 1 else [draw(key, index, self._seed) for index in range(asked.choices)]
+        if self._scripted and (text := self._scripted.get(prompt.persona.strip())) is not None:
+            return [cut_reply(text, asked.tokens_max)] * len(keys)
         if asked.schema is not None:
             return [self._structured(each, asked, prompt, asked.schema) for each in keys]
         if not self._trace:
