@@ -71,6 +71,21 @@ class Recipe(Protocol):
         """The row's records, at least one, without `id` (the engine adds it). Raises `RowError` for a dead letter."""
 
 
+@runtime_checkable
+class Inferring(Protocol):
+    """A recipe some of whose demonstrations have no persona yet: each is inferred once in the life of a run."""
+
+    @property
+    def unknown(self) -> Mapping[str, str]:
+        """Texts whose persona is still to be inferred, by a key that lasts."""
+
+    async def infer(self, text: str, ask: Ask) -> str:
+        """The persona behind a text. Raises `RunError`."""
+
+    def learn(self, personas: Mapping[str, str]) -> None:
+        """Take in what was inferred, by the keys of `unknown`. Comes before the first row."""
+
+
 class Provider(Protocol):
     """A model service and the ceilings set for it; 0 requests or tokens a minute means none."""
 

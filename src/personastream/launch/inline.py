@@ -24,6 +24,7 @@ from personastream.engine.work import no_parse
 from personastream.errors import ConfigError, ExitCode
 from personastream.launch.earlier import AfterEarlier, earlier_run
 from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
+from personastream.launch.inference import inference
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
@@ -177,6 +178,7 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
         group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
         workers=sum(provider.in_flight_max for provider in parts.providers),
         parse=parse_of(parts.providers) or no_parse,
+        prepare=inference(parts.recipe, state.parent),
         retry=policy,
         budget=budget(Path(sink.path), limits, parts.providers),
         drain_s_max=limits.drain_s_max,
