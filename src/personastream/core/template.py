@@ -96,7 +96,7 @@ def parse_template(text: str, origin: str, fills: Iterable[str] = (), may_fill: 
         raise ConfigError(f"{origin}: not valid TOML: {error}") from None
     top.refuse_unknown(("description", "system", "user", "slots", "examples", "reply", "parameters"))
     reply, parameters = top.table("reply"), top.table("parameters")
-    reply.refuse_unknown(("opening", "schema", "structured", "language"))
+    reply.refuse_unknown(("opening", "schema", "structured", "language", "lines", "without"))
     parameters.refuse_unknown(_BOUNDS)
 
     name = origin.rpartition("/")[2].removesuffix(".toml")
@@ -133,8 +133,12 @@ def _contract(reply: "_Table", prompt: str) -> Contract:
     if opening not in prompt:
         hint = "write it into `user` word for word: no model can guess it"
         raise ConfigError(f"{reply.origin}: the prompt never asks for reply.opening, {opening!r}", hint=hint)
+    lines = reply.texts("lines")
+    for line in lines:
+        if line not in prompt:
+            raise ConfigError(f"{reply.origin}: the prompt never asks for a line that begins with {line!r}")
     try:
-        return Contract(opening, schema, reply.text("language", default=""))
+        return Contract(opening, schema, reply.text("language", default=""), lines, reply.texts("without"))
     except ConfigError as error:
         raise ConfigError(f"{reply.origin}: {error.message}", hint=error.hint) from error
 
@@ -232,6 +236,12 @@ class _Table:
         if default is None and not value.strip():
             raise self._wrong(key, "is empty")
         return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+            raise self._wrong(key, f"must be a list of texts, not {value!r}")
+        return tuple(value)
 
     def truth(self, key: str) -> bool:
         value = self.values.get(key, False)

@@ -20,7 +20,6 @@ from personastream.errors import RunError
 from personastream.ports import Ask, Checkpoints, Offload, Recipe, Sink, Source, Transform
 from personastream.records import Shard
 
-
 Prepare = Callable[[Ask], Awaitable[None]]
 """What has to be asked once, before the first row."""
 

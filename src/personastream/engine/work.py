@@ -28,7 +28,8 @@ async def work(feed: Feed, recipe: Recipe, ask: Ask, parse: Parse, settle: Settl
     """Take rows until there are none. A `RunError` drains the run; the row is left unsettled, to be asked again."""
     while (row := await feed.next()) is not None:
         try:
-            records = await _from_kept(row, recipe, ask, parse) if row.reply and _asks_once(recipe) else await recipe(row, ask)
+            from_kept = row.reply and _asks_once(recipe)
+            records = await _from_kept(row, recipe, ask, parse) if from_kept else await recipe(row, ask)
             lines = encode(row.id, records)
         except RowError as error:
             settle.dead(row.shard, _dead(row, error))

@@ -29,7 +29,7 @@ class Demand(NamedTuple):
 
 @dataclass
 class Prompted:
-    """A recipe over one template; `SLOTS` are the slots that it fills, `MAY_FILL` those that it fills if they are there.
+    """A recipe over one template; `SLOTS` are the slots that it fills, `MAY_FILL` those that may be missing.
 
     Its fields are settings of all such recipes.
     """

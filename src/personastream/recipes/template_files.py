@@ -20,7 +20,8 @@ def template_names() -> list[str]:
 def load_template(template: str, fills: Iterable[str] = (), may_fill: Iterable[str] = ()) -> Template:
     """Load the shipped template of that name or, where `template` ends in `.toml`, the file at that path.
 
-    Its slots must be those that the recipe `fills`, and may be those that it `may_fill`. Raises `ConfigError` naming the template, file and key.
+    Its slots must be those that the recipe `fills`, and may be those that it `may_fill`. Raises `ConfigError` naming
+    the template, file and key.
     """
     if template.endswith(SUFFIX):
         return parse_template(_read(Path(template)), template, fills, may_fill)
