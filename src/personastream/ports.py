@@ -86,6 +86,18 @@ class Inferring(Protocol):
         """Take in what was inferred, by the keys of `unknown`. Comes before the first row."""
 
 
+@runtime_checkable
+class Meeting(Protocol):
+    """A recipe that brings a row's persona together with others of the input."""
+
+    @property
+    def strangers(self) -> int:
+        """How many rows of the input, from the first on, it has to know; 0 if it knows them already."""
+
+    def meet(self, personas: Sequence[str]) -> None:
+        """Take them in. Comes before the first row. Raises `RunError`."""
+
+
 class Provider(Protocol):
     """A model service and the ceilings set for it; 0 requests or tokens a minute means none."""
 

@@ -80,6 +80,16 @@ class Contract:
         """What is delivered of a reply that has no problem: all of it, but for a fence around JSON."""
         return text if self.schema is None else _unfenced(text.strip())
 
+    def behind_opening(self, text: str) -> str:
+        """What follows the opening of a reply that has no problem, without space around it."""
+        plain = text.strip()
+        if plain.startswith(self.opening):
+            return plain[len(self.opening) :].strip()
+        opening = _without_markup(self.opening)
+        ends = range(len(opening), len(self.opening) + MARKUP_CHARS_MAX + 1)
+        end = next((end for end in ends if _without_markup(plain[:end]).strip() == opening), 0)
+        return plain[end:].lstrip("*_# \t").strip()
+
     def _keeps_language(self, plain: str) -> bool:
         if not self.language:
             return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from personastream.build import Parts
 from personastream.core.ledger import LengthEstimate
 from personastream.launch.endpoints import prices
+from personastream.launch.strangers import introduce
 from personastream.ports import Embedding, Recipe
 from personastream.records import Completion, Request, Row, Shard
 
@@ -43,6 +44,7 @@ class _Captured(Exception):
 
 def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
     """Read the first batches, thin them, build their prompts, and extrapolate to all shards."""
+    introduce(parts.recipe, parts.source, shards)
     length = LengthEstimate(sum(shard.size_bytes for shard in shards))
     rows = kept = read_bytes = 0
     requests: list[Request] = []

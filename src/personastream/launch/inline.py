@@ -28,6 +28,7 @@ from personastream.launch.inference import inference
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
+from personastream.launch.strangers import introduce
 from personastream.limits import Limits
 from personastream.ports import Checkpoints, Embedding, Provider, Transform
 from personastream.records import Shard
@@ -94,6 +95,7 @@ def run_config(
         manifest = begin_or_continue(
             directory, config.path, identity(config, parts), shards, resume=resume, command=command
         )
+        introduce(parts.recipe, parts.source, shards)
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         return anyio.run(
             partial(_run, parts, shards, manifest, _checkpoints(parts, manifest, knows), progress, rows_max),
