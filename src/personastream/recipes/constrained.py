@@ -16,7 +16,6 @@ from personastream.recipes.prompting import Demand, scalar_values
 from personastream.records import Completion, Row
 from personastream.settings import setting
 
-
 _BULLETS = ("", "-", "*", "•")
 
 

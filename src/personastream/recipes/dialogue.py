@@ -99,7 +99,7 @@ class Dialogue(Demonstrated):
         return row.text
 
     def _said(self, completion: Completion) -> list[str]:
-        """The turns of a reply, one a line; none if they are too few, or do not alternate, or anything else is there."""
+        """The turns of a reply, one a line; none if they are too few, do not alternate, or stand among other lines."""
         lines = [line for line in scalar_values(completion.text).split("\n") if line.strip()]
         found = [_TURN.fullmatch(line) for line in lines]
         turns = [(match[1], match[2].strip()) for match in found if match]
