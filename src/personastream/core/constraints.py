@@ -19,7 +19,8 @@ COUNT_MAX = 3
 class Kind:
     """A kind of constraint. `sentence` holds `{}` where a value belongs, if there are `values`.
 
-    Two kinds go together unless one `uses` what the other `bars`.
+    Two kinds go together unless one `uses` what the other `bars`. A `telling` one is broken by nearly every answer
+    that knows nothing of it.
     """
 
     sentence: str
@@ -27,6 +28,7 @@ class Kind:
     values: Sequence[str] = ("",)
     uses: frozenset[str] = frozenset()
     bars: frozenset[str] = frozenset()
+    telling: bool = True
 
 
 class Constraint(NamedTuple):
@@ -59,6 +61,11 @@ def drawn(number: int, count: int | None = None) -> list[Constraint]:
     return chosen
 
 
+def telling(constraints: Sequence[Constraint]) -> list[Constraint]:
+    """Those that an answer breaks unless it was told of them."""
+    return [constraint for constraint in constraints if KINDS[constraint.kind].telling]
+
+
 def found_in(text: str) -> list[Constraint]:
     """The constraints whose sentences stand in a text, in their order there."""
     found = [
@@ -88,7 +95,9 @@ _COMMON = ("very", "important", "always", "simply", "however", "never", "really"
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "words_min": Kind("Use at least {} words.", checks.words_min, ("80", "150", "250"), _tags("words latin")),
+        "words_min": Kind(
+            "Use at least {} words.", checks.words_min, ("80", "150", "250"), _tags("words latin"), telling=False
+        ),
         "words_max": Kind(
             "Use at most {} words.", checks.words_max, ("40", "75", "120"), _tags("words latin"), _tags("words")
         ),
@@ -129,9 +138,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             uses=_tags("layout"),
             bars=_tags("layout ends"),
         ),
-        "keyword": Kind('Use the word "{}" at least once.', checks.keyword, _WORDS, _tags("latin")),
-        "keyword_twice": Kind('Use the word "{}" exactly twice.', checks.keyword_twice, _WORDS, _tags("latin")),
-        "word_absent": Kind('Do not use the word "{}".', checks.word_absent, _COMMON),
+        "keyword": Kind('Use the word "{}" at least once.', checks.keyword, _WORDS, _tags("latin keyword")),
+        "keyword_twice": Kind(
+            'Use the word "{}" exactly twice.', checks.keyword_twice, _WORDS, _tags("latin"), _tags("keyword")
+        ),
+        "word_absent": Kind('Do not use the word "{}".', checks.word_absent, _COMMON, telling=False),
         "begins": Kind(
             'Begin with the words "{}".',
             checks.begins,
@@ -162,7 +173,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             bars=_tags("letters"),
         ),
         "no_commas": Kind("Do not use a single comma.", checks.no_commas, uses=_tags("commas")),
-        "no_questions": Kind("Do not ask any question.", checks.no_questions),
+        "no_questions": Kind("Do not ask any question.", checks.no_questions, telling=False),
         "quoted": Kind(
             "Put the whole answer between double quotation marks.",
             checks.quoted,

@@ -6,10 +6,11 @@ word by word, so that one can be dropped from it again: the answer to what is le
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from xxhash import xxh3_128_intdigest
 
-from personastream.core.constraints import COUNT_MAX, Constraint, broken, drawn, found_in
+from personastream.core.constraints import COUNT_MAX, Constraint, broken, drawn, found_in, telling
 from personastream.ports import Ask
 from personastream.recipes.assistant import WithAssistant, answering, chat
 from personastream.recipes.prompting import Demand, scalar_values
@@ -47,8 +48,7 @@ class Constrained(WithAssistant):
         return {"none": 1, "one": 2, "pair": 3}[self.answers]
 
     async def __call__(self, row: Row, ask: Ask) -> list[dict[str, object]]:
-        number = xxh3_128_intdigest(f"{self.seed or 0}:{row.shard}:{row.number}:constraints".encode())
-        constraints = drawn(number, self.constraints or None)
+        constraints = self._drawn_for(row)
         listed = "\n".join([f"- {one.sentence}" for one in constraints])
         request = self.template_for(row).render(row.text, constraints=listed)
         message = await self.reply(row, request, ask, demand=self._holding(constraints))
@@ -61,7 +61,7 @@ class Constrained(WithAssistant):
         if self.answers == "one":
             record["messages"] = chat([prompt, chosen.text.strip()])
         else:
-            dropped = constraints[number % len(constraints)]
+            dropped = telling(constraints)[0]
             rest = _without(prompt, dropped)
             rejected = await self._answer(row, ask, 2, rest, _breaking(dropped))
             replies.append(rejected)
@@ -74,6 +74,15 @@ class Constrained(WithAssistant):
             }
         record["meta"] = self._meta(row, constraints, replies)
         return [record]
+
+    def _drawn_for(self, row: Row) -> list[Constraint]:
+        """The row's constraints; for a pair, one at least that an answer breaks unless it was told of it."""
+        for draw in count():
+            number = xxh3_128_intdigest(f"{self.seed or 0}:{row.shard}:{row.number}:constraints:{draw}".encode())
+            constraints = drawn(number, self.constraints or None)
+            if self.answers != "pair" or telling(constraints):
+                return constraints
+        raise AssertionError  # a draw in two has one
 
     async def _answer(self, row: Row, ask: Ask, step: int, prompt: str, demand: Demand) -> Completion:
         return await self.reply(row, self.to_assistant((), prompt), ask, step, demand=demand)

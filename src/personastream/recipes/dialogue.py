@@ -100,7 +100,8 @@ class Dialogue(Demonstrated):
 
     def _said(self, completion: Completion) -> list[str]:
         """The turns of a reply, one a line; none if they are too few, do not alternate, or stand among other lines."""
-        lines = [line for line in scalar_values(completion.text).split("\n") if line.strip()]
+        text = scalar_values(self._template.contract.behind_opening(completion.text))
+        lines = [line for line in text.split("\n") if line.strip()]
         found = [_TURN.fullmatch(line) for line in lines]
         turns = [(match[1], match[2].strip()) for match in found if match]
         alternate = all(who == "AB"[place % 2] and said for place, (who, said) in enumerate(turns))

@@ -5,12 +5,22 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from statistics import fmean
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from personastream.core.constraints import found_in
 from personastream.simulator import phrases_zh
+from personastream.simulator.answers import (
+    DIALOGUE,
+    AnswerStock,
+    Composer,
+    DemandingStock,
+    DialogueStock,
+    demands_in,
+    turns_in,
+)
 from personastream.simulator.draws import FOR_REPLY, FOR_SENTENCES, QUANTILES, draw, following, lognormal
 from personastream.simulator.people import OPENING, PeopleStock, labels_in
-from personastream.simulator.phrases import BANKS, PLAIN, STYLES, Style
+from personastream.simulator.phrases import BANKS, CHAT, PLAIN, STYLES, Style
 
 BYTES_PER_TOKEN = 4
 """A common rule of thumb for English text."""
@@ -108,16 +118,19 @@ class Writer:
             text = cut_to(text, tokens_wanted)
         return cut_reply(text, tokens_max)
 
-    def _find_stock(self, instructions: str) -> "_Composer":
+    def _find_stock(self, instructions: str) -> Composer:
         found = [(place, opening) for opening in self._openings if (place := instructions.find(opening)) >= 0]
         opening = min(found)[1] if found else ""
+        chinese = phrases_zh.is_chinese(instructions)
         if opening == OPENING:
             return PeopleStock(labels_in(instructions))
-        return _stock(opening, self._seed, phrases_zh.is_chinese(instructions))
-
-
-class _Composer(Protocol):
-    def compose(self, persona: str, number: int, bytes_wanted: float) -> str: ...
+        if opening == DIALOGUE:
+            return DialogueStock(_stock("", self._seed, chinese=False, style=CHAT), turns_in(instructions))
+        if not opening and (constraints := found_in(instructions)):
+            return AnswerStock(_stock("", self._seed, chinese=False, style=CHAT), constraints)
+        stock = _stock(opening, self._seed, chinese)
+        demands = demands_in(instructions)
+        return DemandingStock(stock, demands) if demands else stock
 
 
 class _Stock:
@@ -146,7 +159,9 @@ class _Stock:
 
 
 @lru_cache(maxsize=_STOCKS_KEPT)
-def _stock(opening: str, seed: int, chinese: bool) -> _Stock:
+def _stock(opening: str, seed: int, chinese: bool, style: Style | None = None) -> _Stock:
+    if style is not None:
+        return _Stock(opening, style, BANKS, seed)
     if chinese and opening in phrases_zh.STYLES:
         return _Stock(opening, phrases_zh.STYLES[opening], phrases_zh.BANKS, seed)
     return _Stock(opening, STYLES.get(opening, PLAIN), BANKS, seed)
