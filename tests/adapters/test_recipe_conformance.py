@@ -2,20 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import anyio
 import orjson
 import pytest
 
 from personastream.build import known
+from personastream.core.constraints import found_in
 from personastream.engine.work import encode
 from personastream.errors import ProviderDown, RowError
 from personastream.launch.estimate import first_request
 from personastream.ports import Recipe
+from personastream.recipes.constrained import Constrained
+from personastream.recipes.conversation import Conversation
+from personastream.recipes.dialogue import Dialogue
 from personastream.recipes.generate import Generate
 from personastream.recipes.persona_to_persona import PersonaToPersona
 from personastream.recipes.text_to_persona import TextToPersona
 from personastream.records import Completion, Request, Row
+from personastream.simulator.replies import Writer, shipped_openings, take_apart
 from personastream.testing import Echo
 from tests.support.virtual import on_virtual_clock
 
@@ -23,11 +29,17 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "Echo": Echo,
     "generate": lambda: Generate(template="math"),
     "generate, several samples": lambda: Generate(template="instruction", samples=3, seed=7),
+    "generate, with demonstrations": lambda: Generate(template="math", mode="few_shot", demonstrations=SHOWN),
+    "conversation": lambda: Conversation(turns=2),
+    "constrained": lambda: Constrained(answers="pair"),
+    "dialogue": Dialogue,
     "text_to_persona": TextToPersona,
     "text_to_persona, several personas": lambda: TextToPersona(personas=3, granularity="coarse", seed=7),
     "persona_to_persona": PersonaToPersona,
     "persona_to_persona, in JSON": lambda: PersonaToPersona(template="persona_to_persona_json", fan_out=2),
 }
+SHOWN = str(Path(__file__).parents[2] / "configs" / "demonstrations" / "math.jsonl")
+WRITER = Writer(0, 60, shipped_openings())
 PERSONA = 'a night nurse who paints ships <b>\n"quotes" {persona} 老师'
 
 
@@ -41,6 +53,10 @@ async def good(request: Request) -> Completion:
         return Completion(orjson.dumps({"people": entries}).decode(), "stop", "m", 3, 5, b"{}")
     if people:
         return Completion("\n".join([f"{line}: friend of {content}" for line in people]), "stop", "m", 3, 5, b"{}")
+    if "Dialogue:" in request.user or found_in(request.user):
+        key = len(request.user) + int(str(request.parameters.get("seed", 0)))
+        text = WRITER.write(key, take_apart(request.system, request.user), None).text or ""
+        return Completion(text, "stop", "m", 3, 5, b"{}")
     for opening in ("Math problem:", "User prompt:", ""):
         if opening in request.system + request.user:
             return Completion(f"{opening} What is {len(request.user)}?", "stop", "m", 3, 5, b"{}")

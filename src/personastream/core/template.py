@@ -165,7 +165,7 @@ def _split_for_demonstrations(before: str, block: str) -> tuple[str, str]:
 def _texts(table: "_Table", known: Iterable[str]) -> Mapping[str, str]:
     """A table of texts under known keys, none of which is needed."""
     table.refuse_unknown(known)
-    return {key: table.text(key) for key in table.values}
+    return {key: table.text(key).strip() for key in table.values}
 
 
 def _slots(

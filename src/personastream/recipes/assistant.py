@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from personastream.core.contract import Contract
-from personastream.recipes.demonstrated import Demonstrated
+from personastream.core.inert import inert_tokens
+from personastream.recipes.demonstrating import Demonstrated
 from personastream.recipes.prompting import Demand, scalar_values
 from personastream.records import Completion, Request
 from personastream.settings import setting
@@ -27,7 +28,7 @@ class WithAssistant(Demonstrated):
         given = {"temperature": self.temperature, "seed": self.seed}
         overrides = {key: value for key, value in given.items() if value is not None}
         parameters = {"temperature": _TEMPERATURE, "max_tokens": self.answer_tokens, **overrides}
-        return Request(self.system, message, parameters, tuple(history))
+        return Request(self.system, inert_tokens(message), parameters, tuple(map(inert_tokens, history)))
 
     def message(self, completion: Completion) -> str:
         """The user's message in a reply that starts with the template's opening."""

@@ -10,7 +10,7 @@ from personastream.core.template import digest_of
 from personastream.errors import ConfigError
 from personastream.ports import Ask
 from personastream.recipes.assistant import chat
-from personastream.recipes.demonstrated import Demonstrated
+from personastream.recipes.demonstrating import Demonstrated
 from personastream.recipes.prompting import scalar_values
 from personastream.recipes.text_files import read_personas
 from personastream.records import Completion, Row

@@ -7,7 +7,7 @@ from personastream import settings
 from personastream.core.template import digest_of
 from personastream.errors import ConfigError
 from personastream.ports import Ask
-from personastream.recipes.demonstrated import Demonstrated
+from personastream.recipes.demonstrating import Demonstrated
 from personastream.recipes.prompting import scalar_values
 from personastream.recipes.text_files import read_setting
 from personastream.records import Completion, Row

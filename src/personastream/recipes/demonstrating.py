@@ -56,7 +56,7 @@ class Demonstrated(Prompted):
         if self.mode != "zero_shot":
             self._shown = [self._checked(place, one) for place, one in enumerate(self._read(), 1)]
             self._groups = groups_of(len(self._shown), self.shots, self.groups, self.seed or 0)
-            self._digest = digest_of([self.mode, *(self._shown[one] for group in self._groups for one in group)])
+            self._digest = digest_of([self.mode, *(list(self._shown[one]) for group in self._groups for one in group)])
         self._arrange()
 
     @property
