@@ -31,7 +31,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "generate, several samples": lambda: Generate(template="instruction", samples=3, seed=7),
     "generate, with demonstrations": lambda: Generate(template="math", mode="few_shot", demonstrations=SHOWN),
     "conversation": lambda: Conversation(turns=2),
-    "constrained": lambda: Constrained(answers="pair"),
+    "constrained": lambda: Constrained(answers="one"),
     "dialogue": Dialogue,
     "text_to_persona": TextToPersona,
     "text_to_persona, several personas": lambda: TextToPersona(personas=3, granularity="coarse", seed=7),

@@ -146,10 +146,16 @@ USE_CASES: Mapping[str, UseCase] = {
     "trick_question": _plain("trick_question", opens("Trick question:")),
     "trick_question_zh": _plain("trick_question_zh", both(opens("问题："), is_chinese)),
     "instruction": _plain("instruction", opens("User prompt:")),
-    "conversation": UseCase(both(opens("User prompt:"), is_chat(6)), {"type": "conversation"}, "instruction"),
-    "dialogue": UseCase(is_dialogue, {"type": "dialogue"}, "dialogue"),
-    "constrained": UseCase(is_constrained, {"type": "constrained", "answers": "one"}, "constrained"),
-    "preference_pairs": UseCase(is_pair, {"type": "constrained", "answers": "pair"}, "constrained"),
+    "conversation": UseCase(
+        both(opens("User prompt:"), is_chat(6)), {"type": "conversation", "template": "instruction"}, "instruction"
+    ),
+    "dialogue": UseCase(is_dialogue, {"type": "dialogue", "template": "dialogue"}, "dialogue"),
+    "constrained": UseCase(
+        is_constrained, {"type": "constrained", "template": "constrained", "answers": "one"}, "constrained"
+    ),
+    "preference_pairs": UseCase(
+        is_pair, {"type": "constrained", "template": "constrained", "answers": "pair"}, "constrained"
+    ),
     "knowledge": _plain("knowledge", opens("Title:")),
     "reading": _plain("reading", opens("Title:")),
     "npc": _plain("npc", is_character),
