@@ -180,7 +180,7 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
         group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
         workers=sum(provider.in_flight_max for provider in parts.providers),
         parse=parse_of(parts.providers) or no_parse,
-        prepare=inference(parts.recipe, state.parent),
+        prepare=inference(parts.recipe, Path(parts.sink.path)),
         retry=policy,
         budget=budget(Path(sink.path), limits, parts.providers),
         drain_s_max=limits.drain_s_max,
