@@ -3,8 +3,8 @@
     python -m bench.quality [--personas FILE] [--rounds 5]
 
 Per rule: the share of the real personas that it drops by itself (small is good), up to three of these, and its recall
-on bad rows: real personas spoilt in the ways listed here, which were not written from the patterns, and each of which
-some rule should drop. Then the rows a second of CPU on one core that the rules as a whole take, batches of 1,000.
+on bad rows: real personas spoilt in the ways listed here, each of which some rule should drop (most patterns were
+written before these; a few were mended by them). Then the rows a second of CPU on one core that the rules as a whole take, batches of 1,000.
 """
 
 import argparse
@@ -177,7 +177,7 @@ def spoilt(rule: str, texts: Sequence[str]) -> list[str]:
     """Bad rows for a rule."""
     forms = SPOILT[rule]
     return [
-        forms[row % len(forms)].replace("{{", "{").replace("}}", "}").replace("{}", texts[row])
+        forms[row % len(forms)].replace("{{", "{").replace("}}", "}").replace("{}", texts[row % len(texts)])
         for row in range(SPOILT_EACH)
     ]
 

@@ -20,7 +20,8 @@ _REFUSAL = r"""
     | (?:извините|к\ сожалению|申し訳|すみません|죄송)
 """
 _PREAMBLE = r"""
-    (?:sure(?:\ thing)?|certainly|of\ course|absolutely|okay|ok|alright|great|no\ problem|got\ it)\s?[,!.:—–-]
+    (?:sure(?:\ thing)?|certainly|of\ course|absolutely|okay|ok|alright|great|no\ problem|got\ it)
+      (?:\s?[,!.:]|\s?[—–]|\ -\ )
     | (?:here|below)(?:['’]s|\ is|\ are)\ (?:a|an|the|some|one|two|three|\d|your|my)\b
     | (?:based\ on|according\ to)\ (?:the|this)\ (?:text|article|passage|page|description|information)\b
     | (?:the\ following|this)\ is\ a\ (?:possible\ )?(?:persona|description)\b

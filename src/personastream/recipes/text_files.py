@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import orjson
 import zstandard
@@ -13,6 +13,7 @@ from personastream.core.demonstrations import Demonstration
 from personastream.errors import ConfigError
 
 BYTES_MAX = 64 << 20
+_PIECE_BYTES = 1 << 14
 SETTING_SUFFIX = ".txt"
 SETTING_CHARACTERS_MAX = 60_000
 PERSONA_KEYS = ("persona", "input persona", "input text")
@@ -87,7 +88,7 @@ def _read(path: str) -> bytes:
     try:
         with Path(path).open("rb") as file:
             if path.endswith(".zst"):
-                content = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read(BYTES_MAX + 1)
+                content = _decompressed(file)
             elif path.endswith(".gz"):
                 content = gzip.GzipFile(fileobj=file).read(BYTES_MAX + 1)
             else:
@@ -99,6 +100,20 @@ def _read(path: str) -> bytes:
     if len(content) > BYTES_MAX:
         raise ConfigError(f"{path} has more than {BYTES_MAX} bytes", hint="Take a sample of it.")
     return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def _decompressed(file: IO[bytes]) -> bytes:
+    """All zstd frames of a file. Raises `EOFError` if it ends within one: no reader of the library tells."""
+    content, frame = bytearray(), None
+    while len(content) <= BYTES_MAX and (piece := file.read(_PIECE_BYTES)):
+        while piece:
+            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            content += frame.decompress(piece)
+            piece = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame is not None and len(content) <= BYTES_MAX:
+        raise EOFError("it ends within a frame")
+    return bytes(content)
 
 
 def _column(place: str, values: dict[str, Any], keys: tuple[str, ...]) -> str:
