@@ -4,7 +4,8 @@
 
 Per rule: the share of the real personas that it drops by itself (small is good), up to three of these, and its recall
 on bad rows: real personas spoilt in the ways listed here, each of which some rule should drop (most patterns were
-written before these; a few were mended by them). Then the rows a second of CPU on one core that the rules as a whole take, batches of 1,000.
+written before these; a few were mended by them). Then the rows a second of CPU on one core that the rules as a whole
+take, in batches of 1,000.
 """
 
 import argparse
