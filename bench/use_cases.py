@@ -73,11 +73,11 @@ def look(folder: Path, simulator: Simulated, source: Path, rows: int, name: str,
     """Run one, and look at what it has delivered."""
     case, before = USE_CASES[name], simulator.stats()
     records = run(folder, simulator, source, rows, case, mode)
-    dead = personastream("verify", folder / "run", "--json").json()["counts"]["dead"]
+    dead = Counter(letter["reason"] for letter in read_records(folder / "run" / "dead", open_parts=True))
     asked = simulator.stats()["arrivals"] - before["arrivals"]
     return {
         "delivered": len(records),
-        "dead": dead,
+        "dead": dict(dead),
         "keep": sum(map(case.keeps, records)),
         "different": len({record["synthesized text"] for record in records}),
         "requests": asked,

@@ -38,7 +38,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "persona_to_persona": PersonaToPersona,
     "persona_to_persona, in JSON": lambda: PersonaToPersona(template="persona_to_persona_json", fan_out=2),
 }
-SHOWN = str(Path(__file__).parents[2] / "configs" / "demonstrations" / "math.jsonl")
+SHOWN: str = str(Path(__file__).parents[2] / "configs" / "demonstrations" / "math.jsonl")
 WRITER = Writer(0, 60, shipped_openings())
 PERSONA = 'a night nurse who paints ships <b>\n"quotes" {persona} 老师'
 

@@ -21,7 +21,7 @@ TURNS, TURNS_MAX = 6, 100
 
 _DEMANDS = re.compile(r"<demands>\n(.*?)\n</demands>", re.DOTALL)
 _TURNS = re.compile(r"\b(\d{1,3}) turns\b")
-_MARKS = str.maketrans(dict.fromkeys(",;:*\"'()[]"))
+_MARKS = str.maketrans(dict.fromkeys('*"()[]'))
 _LAYOUTS = ("paragraphs", "bullets", "numbered", "sections")
 
 
@@ -118,7 +118,9 @@ def _parts(sentences: list[str], values: Mapping[str, str]) -> list[str]:
         return [" ".join(sentences[: int(values["sentences_max"]) - ("ends" in values)])]
     if "words_max" in values:
         words = (int(values["words_max"]) - 24) // count
-        return [" ".join(sentences[place].translate(_MARKS).split()[:words]) + "." for place in range(count)]
+        return [
+            " ".join(sentences[place].translate(_MARKS).split()[:words]).rstrip(",:") + "." for place in range(count)
+        ]
     wanted, parts = int(values.get("words_min", WORDS_WITHOUT_DEMAND)) + 20, [""] * count
     for place, sentence in enumerate(sentences * 4):
         if place >= count and sum(map(len, parts)) >= CHARACTERS_PER_WORD * wanted:
