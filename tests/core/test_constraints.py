@@ -13,7 +13,7 @@ NUMBERS = st.integers(0, 2**128 - 1)
 KEPT = [
     ("words_min", "80", "word " * 80, "word " * 79),
     ("words_max", "40", "one two-three four's", "word " * 41),
-    ("sentences_max", "2", "It rains. It pours!", "It rains. It pours! Look."),
+    ("sentences_max", "2", "It rains. It pours!", "पहले लिखें। फिर नापें। फिर देखें।"),
     ("paragraphs", "2", "one\n\ntwo", "one\ntwo"),
     ("bullets", "3", "These:\n- a\n- b\n* c", "- a\n- b"),
     ("numbered", "3", "1. a\n2) b\n3. c", "1. a\n3. b\n2. c"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import orjson
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
-_SENTENCE = re.compile(r"[^.!?。！？…\n]*\w[^.!?。！？…\n]*")
+_SENTENCE = re.compile(r"[^.!?。！？…।؟۔\n]*\w[^.!?。！？…।؟۔\n]*")
 _GAP = re.compile(r"\n\s*\n")
 _BULLET = re.compile(r"^\s*[-*•]\s+\S", re.MULTILINE)
 _NUMBERED = re.compile(r"^\s*(\d{1,3})[.):]\s+\S", re.MULTILINE)

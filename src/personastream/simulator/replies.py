@@ -41,10 +41,11 @@ class Reply(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """A prompt taken apart: the persona, or the text, and the instructions around it."""
+    """A prompt taken apart: the persona, or the text, and the instructions around it; `bare`, if it has no block."""
 
     persona: str
     instructions: str
+    bare: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -62,7 +63,7 @@ def take_apart(system: str, user: str) -> Prompt:
         start, end = user.find(opens), user.rfind(closes)
         if 0 <= start <= end:
             return Prompt(user[start + len(opens) : end], f"{user[:start]}\n{user[end:]}\n{system}")
-    return Prompt(user[-PERSONA_CHARS_MAX:].strip(), f"{user}\n{system}")
+    return Prompt(user[-PERSONA_CHARS_MAX:].strip(), f"{user}\n{system}", bare=True)
 
 
 def block_start(user: str) -> int:
@@ -112,13 +113,13 @@ class Writer:
         bytes_wanted = self._bytes_wanted[number % QUANTILES]
         if tokens_wanted is not None:
             bytes_wanted = tokens_wanted * BYTES_PER_TOKEN
-        stock = self._stock(prompt.instructions)
+        stock = self._stock(prompt.instructions, prompt.bare)
         text = stock.compose(prompt.persona, number, bytes_wanted)
         if tokens_wanted is not None and isinstance(stock, _Stock):  # a list of people is whole or none
             text = cut_to(text, tokens_wanted)
         return cut_reply(text, tokens_max)
 
-    def _find_stock(self, instructions: str) -> Composer:
+    def _find_stock(self, instructions: str, bare: bool) -> Composer:
         found = [(place, opening) for opening in self._openings if (place := instructions.find(opening)) >= 0]
         opening = min(found)[1] if found else ""
         chinese = phrases_zh.is_chinese(instructions)
@@ -126,8 +127,9 @@ class Writer:
             return PeopleStock(labels_in(instructions))
         if opening == DIALOGUE:
             return DialogueStock(_stock("", self._seed, chinese=False, style=CHAT), turns_in(instructions))
-        if not opening and (constraints := found_in(instructions)):
-            return AnswerStock(_stock("", self._seed, chinese=False, style=CHAT), constraints)
+        if not opening and bare:
+            chat, constraints = _stock("", self._seed, chinese=False, style=CHAT), found_in(instructions)
+            return AnswerStock(chat, constraints) if constraints else chat
         stock = _stock(opening, self._seed, chinese)
         demands = demands_in(instructions)
         return DemandingStock(stock, demands) if demands else stock
