@@ -19,6 +19,7 @@ _LETTERS: Mapping[str, re.Pattern[str]] = {
 LETTERS_SHARE_MIN = 0.5
 """Names, terms and field names may stand in Latin letters."""
 
+_CLOSING_MARKUP = re.compile(r"^[*_]{1,3}")
 _EMPHASIS = " \t*_#>"
 
 _PROBLEM_BY_FINISH = {"length": "length", "content_filter": "refused", "refusal": "refused"}
@@ -88,7 +89,7 @@ class Contract:
         opening = _without_markup(self.opening)
         ends = range(len(opening), len(self.opening) + MARKUP_CHARS_MAX + 1)
         end = next((end for end in ends if _without_markup(plain[:end]).strip() == opening), 0)
-        return plain[end:].lstrip("*_# \t").strip()
+        return _CLOSING_MARKUP.sub("", plain[end:]).strip()
 
     def _keeps_language(self, plain: str) -> bool:
         if not self.language:
