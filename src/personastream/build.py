@@ -25,6 +25,12 @@ FOLDERS = {
     "provider": "providers",
     "sink": "sinks",
 }
+SHIPPED = {
+    **dict.fromkeys(("template", "continuation", "program_template", "judge_template"), ".toml"),
+    "setting": ".txt",
+}
+"""Keys that hold the name of something shipped, or the path of a file with this ending."""
+
 OWN_HINT = "A module of your own must be on the Python path, or beside the configuration file."
 
 
@@ -85,7 +91,8 @@ def _check_names(config: Config, parts: Parts) -> None:
 
 
 def identity(config: Config, parts: Parts) -> dict[str, Any]:
-    """What must stay the same in all sittings of a run, by key: settings that shape the output, and the template.
+    """What must stay the same in all sittings of a run, by key: settings that shape the output, the template, and
+    the digests of other files that shape prompts (a recipe's `materials`).
 
     Of several providers, only the set of what they are counts: another server for the same model is no change.
     """
@@ -105,6 +112,7 @@ def identity(config: Config, parts: Parts) -> dict[str, Any]:
     fingerprint = getattr(parts.recipe, "fingerprint", None)
     if fingerprint is not None:
         kept["recipe.template"] = fingerprint
+    kept |= {f"recipe.{name}": digest for name, digest in getattr(parts.recipe, "materials", {}).items()}
     contract = getattr(parts.recipe, "contract", None)
     if contract is not None:
         kept["recipe.contract"] = contract
@@ -259,6 +267,6 @@ def _absolute(where: str, directory: Path, value: Any, name: str) -> Any:
         return [_absolute(where, directory, one, name) for one in value]
     if "\0" in value:
         raise ConfigError(f"{where}: a path cannot hold a NUL character")
-    if (name.endswith("template") and not value.endswith(".toml")) or (name == "paths" and is_url(value)):
+    if (name in SHIPPED and not value.endswith(SHIPPED[name])) or (name == "paths" and is_url(value)):
         return value
     return str(directory / value) if value else value

@@ -71,6 +71,33 @@ class Recipe(Protocol):
         """The row's records, at least one, without `id` (the engine adds it). Raises `RowError` for a dead letter."""
 
 
+@runtime_checkable
+class Inferring(Protocol):
+    """A recipe some of whose demonstrations have no persona yet: each is inferred once in the life of a run."""
+
+    @property
+    def unknown(self) -> Mapping[str, str]:
+        """Texts whose persona is still to be inferred, by a key that lasts."""
+
+    async def infer(self, text: str, ask: Ask) -> str:
+        """The persona behind a text. Raises `RunError`."""
+
+    def learn(self, personas: Mapping[str, str]) -> None:
+        """Take in what was inferred, by the keys of `unknown`. Comes before the first row."""
+
+
+@runtime_checkable
+class Meeting(Protocol):
+    """A recipe that brings a row's persona together with others of the input."""
+
+    @property
+    def strangers(self) -> int:
+        """How many rows of the input, from the first on, it has to know; 0 if it knows them already."""
+
+    def meet(self, personas: Sequence[str]) -> None:
+        """Take them in. Comes before the first row. Raises `RunError`."""
+
+
 class Provider(Protocol):
     """A model service and the ceilings set for it; 0 requests or tokens a minute means none."""
 

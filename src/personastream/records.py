@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress
+from itertools import compress, cycle
 from typing import NamedTuple
 
 _NOT = bytes([1]) + bytes(255)
@@ -112,13 +112,29 @@ class Request(NamedTuple):
     """What is asked of a model: a system text (may be empty), a user text, and sampling parameters.
 
     `parameters` go into the request body as they are (`temperature`, `max_tokens`, `seed`, `stop` …). `provider` is
-    the name of those that may answer it; any may if it is empty.
+    the name of those that may answer it; any may if it is empty. `history` are the turns of a conversation before the
+    user text: user and assistant by turns, the user first.
     """
 
     system: str
     user: str
     parameters: Mapping[str, object]
     provider: str = ""
+    history: tuple[str, ...] = ()
+
+    @property
+    def characters(self) -> int:
+        """Of all texts together."""
+        own = len(self.system) + len(self.user)
+        return own + sum(map(len, self.history)) if self.history else own
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The turns and the user text, as chat protocols write them; without the system text."""
+        if not self.history:
+            return [{"role": "user", "content": self.user}]
+        roles = cycle(("user", "assistant"))
+        return [{"role": role, "content": text} for role, text in zip(roles, (*self.history, self.user), strict=False)]
 
 
 class Completion(NamedTuple):

@@ -2,22 +2,28 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import anyio
 import orjson
 import pytest
 
 from personastream.build import known
+from personastream.core.constraints import found_in
 from personastream.engine.work import encode
 from personastream.errors import ProviderDown, RowError
 from personastream.launch.estimate import first_request
 from personastream.ports import Recipe
+from personastream.recipes.constrained import Constrained
+from personastream.recipes.conversation import Conversation
+from personastream.recipes.dialogue import Dialogue
 from personastream.recipes.generate import Generate
 from personastream.recipes.grade import Grade
 from personastream.recipes.persona_to_persona import PersonaToPersona
 from personastream.recipes.solve import Solve
 from personastream.recipes.text_to_persona import TextToPersona
 from personastream.records import Completion, Request, Row
+from personastream.simulator.replies import Writer, shipped_openings, take_apart
 from personastream.testing import Echo
 from tests.support.virtual import on_virtual_clock
 
@@ -25,6 +31,10 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "Echo": Echo,
     "generate": lambda: Generate(template="math"),
     "generate, several samples": lambda: Generate(template="instruction", samples=3, seed=7),
+    "generate, with demonstrations": lambda: Generate(template="math", mode="few_shot", demonstrations=SHOWN),
+    "conversation": lambda: Conversation(turns=2),
+    "constrained": lambda: Constrained(answers="one"),
+    "dialogue": Dialogue,
     "text_to_persona": TextToPersona,
     "text_to_persona, several personas": lambda: TextToPersona(personas=3, granularity="coarse", seed=7),
     "persona_to_persona": PersonaToPersona,
@@ -33,6 +43,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "grade": lambda: Grade(answer="meta.answer", groups=["meta.level"]),
     "persona_to_persona, in JSON": lambda: PersonaToPersona(template="persona_to_persona_json", fan_out=2),
 }
+SHOWN: str = str(Path(__file__).parents[2] / "configs" / "demonstrations" / "math.jsonl")
+WRITER = Writer(0, 60, shipped_openings())
 PERSONA = 'a night nurse who paints ships <b>\n"quotes" {persona} 老师'
 KEPT = {"meta.answer": "3"}
 ROW = Row(0, 5, PERSONA, origin=KEPT)
@@ -52,6 +64,10 @@ async def good(request: Request) -> Completion:
         return Completion("```python\nprint(3)\n```", "stop", "m", 3, 5, b"{}")
     if '"Answer:' in request.user:
         return Completion(f"It is {len(request.user)}.\nAnswer: 3", "stop", "m", 3, 5, b"{}")
+    if "Dialogue:" in request.user or found_in(request.user):
+        key = len(request.user) + int(str(request.parameters.get("seed", 0)))
+        text = WRITER.write(key, take_apart(request.system, request.user), None).text or ""
+        return Completion(text, "stop", "m", 3, 5, b"{}")
     for opening in ("Math problem:", "User prompt:", ""):
         if opening in request.system + request.user:
             return Completion(f"{opening} What is {len(request.user)}?", "stop", "m", 3, 5, b"{}")

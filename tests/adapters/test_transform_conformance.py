@@ -17,6 +17,7 @@ from personastream.transforms.dedup import Dedup
 from personastream.transforms.filter import Filter
 from personastream.transforms.near_dedup import NearDedup
 from personastream.transforms.planned import Planned
+from personastream.transforms.quality import Quality
 from personastream.transforms.semantic_dedup import SemanticDedup
 from tests.support.virtual import FirstOnly, Without
 
@@ -43,6 +44,7 @@ TRANSFORMS: dict[str, Callable[[], Transform]] = {
     "near_dedup": NearDedup,
     "semantic_dedup": with_vectors,
     "filter": Filter,
+    "quality": Quality,
     "FirstOnly": FirstOnly,
     "Without": lambda: Without("a night"),
 }

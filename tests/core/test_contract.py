@@ -151,3 +151,50 @@ def test_references_within_the_schema_are_followed() -> None:
     assert Contract(schema=card).problem('"x"', "stop") == "contract"
     tree = {"properties": {"child": {"$ref": "#"}}, "required": ["name"]}
     assert Contract(schema=tree).problem('{"name": 1, "child": {}}', "stop") == "contract"
+
+
+LINES = Contract("Name:", lines=("Name:", "Race:", "```python"), without=("Solution:",))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Name: a\nRace: b\n```python\nx", None),
+        ("Name: a\n\n**Race:** b\n# ```python\nx", None),
+        ("Name:\na\nRace:\nb\n```python", None),
+        ("Name: a\nand more\nRace: b\nc\n```python\n```\nRace: again", None),
+        ("Name: a, no Solution: yet\nRace: b\n```python", None),
+        ("Name: a\n```python\nRace: b", "contract"),
+        ("Name: a\nRace:\n```python", "contract"),
+        ("Name:\nRace: b\n```python", "contract"),
+        ("Name: a Race: b\n```python", "contract"),
+        ("Name: a\nRace: b\n```python\n**solution: 3**", "contract"),
+        ("Name: a\nRace: b", "contract"),
+    ],
+)
+def test_lines_begin_as_they_should_in_order_and_none_as_it_should_not(text: str, problem: str | None) -> None:
+    assert LINES.problem(text, "stop") == problem
+
+
+def test_demands_on_lines_are_told_and_change_the_terms() -> None:
+    assert "'Race:'" in LINES.demand
+    assert "none with 'Solution:'" in LINES.demand
+    terms = [LINES.terms, Contract("Name:", lines=LINES.lines).terms, Contract("Name:", without=("Solution:",)).terms]
+    assert len({str(one) for one in terms}) == 3
+    assert Contract("Name:").terms == ["Name:", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("Hello: you ", "you"),
+        (" **Hello:** * a list", "* a list"),
+        ("__Hello__: *you*", "*you*"),
+        ("Hello: **you**", "**you**"),
+        ("## Hello:\n\nyou", "you"),
+    ],
+)
+def test_what_follows_the_opening(text: str, rest: str) -> None:
+    contract = Contract("Hello:")
+    assert contract.problem(text, "stop") is None
+    assert contract.behind_opening(text) == rest

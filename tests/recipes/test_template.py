@@ -76,6 +76,25 @@ def test_the_fingerprint_covers_the_words_for_a_slot() -> None:
     assert slotted().fingerprint != slotted(SLOTTED.replace("as loud as", "louder than")).fingerprint
 
 
+def test_what_fills_one_slot_is_no_place_for_another() -> None:
+    assert slotted().filled(how="{what}", what="{how}").before.startswith("Say {what} and {how} to")
+
+
+def test_demonstrations_come_before_the_block_or_where_the_template_wants_them() -> None:
+    plain = greeting().demonstrated("SHOWN\n\n").render("X").user
+    assert plain.endswith("Start with Hello:\nSHOWN\n\n<persona>\nX\n</persona>")
+    placed = SLOTTED.replace("{how} and", "{how}.\n\n{demonstrations}\n\nAnd")
+    assert "{demonstrations}" not in slotted(placed).before
+    shown = slotted(placed).demonstrated("{what}\n\n").render("X", how="softly", what="hello").user
+    assert shown.startswith("Say softly.\n\n{what}\n\nAnd hello to those below.\n<text>\nX")
+
+
+def test_a_template_has_words_of_its_own_for_demonstrations() -> None:
+    own = greeting(tail="[examples]\nfew_shot = 'Beispiele:'").examples
+    assert own["few_shot"] == "Beispiele:"
+    assert own["persona_few_shot"] == greeting().examples["persona_few_shot"]
+
+
 def test_a_block_may_hold_a_text() -> None:
     assert (slotted().block, greeting().block) == ("text", "persona")
 
@@ -191,6 +210,10 @@ def test_the_contract_may_be_mended_without_touching_the_fingerprint() -> None:
         (toml("<persona> is Hello:\n" + PROMPT), "one block of its own", "three lines"),
         (toml(PROMPT.replace("Hello:", "")), "never asks for reply.opening, 'Hello:'", "word for word"),
         ("description = ", "not valid TOML", ""),
+        (toml(tail="lines = ['Race:']"), "never asks for a line that begins with 'Race:'", ""),
+        (toml(tail="lines = 'Race:'"), "reply.lines must be a list of texts", ""),
+        (toml(tail="without = ['']"), "reply.without must be a list of texts", ""),
+        (toml(tail="[examples]\nzero_shot = 'x'"), 'unknown key "examples.zero_shot"', "few_shot"),
     ],
 )
 def test_a_bad_template_is_refused_with_file_and_key(text: str, message: str, hint: str) -> None:

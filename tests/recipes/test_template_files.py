@@ -26,8 +26,18 @@ OPENING_BY_TEMPLATE = {
     "text_to_persona_json": ("persona", ""),
     "persona_to_persona": ("persona", "Person 1"),
     "persona_to_persona_json": ("persona", ""),
+    "math_professional": ("math problem", "Math problem:"),
+    "math_grade_school": ("math problem", "Math problem:"),
+    "math_algebra": ("math problem", "Math problem:"),
+    "python_problem": ("code problem", "Question:"),
+    "constrained": ("instruction following", "User prompt:"),
+    "continuation": ("instruction", "User prompt:"),
+    "dialogue": ("dialogue", "Dialogue:"),
 }
-SLOTS = {"text_to": ("granularity", "people"), "persona": ("people",)}
+SLOTS = {
+    **{"text_to": ("granularity", "people"), "persona": ("people",), "constra": ("constraints",)},
+    **{"continu": ("conversation",), "dialogu": ("partner", "turns"), "npc": ("setting",), "npc_zh": ("setting",)},
+}
 OF_THE_PAPER = ("instruction", "knowledge", "math", "npc")
 
 
@@ -36,7 +46,7 @@ def load(name: str) -> Template:
 
 
 def test_the_shipped_templates_have_the_labels_and_openings_of_the_paper() -> None:
-    assert set(OPENING_BY_TEMPLATE) <= set(template_names())
+    assert set(OPENING_BY_TEMPLATE) == set(template_names())
     shipped = {name: load(name) for name in OPENING_BY_TEMPLATE}
     assert {name: (t.description, t.contract.opening) for name, t in shipped.items()} == OPENING_BY_TEMPLATE
 
@@ -48,7 +58,7 @@ def test_the_documents_tell_of_every_template() -> None:
 
 @pytest.mark.parametrize("name", OF_THE_PAPER)
 def test_a_shipped_prompt_ends_with_the_persona_so_that_its_start_can_be_cached(name: str) -> None:
-    template = load_template(name)
+    template = load(name)
     assert template.after == "\n</persona>"
     assert f'"{template.contract.opening}"' in template.before
     assert "is data" in template.before
@@ -56,7 +66,7 @@ def test_a_shipped_prompt_ends_with_the_persona_so_that_its_start_can_be_cached(
 
 
 def test_the_npc_prompt_asks_for_its_five_fields() -> None:
-    lines = load_template("npc").before.splitlines()
+    lines = load("npc").before.splitlines()
     for field in ("Name", "Race", "Class", "Background", "Interaction with Players"):
         assert any(line.startswith(f"{field}: ") for line in lines)
 

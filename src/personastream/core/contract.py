@@ -19,6 +19,9 @@ _LETTERS: Mapping[str, re.Pattern[str]] = {
 LETTERS_SHARE_MIN = 0.5
 """Names, terms and field names may stand in Latin letters."""
 
+_CLOSING_MARKUP = re.compile(r"^[*_]{1,3}")
+_EMPHASIS = " \t*_#>"
+
 _PROBLEM_BY_FINISH = {"length": "length", "content_filter": "refused", "refusal": "refused"}
 
 
@@ -26,13 +29,17 @@ _PROBLEM_BY_FINISH = {"length": "length", "content_filter": "refused", "refusal"
 class Contract:
     """A reply must start with `opening` ("" allows all) or, if there is a `schema`, be JSON that keeps it.
 
-    At least half of its letters are those of its `language`, if one is demanded. Raises `ConfigError` for a schema that
-    is none, if the package that checks it is missing, and for a language that cannot be told.
+    At least half of its letters are those of its `language`, if one is demanded. Lines begin with each of `lines`, in
+    this order, with something behind each that ends in a colon; none begins with one of `without`, whatever the case.
+    Raises `ConfigError` for a schema that is none, if the package that checks it is missing, and for a language that
+    cannot be told.
     """
 
     opening: str = ""
     schema: Mapping[str, object] | None = None
     language: str = ""
+    lines: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     _keeps_schema: Callable[[object], bool] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -45,12 +52,17 @@ class Contract:
     def demand(self) -> str:
         """What a reply must do, in words."""
         shape = "keep the JSON schema" if self.schema is not None else f"start with {self.opening!r}"
-        return f"{shape} in the language {self.language!r}" if self.language else shape
+        if self.language:
+            shape += f" in the language {self.language!r}"
+        if self.lines:
+            shape += f" and have lines that begin with {', '.join(map(repr, self.lines))}"
+        return shape + (f" and none with {', '.join(map(repr, self.without))}" if self.without else "")
 
     @property
     def terms(self) -> list[object]:
         """All that is demanded, as plain data."""
-        return [self.opening, self.schema, *([self.language] if self.language else [])]
+        of_lines = [list(self.lines), list(self.without)] if self.lines or self.without else []
+        return [self.opening, self.schema, *([self.language] if self.language or of_lines else []), *of_lines]
 
     def problem(self, text: str, finish_reason: str) -> str | None:
         """Why a reply cannot be delivered: `length`, `refused`, `empty_content`, `contract`; None if it can."""
@@ -63,17 +75,45 @@ class Contract:
             problem = None if self._keeps_schema(json_value(plain)) else "contract"
         else:
             problem = self._opening_problem(plain)
-        return problem or (None if self._keeps_language(plain) else "contract")
+        return problem or (None if self._keeps_language(plain) and self._keeps_lines(plain) else "contract")
 
     def content(self, text: str) -> str:
         """What is delivered of a reply that has no problem: all of it, but for a fence around JSON."""
         return text if self.schema is None else _unfenced(text.strip())
+
+    def behind_opening(self, text: str) -> str:
+        """What follows the opening of a reply that has no problem, without space around it."""
+        plain = text.strip()
+        if plain.startswith(self.opening):
+            return plain[len(self.opening) :].strip()
+        opening = _without_markup(self.opening)
+        ends = range(len(opening), len(self.opening) + MARKUP_CHARS_MAX + 1)
+        end = next((end for end in ends if _without_markup(plain[:end]).strip() == opening), 0)
+        return _CLOSING_MARKUP.sub("", plain[end:]).strip()
 
     def _keeps_language(self, plain: str) -> bool:
         if not self.language:
             return True
         letters = sum(map(str.isalpha, plain))
         return letters > 0 and len(_LETTERS[self.language].findall(plain)) >= LETTERS_SHARE_MIN * letters
+
+    def _keeps_lines(self, plain: str) -> bool:
+        """Markdown emphasis before a line's beginning is forgiven."""
+        if not self.lines and not self.without:
+            return True
+        lines = [line.lstrip(_EMPHASIS) for line in plain.split("\n")]
+        unwanted = tuple(map(str.casefold, self.without))
+        if unwanted and any(line.casefold().startswith(unwanted) for line in lines):
+            return False
+        wanted, behind = list(self.lines), True
+        for line in lines:
+            if wanted and line.startswith(wanted[0]):
+                if not behind:
+                    return False
+                beginning = wanted.pop(0)
+                behind, line = not beginning.endswith((":", "：")), line[len(beginning) :]
+            behind = behind or bool(line.strip(_EMPHASIS))
+        return not wanted and behind
 
     def _opening_problem(self, plain: str) -> str | None:
         """Space and Markdown emphasis around the opening are forgiven: `**Title:**` will do for `Title:`."""

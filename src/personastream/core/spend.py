@@ -28,7 +28,8 @@ def most_nanos(prices: Prices, request: Request) -> int:
     output_tokens = request.parameters.get("max_tokens")
     if not isinstance(output_tokens, int):
         raise ValueError("a request without max_tokens has no highest price")
-    input_tokens = len(request.system.encode()) + len(request.user.encode()) + MESSAGE_TOKENS
+    texts = (request.system, request.user, *request.history)
+    input_tokens = sum([len(text.encode()) + MESSAGE_TOKENS for text in texts]) - MESSAGE_TOKENS
     return math.ceil((input_tokens * max(prices.input, prices.cached_input) + output_tokens * prices.output) * 1000)
 
 

@@ -15,6 +15,8 @@ import orjson
 from xxhash import xxh3_64_hexdigest
 
 from personastream.core.contract import Contract
+from personastream.core.demonstrations import PLACEHOLDER, SHOWN_MODES, words_for
+from personastream.core.inert import inert
 from personastream.errors import ConfigError
 from personastream.records import Request
 
@@ -34,60 +36,77 @@ class Template:
     """A prompt around one row's `block`, a persona or a text, and what the reply must look like.
 
     `before` and `after` surround the block in the user text: what never changes comes first, for servers that cache
-    prefixes. `slots` are places in `before` that a recipe fills, each with the words that stand for what it may say.
-    `fingerprint` is `<name>@<8 hex digits>` over all that is sent: not over layout, comments, contract or fillings.
+    prefixes. `before` is the `task`, then `demonstrations`, if there are any, then the `lead` to the block. `slots`
+    are places in task and lead that a recipe fills, each with the words that stand for what it may say. `examples`
+    are the words that introduce demonstrations, by prompting mode.
+    `fingerprint` is `<name>@<8 hex digits>` over all that is sent: not over layout, comments, contract, fillings or
+    demonstrations.
     """
 
     name: str
     description: str
     system: str
-    before: str
+    task: str
+    lead: str
     after: str
     block: str
     slots: Mapping[str, Mapping[str, str]]
+    examples: Mapping[str, str]
     contract: Contract
     parameters: Mapping[str, object]
     fingerprint: str
+    demonstrations: str = ""
+
+    @property
+    def before(self) -> str:
+        """The user text before the row's content."""
+        return f"{self.task}{self.demonstrations}{self.lead}"
 
     def render(self, content: str, **fillings: str) -> Request:
         """The request that asks for a row with this content; `fillings` are for slots that are not filled yet."""
-        before = self._filled(fillings) if fillings else self.before
-        return Request(self.system, before + _harmless(content) + self.after, self.parameters)
+        filled = self.filled(**fillings) if fillings else self
+        return Request(self.system, f"{filled.before}{inert(content)}{self.after}", self.parameters)
 
     def filled(self, **fillings: str) -> "Template":
         """This template with slots filled: by the words it has for a filling, or by the filling itself."""
-        return replace(self, before=self._filled(fillings))
+        if not fillings:
+            return self
+        words = {slot: self.slots[slot].get(filling) or inert(filling) for slot, filling in fillings.items()}
+        places = re.compile("|".join(re.escape(f"{{{slot}}}") for slot in words))
 
-    def _filled(self, fillings: Mapping[str, str]) -> str:
-        before = self.before
-        for slot, filling in fillings.items():
-            before = before.replace(f"{{{slot}}}", self.slots[slot].get(filling) or _harmless(filling))
-        return before
+        def fill(part: str) -> str:  # in one pass: what stands in a slot is no place for another
+            return places.sub(lambda place: words[place[0][1:-1]], part)
+
+        return replace(self, task=fill(self.task), lead=fill(self.lead))
+
+    def demonstrated(self, demonstrations: str) -> "Template":
+        """This template with demonstrations, between what never changes and the row."""
+        return replace(self, demonstrations=demonstrations)
 
 
-def _harmless(data: str) -> str:
-    return data.replace("<", "‹")
-
-
-def parse_template(text: str, origin: str, fills: Iterable[str] = ()) -> Template:
+def parse_template(text: str, origin: str, fills: Iterable[str] = (), may_fill: Iterable[str] = ()) -> Template:
     """Parse a template's TOML text. `origin` is its file; the file's name without `.toml` names the template.
 
-    Its slots must be those that the recipe `fills`. Raises `ConfigError` naming origin and key.
+    Its slots must be those that the recipe `fills`, and may be those that it `may_fill`. Raises `ConfigError` naming
+    origin and key.
     """
     try:
         top = _Table(tomllib.loads(text), origin)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{origin}: not valid TOML: {error}") from None
-    top.refuse_unknown(("description", "system", "user", "slots", "reply", "parameters"))
+    top.refuse_unknown(("description", "system", "user", "slots", "examples", "reply", "parameters"))
     reply, parameters = top.table("reply"), top.table("parameters")
-    reply.refuse_unknown(("opening", "schema", "structured", "language"))
+    reply.refuse_unknown(("opening", "schema", "structured", "language", "lines", "without"))
     parameters.refuse_unknown(_BOUNDS)
 
     name = origin.rpartition("/")[2].removesuffix(".toml")
     description, system = top.text("description"), top.text("system", default="")
     before, block, after = _split_at_block(top.text("user").strip(), origin)
-    slots = _slots(top.table("slots"), before, fills)
+    task, lead = _split_for_demonstrations(before, block)
+    before = task + lead
+    slots = _slots(top.table("slots"), before, fills, may_fill)
     contract = _contract(reply, system + before + after)
+    examples = {**words_for(contract.language, block), **_texts(top.table("examples"), SHOWN_MODES)}
     sampling: dict[str, object] = {"max_tokens": MAX_TOKENS_DEFAULT} | {
         key: parameters.number(key) for key in parameters.values
     }
@@ -95,7 +114,10 @@ def parse_template(text: str, origin: str, fills: Iterable[str] = ()) -> Templat
         sampling["response_format"] = _response_format(reply, contract, name)
     sent = [description, system, before, after, sampling]
     digest = digest_of([*sent, slots] if slots else sent)
-    return Template(name, description, system, before, after, block, slots, contract, sampling, f"{name}@{digest}")
+    fingerprint = f"{name}@{digest}"
+    return Template(
+        name, description, system, task, lead, after, block, slots, examples, contract, sampling, fingerprint
+    )
 
 
 def digest_of(content: object) -> str:
@@ -111,8 +133,12 @@ def _contract(reply: "_Table", prompt: str) -> Contract:
     if opening not in prompt:
         hint = "write it into `user` word for word: no model can guess it"
         raise ConfigError(f"{reply.origin}: the prompt never asks for reply.opening, {opening!r}", hint=hint)
+    lines = reply.texts("lines")
+    for line in lines:
+        if line not in prompt:
+            raise ConfigError(f"{reply.origin}: the prompt never asks for a line that begins with {line!r}")
     try:
-        return Contract(opening, schema, reply.text("language", default=""))
+        return Contract(opening, schema, reply.text("language", default=""), lines, reply.texts("without"))
     except ConfigError as error:
         raise ConfigError(f"{reply.origin}: {error.message}", hint=error.hint) from error
 
@@ -127,9 +153,26 @@ def _response_format(reply: "_Table", contract: Contract, name: str) -> Mapping[
     }
 
 
-def _slots(table: "_Table", before: str, fills: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+def _split_for_demonstrations(before: str, block: str) -> tuple[str, str]:
+    """`before` as far as what never changes, and the rest: demonstrations come between them, if there are any."""
+    if PLACEHOLDER in before:
+        task, _, lead = before.partition(PLACEHOLDER)
+        return task, lead.lstrip("\n")
+    opens = f"<{block}>\n"
+    return before.removesuffix(opens), opens
+
+
+def _texts(table: "_Table", known: Iterable[str]) -> Mapping[str, str]:
+    """A table of texts under known keys, none of which is needed."""
+    table.refuse_unknown(known)
+    return {key: table.text(key).strip() for key in table.values}
+
+
+def _slots(
+    table: "_Table", before: str, fills: Iterable[str], may_fill: Iterable[str]
+) -> Mapping[str, Mapping[str, str]]:
     """The words for each slot. Every slot has a place in the prompt, and is one that the recipe fills."""
-    fills = sorted(fills)
+    fills = sorted({*fills, *(slot for slot in may_fill if slot in table.values)})
     if sorted(table.values) != fills:
         wanted = ", ".join(f"{{{slot}}}" for slot in fills) or "no slots"
         hint = "each recipe has templates of its own: see docs/templates.md"
@@ -193,6 +236,12 @@ class _Table:
         if default is None and not value.strip():
             raise self._wrong(key, "is empty")
         return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+            raise self._wrong(key, f"must be a list of texts, not {value!r}")
+        return tuple(value)
 
     def truth(self, key: str) -> bool:
         value = self.values.get(key, False)

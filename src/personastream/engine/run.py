@@ -1,6 +1,6 @@
 """Run: ties feed, workers and settle together, and brings them to an orderly end whatever happens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -11,14 +11,21 @@ from personastream.engine.ask import Asker
 from personastream.engine.budget import Budget
 from personastream.engine.endpoint import Endpoint
 from personastream.engine.feed import Feed, Reading
-from personastream.engine.pool import Pool
+from personastream.engine.pool import Abandoned, Pool
 from personastream.engine.settle import GroupCommit, Settle
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.engine.work import Parse, no_parse, work
 from personastream.errors import RunError
-from personastream.ports import Checkpoints, Offload, Recipe, Sink, Source, Transform
+from personastream.ports import Ask, Checkpoints, Offload, Recipe, Sink, Source, Transform
 from personastream.records import Shard
+
+Prepare = Callable[[Ask], Awaitable[None]]
+"""What has to be asked once, before the first row."""
+
+
+async def nothing_to_prepare(ask: Ask) -> None:
+    """For recipes that know all they need."""
 
 
 @dataclass(slots=True)
@@ -35,6 +42,7 @@ class Graph:
     group: GroupCommit
     workers: int
     parse: Parse = no_parse
+    prepare: Prepare = nothing_to_prepare
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     budget: Budget | None = None
     drain_s_max: float = 120.0
@@ -100,10 +108,21 @@ async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics
         around.start_soon(pool.run)
         around.start_soon(pool.abandon_on_drain)
         around.start_soon(_end_early, feed, stop, around.cancel_scope)
+        await _prepare(graph.prepare, ask, stop)
         async with anyio.create_task_group() as workers:
             for _ in range(graph.workers):
                 workers.start_soon(work, feed, graph.recipe, ask, graph.parse, settle, stop)
         around.cancel_scope.cancel()
+
+
+async def _prepare(prepare: Prepare, ask: Ask, stop: Stop) -> None:
+    """No row is asked for before this is done: if it cannot be, the run drains."""
+    try:
+        await prepare(ask)
+    except RunError as error:
+        stop.fail(error)
+    except Abandoned:
+        stop.drain()
 
 
 async def _end_early(feed: Feed, stop: Stop, scope: anyio.CancelScope) -> None:

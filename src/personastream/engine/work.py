@@ -28,7 +28,8 @@ async def work(feed: Feed, recipe: Recipe, ask: Ask, parse: Parse, settle: Settl
     """Take rows until there are none. A `RunError` drains the run; the row is left unsettled, to be asked again."""
     while (row := await feed.next()) is not None:
         try:
-            records = await _from_kept(row, recipe, ask, parse) if row.reply else await recipe(row, ask)
+            from_kept = row.reply and _asks_once(recipe)
+            records = await _from_kept(row, recipe, ask, parse) if from_kept else await recipe(row, ask)
             lines = encode(row.id, records)
         except RowError as error:
             settle.dead(row.shard, _dead(row, error))
@@ -38,6 +39,11 @@ async def work(feed: Feed, recipe: Recipe, ask: Ask, parse: Parse, settle: Settl
             return
         else:
             settle.delivered(row, lines)
+
+
+def _asks_once(recipe: Recipe) -> bool:
+    """Whether a row's kept reply answers for all of it: of several steps, nobody knows which one it was."""
+    return getattr(recipe, "requests_per_row", 1) == 1
 
 
 async def _from_kept(row: Row, recipe: Recipe, ask: Ask, parse: Parse) -> Sequence[dict[str, object]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from personastream.build import Parts
 from personastream.core.ledger import LengthEstimate
 from personastream.launch.endpoints import prices
+from personastream.launch.strangers import introduce
 from personastream.ports import Embedding, Recipe
 from personastream.records import Completion, Request, Row, Shard
 
@@ -43,6 +44,7 @@ class _Captured(Exception):
 
 def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
     """Read the first batches, thin them, build their prompts, and extrapolate to all shards."""
+    introduce(parts.recipe, parts.source, shards)
     length = LengthEstimate(sum(shard.size_bytes for shard in shards))
     rows = kept = read_bytes = 0
     requests: list[Request] = []
@@ -58,8 +60,8 @@ def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
                 requests.append(first_request(parts.recipe, Row(0, number, text, id=f"{shards[0].stem}:{number}")))
     total_rows = length.rows(rows, read_bytes)
     kept_share = kept / rows if rows else 0.0
-    asked = round(total_rows * kept_share * getattr(parts.recipe, "samples", 1))
-    prompt_tokens = _mean([(len(one.system) + len(one.user)) / BYTES_PER_TOKEN for one in requests])
+    asked = round(total_rows * kept_share * _requests_per_row(parts.recipe))
+    prompt_tokens = _mean([one.characters / BYTES_PER_TOKEN for one in requests])
     tokens_most = _mean([float(str(one.parameters.get("max_tokens", 1024))) for one in requests])
     output_tokens = round(asked * tokens_most * OUTPUT_SHARE)
     return Estimate(
@@ -87,6 +89,11 @@ def first_request(recipe: Recipe, row: Row) -> Request:
     except _Captured as captured:
         return captured.request
     raise TypeError(f"{type(recipe).__name__} waits for something before it asks")
+
+
+def _requests_per_row(recipe: Recipe) -> int:
+    """As the recipe says; one that says nothing asks once a record."""
+    return int(getattr(recipe, "requests_per_row", getattr(recipe, "samples", 1)))
 
 
 def _seconds(parts: Parts, requests: int, input_tokens: float, output_tokens: float) -> float:

@@ -24,9 +24,11 @@ from personastream.engine.work import no_parse
 from personastream.errors import ConfigError, ExitCode
 from personastream.launch.earlier import AfterEarlier, earlier_run
 from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
+from personastream.launch.inference import inference
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
+from personastream.launch.strangers import introduce
 from personastream.limits import Limits
 from personastream.ports import Checkpoints, Embedding, Provider, Recipe, Transform
 from personastream.records import Shard
@@ -93,6 +95,7 @@ def run_config(
         manifest = begin_or_continue(
             directory, config.path, identity(config, parts), shards, resume=resume, command=command
         )
+        introduce(parts.recipe, parts.source, shards)
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         return anyio.run(
             partial(_run, parts, shards, manifest, _checkpoints(parts, manifest, knows), progress, rows_max),
@@ -188,6 +191,7 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
         group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
         workers=sum(provider.in_flight_max for provider in parts.providers),
         parse=parse_of(parts.providers) or no_parse,
+        prepare=inference(parts.recipe, Path(parts.sink.path)),
         retry=policy,
         budget=budget(Path(sink.path), limits, parts.providers),
         drain_s_max=limits.drain_s_max,

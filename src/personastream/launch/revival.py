@@ -57,7 +57,8 @@ def whose_reply_is_good(recipe: Recipe, parse: Callable[[bytes], Completion]) ->
             return False
         return False
 
-    return lambda shard, row: bool(row.response) and good(shard, row)
+    asks_once = getattr(recipe, "requests_per_row", 1) == 1  # of several steps, nobody knows which one was kept
+    return lambda shard, row: asks_once and bool(row.response) and good(shard, row)
 
 
 def _rows(sink: Sink, shard: int, state: ShardState, chosen: Chosen) -> Mapping[str, Ranges]:

@@ -46,7 +46,7 @@ class Anthropic(HttpService):
         body: dict[str, object] = {
             "model": self.model,
             "max_tokens": self.max_tokens,
-            "messages": [{"role": "user", "content": request.user}],
+            "messages": request.messages,
             **_parameters(request.parameters),
         }
         if request.system:

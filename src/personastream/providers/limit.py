@@ -117,5 +117,4 @@ class ProviderLimit:
             bucket.settle(of_input * more_input + of_output * more_output)
 
     def _guess(self, request: Request) -> Tokens:
-        characters = len(request.system) + len(request.user)
-        return Tokens(characters * self._tokens_per_character, self._output_tokens)
+        return Tokens(request.characters * self._tokens_per_character, self._output_tokens)

@@ -28,7 +28,7 @@ class Openai(HttpService):
 
     def body(self, request: Request) -> bytes:
         """What is sent: the same request has the same body, always."""
-        messages = [{"role": "user", "content": request.user}]
+        messages = request.messages
         if request.system:
             messages.insert(0, {"role": "system", "content": request.system})
         return orjson.dumps({"model": self.model, "messages": messages, **request.parameters})
@@ -42,7 +42,7 @@ def check_whole(request: Request, answer: Completion) -> None:
     """Raises `Refused` if the server has read only a part of the prompt (Ollama does that, with status 200)."""
     if answer.input_tokens < CUT_TOKENS_MIN:
         return
-    characters = len(request.system) + len(request.user)
+    characters = request.characters
     if characters > CHARACTERS_PER_TOKEN_MAX * answer.input_tokens:
         raise Refused(
             f"the server has cut the prompt: it counts {answer.input_tokens} tokens in {characters} characters",

@@ -1,9 +1,9 @@
 """What recipes with a template share: asking until a reply keeps its contract, seeds, what a record says of a reply."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from time import gmtime, strftime, time
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
@@ -20,11 +20,22 @@ _TOKENS_MAX = 131_072
 _SEED_MAX = 2**31 - 1  # the widest range that every server takes
 
 
+class Demand(NamedTuple):
+    """What one reply is held to: `problem` tells what is wrong with it, `words` say what it must do."""
+
+    problem: Callable[[Completion], str | None]
+    words: str
+
+
 @dataclass
 class Prompted:
-    """A recipe over one template; `SLOTS` are the slots that it fills. Its fields are settings of all such recipes."""
+    """A recipe over one template; `SLOTS` are the slots that it fills, `MAY_FILL` those that may be missing.
+
+    Its fields are settings of all such recipes.
+    """
 
     SLOTS: ClassVar[tuple[str, ...]] = ()
+    MAY_FILL: ClassVar[tuple[str, ...]] = ()
 
     template: str = setting(
         "The prompt: a shipped template's name, or the path of your own .toml file.",
@@ -55,7 +66,7 @@ class Prompted:
     _created: str = field(init=False, repr=False, default="")
 
     def __post_init__(self) -> None:
-        template = load_template(self.template, self.SLOTS)
+        template = load_template(self.template, self.SLOTS, self.MAY_FILL)
         given = {"temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed}
         overrides = {key: value for key, value in given.items() if value is not None}
         self._template = replace(template, parameters={**template.parameters, **overrides})
@@ -84,24 +95,30 @@ class Prompted:
         """Why a completion cannot be delivered, if it cannot: see `Contract.problem`."""
         return self._template.contract.problem(completion.text, completion.finish_reason)
 
-    async def reply(self, row: Row, request: Request, ask: Ask, sample: int = 0, *, seeded: bool = False) -> Completion:
-        """A completion without a `problem`. The first ask has a seed of its own if it is to be `seeded`.
+    async def reply(
+        self,
+        row: Row,
+        request: Request,
+        ask: Ask,
+        sample: int = 0,
+        *,
+        seeded: bool = False,
+        demand: Demand | None = None,
+    ) -> Completion:
+        """A completion that meets the `demand`: without one, that of this recipe's template.
 
-        Raises `RowError` when asking again does not help.
+        The first ask has a seed of its own if it is to be `seeded`. Raises `RowError` when asking again does not help.
         """
+        demand = demand or Demand(self.problem, self.demand)
         completion = await ask(self._seeded(request, row, sample, 0) if seeded else request)
-        if self.problem(completion):
-            return await self._ask_again(row, request, sample, ask, completion)
-        return completion
-
-    async def _ask_again(self, row: Row, request: Request, sample: int, ask: Ask, completion: Completion) -> Completion:
         asks = 1
-        while problem := self.problem(completion):
+        while problem := demand.problem(completion):
             again = self._seeded(request, row, sample, asks)
             if problem == "length" and asks == 1 and not completion.text.strip():
                 again = _with_more_tokens(again)  # all of them went into reasoning
             elif problem not in _ASKED_AGAIN or asks > self.reasks_max:
-                raise RowError(self._complaint(problem, asks), reason=problem, response=completion.body)
+                complaint = _complaint(problem, asks, request, demand)
+                raise RowError(complaint, reason=problem, response=completion.body)
             completion = await ask(again)
             asks += 1
         return completion
@@ -112,22 +129,16 @@ class Prompted:
         seed = xxh3_64_intdigest(key.encode()) & _SEED_MAX
         return request._replace(parameters={**request.parameters, "seed": seed})
 
-    def _complaint(self, problem: str, asks: int) -> str:
-        times = "once" if asks == 1 else f"{asks} times"
-        return {
-            "length": f"the reply was cut at max_tokens = {self._template.parameters['max_tokens']}",
-            "refused": "the endpoint's content filter stopped the reply",
-            "empty_content": f"asked {times}, the reply is empty",
-            "contract": f"asked {times}, the reply does not {self.demand}",
-        }[problem]
-
-    def meta(self, row: Row, completion: Completion) -> dict[str, object]:
-        """What a record says of the reply that it was made of, and of the columns kept of its row."""
+    def meta(self, row: Row, *completions: Completion) -> dict[str, object]:
+        """What a record says of the reply, or replies, that it was made of, and of the columns kept of its row."""
+        last = completions[-1]
+        input_tokens = sum([one.input_tokens for one in completions])
+        output_tokens = sum([one.output_tokens for one in completions])
         meta: dict[str, object] = {
             "template": self._template.fingerprint,
-            "model": scalar_values(completion.model),
-            "finish_reason": scalar_values(completion.finish_reason),
-            "usage": {"input_tokens": completion.input_tokens, "output_tokens": completion.output_tokens},
+            "model": scalar_values(last.model),
+            "finish_reason": scalar_values(last.finish_reason),
+            "usage": {"input_tokens": input_tokens, "output_tokens": output_tokens},
             "created": self._now(),
         }
         if row.origin:
@@ -140,6 +151,16 @@ class Prompted:
         if second != self._second:
             self._second, self._created = second, strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(second))
         return self._created
+
+
+def _complaint(problem: str, asks: int, request: Request, demand: Demand) -> str:
+    times = "once" if asks == 1 else f"{asks} times"
+    return {
+        "length": f"the reply was cut at max_tokens = {request.parameters.get('max_tokens')}",
+        "refused": "the endpoint's content filter stopped the reply",
+        "empty_content": f"asked {times}, the reply is empty",
+        "contract": f"asked {times}, the reply does not {demand.words}",
+    }[problem]
 
 
 def _with_more_tokens(request: Request) -> Request:

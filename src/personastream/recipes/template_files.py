@@ -17,13 +17,14 @@ def template_names() -> list[str]:
     return sorted(item.name.removesuffix(SUFFIX) for item in folder.iterdir() if item.name.endswith(SUFFIX))
 
 
-def load_template(template: str, fills: Iterable[str] = ()) -> Template:
+def load_template(template: str, fills: Iterable[str] = (), may_fill: Iterable[str] = ()) -> Template:
     """Load the shipped template of that name or, where `template` ends in `.toml`, the file at that path.
 
-    Its slots must be those that the recipe `fills`. Raises `ConfigError` naming the template, file and key.
+    Its slots must be those that the recipe `fills`, and may be those that it `may_fill`. Raises `ConfigError` naming
+    the template, file and key.
     """
     if template.endswith(SUFFIX):
-        return parse_template(_read(Path(template)), template, fills)
+        return parse_template(_read(Path(template)), template, fills, may_fill)
     names = template_names()
     if template not in names:
         nearest = get_close_matches(template, names, n=1)
@@ -31,7 +32,7 @@ def load_template(template: str, fills: Iterable[str] = ()) -> Template:
         hint += f"shipped templates: {', '.join(names)}; a path to your own must end in {SUFFIX}"
         raise ConfigError(f'no template is called "{template}"', hint=hint)
     shipped = files("personastream") / "templates" / f"{template}{SUFFIX}"
-    return parse_template(shipped.read_text("utf-8"), shipped.name, fills)
+    return parse_template(shipped.read_text("utf-8"), shipped.name, fills, may_fill)
 
 
 def _read(path: Path) -> str:

@@ -64,6 +64,23 @@ def _off_contract(document: Document) -> None:
     _set_text(document, "Certainly, but here is a poem about rain instead.", "stop")
 
 
+def _near_contract(document: Document) -> None:
+    for place in (*(choice["message"] for choice in document.get("choices", ())), *document.get("content", ())):
+        key = "text" if "text" in place else "content"
+        place[key] = _nearly(place[key] or "")
+
+
+def _nearly(text: str) -> str:
+    """JSON without its last key, any other text with talk before it."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return f"Sure! Here is what you asked for:\n\n{text}"
+    if isinstance(value, dict) and value:
+        value.popitem()
+    return orjson.dumps(value).decode()
+
+
 def _reasoning(document: Document) -> None:
     _set_text(document, "", "length")
     for choice in document.get("choices", ()):
@@ -151,6 +168,7 @@ EDITS: Mapping[str, Callable[[Document], None]] = {
     "refusal": _refusal,
     "whitespace": _whitespace,
     "off-contract": _off_contract,
+    "near-contract": _near_contract,
     "reasoning": _reasoning,
     "length": _length,
     "finish-error": _finish_error,

@@ -109,6 +109,7 @@ FAULTS: Mapping[str, Fault] = {
             "reasoning": "status 200 with reasoning but no text, finish_reason length",
             "whitespace": "status 200 with blanks to the token limit, finish_reason length",
             "off-contract": "status 200 with a text that no template asks for",
+            "near-contract": "status 200 with a text that nearly does: talk before it, or a key of JSON missing",
         },
     ),
     **_at_once(

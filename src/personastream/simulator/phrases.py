@@ -227,6 +227,44 @@ CODE = Style(
     gap="",
 )
 
+EXERCISE = Style(
+    lead=(
+        "Before {time} a list has to be put in order by one person: {persona}.",
+        "Somebody has more records than hours, and asks you for a function: {persona}.",
+    ),
+    body=(
+        "Each of the {number} records is a pair of a name and a whole number of {thing}, from 0 to {number}.",
+        "Records with fewer than {few} {thing} count as one group, whatever their names.",
+        "Of two records with the same number, the one that was written down first comes first.",
+        "An empty list gives an empty list; a negative number raises ValueError.",
+        "At most {few} records may follow one another with the same name, and further ones go to the end.",
+    ),
+    close=(
+        "\n\n```python\ndef sort_{few}(records: list[tuple[str, int]]) -> list[tuple[str, int]]:\n"
+        '    """Return the records in the order that is asked for."""\n```',
+    ),
+)
+
+CHAT = Style(
+    lead=(
+        "That depends, above all, on {subject}.",
+        "Start with {subject}, and leave the rest for {day}.",
+        "Two things matter here: {subject}, and who is going to use it.",
+    ),
+    body=(
+        "In practice {reason}, so write down {number} cases before you decide.",
+        "Ask {who}, compare the {quality} way with the {quality} one, and keep the figures.",
+        "With {number} {thing} in {place}, a margin of {few} is enough.",
+        "If that fails, go back to {subject}: most of the time {reason}.",
+        "Set aside {share} of the {thing}, then check them again on {day}.",
+        "The {quality} part is {subject}, which takes {few} days, more or less.",
+    ),
+    close=(
+        "Tell me how many {thing} there are, and I will work it out.",
+        "That should do, as long as nobody but {who} changes it.",
+    ),
+)
+
 PLAIN = Style(
     lead=("This is about one person: {persona}.", "Let us begin with the person described: {persona}."),
     body=ARTICLE.body,
@@ -264,4 +302,5 @@ STYLES: Mapping[str, Style] = {
     "Spatial problem:": SPACE,
     "Trick question:": TRICK,
     "```python": CODE,
+    "Question:": EXERCISE,
 }

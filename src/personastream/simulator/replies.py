@@ -5,13 +5,23 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from statistics import fmean
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from personastream.core.constraints import found_in
 from personastream.simulator import phrases_zh
+from personastream.simulator.answers import (
+    DIALOGUE,
+    AnswerStock,
+    Composer,
+    DemandingStock,
+    DialogueStock,
+    demands_in,
+    turns_in,
+)
 from personastream.simulator.draws import FOR_REPLY, FOR_SENTENCES, QUANTILES, draw, following, lognormal
 from personastream.simulator.mathematics import stock_for
 from personastream.simulator.people import OPENING, PeopleStock, labels_in
-from personastream.simulator.phrases import BANKS, PLAIN, STYLES, Style
+from personastream.simulator.phrases import BANKS, CHAT, PLAIN, STYLES, Style
 
 BYTES_PER_TOKEN = 4
 """A common rule of thumb for English text."""
@@ -32,10 +42,11 @@ class Reply(NamedTuple):
 
 
 class Prompt(NamedTuple):
-    """A prompt taken apart: the persona, or the text, and the instructions around it."""
+    """A prompt taken apart: the persona, or the text, and the instructions around it; `bare`, if it has no block."""
 
     persona: str
     instructions: str
+    bare: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -53,7 +64,7 @@ def take_apart(system: str, user: str) -> Prompt:
         start, end = user.find(opens), user.rfind(closes)
         if 0 <= start <= end:
             return Prompt(user[start + len(opens) : end], f"{user[:start]}\n{user[end:]}\n{system}")
-    return Prompt(user[-PERSONA_CHARS_MAX:].strip(), f"{user}\n{system}")
+    return Prompt(user[-PERSONA_CHARS_MAX:].strip(), f"{user}\n{system}", bare=True)
 
 
 def block_start(user: str) -> int:
@@ -104,25 +115,29 @@ class Writer:
         bytes_wanted = self._bytes_wanted[number % QUANTILES]
         if tokens_wanted is not None:
             bytes_wanted = tokens_wanted * BYTES_PER_TOKEN
-        stock = self._stock(prompt.instructions)
+        stock = self._stock(prompt.instructions, prompt.bare)
         text = stock.compose(prompt.persona, number, bytes_wanted)
         if tokens_wanted is not None and isinstance(stock, _Stock):  # a list of people is whole or none
             text = cut_to(text, tokens_wanted)
         return cut_reply(text, tokens_max)
 
-    def _find_stock(self, instructions: str) -> "_Composer":
+    def _find_stock(self, instructions: str, bare: bool) -> Composer:
         solutions = stock_for(instructions, self._wrong_solutions)
         if solutions is not None:
             return solutions
         found = [(place, opening) for opening in self._openings if (place := instructions.find(opening)) >= 0]
         opening = min(found)[1] if found else ""
+        chinese = phrases_zh.is_chinese(instructions)
         if opening == OPENING:
             return PeopleStock(labels_in(instructions))
-        return _stock(opening, self._seed, phrases_zh.is_chinese(instructions))
-
-
-class _Composer(Protocol):
-    def compose(self, persona: str, number: int, bytes_wanted: float) -> str: ...
+        if opening == DIALOGUE:
+            return DialogueStock(_stock("", self._seed, chinese=False, style=CHAT), turns_in(instructions))
+        if not opening and bare:
+            chat, constraints = _stock("", self._seed, chinese=False, style=CHAT), found_in(instructions)
+            return AnswerStock(chat, constraints) if constraints else chat
+        stock = _stock(opening, self._seed, chinese)
+        demands = demands_in(instructions)
+        return DemandingStock(stock, demands) if demands else stock
 
 
 class _Stock:
@@ -151,7 +166,9 @@ class _Stock:
 
 
 @lru_cache(maxsize=_STOCKS_KEPT)
-def _stock(opening: str, seed: int, chinese: bool) -> _Stock:
+def _stock(opening: str, seed: int, chinese: bool, style: Style | None = None) -> _Stock:
+    if style is not None:
+        return _Stock(opening, style, BANKS, seed)
     if chinese and opening in phrases_zh.STYLES:
         return _Stock(opening, phrases_zh.STYLES[opening], phrases_zh.BANKS, seed)
     return _Stock(opening, STYLES.get(opening, PLAIN), BANKS, seed)

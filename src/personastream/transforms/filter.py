@@ -9,6 +9,7 @@ from itertools import compress, pairwise
 
 import numpy as np
 
+from personastream.core.markup import MARKUP
 from personastream.dedup import is_unspaced, split_words
 from personastream.records import Batch
 from personastream.settings import setting
@@ -20,26 +21,6 @@ _REPEATED_WORDS_MIN = 8
 
 # C0, DEL and C1 without tab, line feed and carriage return.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-
-# Tags are listed, so that "List<String>" or "<3" is no markup. The control tokens are those of the ChatML, Llama 2
-# to 4, Mistral, Gemma, Phi and DeepSeek (with its full-width bar) chat templates.
-_MARKUP = re.compile(
-    r"""
-    https?://
-    | </?(?: a | article | audio | b | big | blockquote | body | br | button | center | code | dd | div | dl | dt | em
-        | embed | font | footer | form | h[1-6r] | head | header | html | i | iframe | img | input | label | li | link
-        | main | meta | nav | noscript | object | ol | option | p | path | pre | q | s | script | section | select
-        | small | span | strike | strong | style | sub | sup | svg | table | tbody | td | textarea | tfoot | th
-        | thead | title | tr | tt | u | ul | video )(?:\s[^<>]*)?/?>
-    | <!--
-    | <!doctype\s
-    | <[|｜][^<>|｜]{1,64}[|｜]>
-    | \[/?INST\]
-    | <</?SYS>>
-    | <(?:bos|eos|pad|unk|start_of_turn|end_of_turn)>
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
 
 
 @dataclass(frozen=True)
@@ -104,7 +85,7 @@ def _has_control_characters(text: str, _: Words) -> bool:
 
 
 def _has_markup(text: str, _: Words) -> bool:
-    return ("<" in text or "[" in text or "://" in text) and _MARKUP.search(text) is not None
+    return ("<" in text or "[" in text or "://" in text) and MARKUP.search(text) is not None
 
 
 def _is_mostly_symbols(text: str, words: Words) -> bool:
