@@ -1,6 +1,8 @@
 """What the documents say of the repository is so."""
 
 import re
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from docs import configuration
 from personastream.build import build, build_thinning
 from personastream.config import load
 from personastream.core.template import parse_template
+from personastream.recipes.generate import Generate
 from personastream.stages import load_stages
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +50,10 @@ def test_the_configuration_in_the_readme_builds(tmp_path: Path) -> None:
 
 
 def test_the_template_in_the_documents_works_with_either_contract() -> None:
-    prompt, schema, people = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "templates.md").read_text("utf-8"), re.S)
+    page = (ROOT / "docs" / "templates.md").read_text("utf-8")
+    prompt, recipe, examples, schema, people = re.findall(r"```toml\n(.*?)```", page, re.S)
+    assert set(tomllib.loads(recipe)["recipe"]) <= {field.name for field in fields(Generate)}
+    assert "Zwei Beispiele" in parse_template(f"{prompt}\n{examples}", "riddle.toml").examples["few_shot"]
     assert parse_template(people, "people.toml", ("people", "granularity")).filled(granularity="coarse", people="x")
     assert parse_template(prompt, "riddle.toml").contract.problem("Riddle: what is it?", "stop") is None
     before, _, after = prompt.partition('[reply]\nopening = "Riddle:"\n')

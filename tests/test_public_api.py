@@ -18,7 +18,8 @@ NAMES = {
     settings: {"setting"},
     ports: {
         "Ask", "Offload", "Source", "Transform", "StatefulTransform", "Recipe", "Provider", "Limit", "Chunk",
-        "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding",
+        "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding", "Inferring",
+        "Meeting",
     },
     errors: {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
@@ -41,7 +42,7 @@ FIELDS: dict[type[Any], tuple[str, ...]] = {
     records.Batch: (
         "shard", "start", "stop", "numbers", "texts", "dropped", "dead", "replies", "origins", "lines",
         "last", "bytes_read"),
-    records.Request: ("system", "user", "parameters", "provider"),
+    records.Request: ("system", "user", "parameters", "provider", "history"),
     records.DeadLetter: ("row", "asked"),
     records.Completion: (
         "text", "finish_reason", "model", "input_tokens", "output_tokens", "body", "cached_tokens", "headers",

@@ -67,7 +67,7 @@ def test_each_result_means_what_follows(told: bytes, kind: type[AttemptError]) -
 
 async def test_answers_find_their_requests(tmp_path: Path) -> None:
     async with serve(Behaviour(batch_latency_s=0.05)) as server, asking(server, tmp_path) as provider:
-        found = await outcomes(provider, NAMES)
+        found = await outcomes(provider, [f"<persona>\n{name}\n</persona>" for name in NAMES])
         for name, each in zip(NAMES, found, strict=True):
             assert isinstance(each, Completion)
             assert name in each.text

@@ -46,7 +46,7 @@ def load(name: str) -> Template:
 
 
 def test_the_shipped_templates_have_the_labels_and_openings_of_the_paper() -> None:
-    assert set(OPENING_BY_TEMPLATE) == set(template_names())
+    assert set(OPENING_BY_TEMPLATE) <= set(template_names())
     shipped = {name: load(name) for name in OPENING_BY_TEMPLATE}
     assert {name: (t.description, t.contract.opening) for name, t in shipped.items()} == OPENING_BY_TEMPLATE
 

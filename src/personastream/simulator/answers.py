@@ -70,6 +70,20 @@ class DialogueStock:
         return "\n".join([DIALOGUE, *(f"{'AB'[turn % 2]}: {text}" for turn, text in enumerate(said))])
 
 
+class LinesStock:
+    """Replies with lines that begin as they must, for openings of which nothing else is known."""
+
+    def __init__(self, stock: Composer, lines: Sequence[str], opening: str) -> None:
+        self._stock = stock
+        self._lines = lines if lines[0].startswith(opening) else (opening, *lines)
+
+    def compose(self, persona: str, number: int, bytes_wanted: float) -> str:
+        """The wanted length is shared out among the lines."""
+        size = bytes_wanted / len(self._lines)
+        texts = [self._stock.compose(persona, draw(number, place, 0), size) for place in range(len(self._lines))]
+        return "\n".join([f"{line} {text}" for line, text in zip(self._lines, texts, strict=True)])
+
+
 class AnswerStock:
     """Answers that keep constraints; a few of them break the last one."""
 

@@ -15,6 +15,7 @@ from personastream.simulator.answers import (
     Composer,
     DemandingStock,
     DialogueStock,
+    LinesStock,
     demands_in,
     turns_in,
 )
@@ -56,6 +57,18 @@ def shipped_openings() -> tuple[str, ...]:
     texts = [entry.read_text("utf-8") for entry in sorted(folder.iterdir(), key=str) if entry.name.endswith(".toml")]
     openings = (tomllib.loads(text).get("reply", {}).get("opening", "") for text in texts)
     return tuple(dict.fromkeys(opening for opening in openings if opening))
+
+
+@lru_cache(maxsize=1)
+def shipped_lines() -> Mapping[str, tuple[str, ...]]:
+    """By opening, how lines of the reply must begin, for shipped templates that say so."""
+    folder = files("personastream") / "templates"
+    replies = [
+        tomllib.loads(entry.read_text("utf-8")).get("reply", {})
+        for entry in sorted(folder.iterdir(), key=str)
+        if entry.name.endswith(".toml")
+    ]
+    return {reply["opening"]: tuple(reply["lines"]) for reply in replies if reply.keys() >= {"opening", "lines"}}
 
 
 def take_apart(system: str, user: str) -> Prompt:
@@ -135,7 +148,9 @@ class Writer:
         if not opening and bare:
             chat, constraints = _stock("", self._seed, chinese=False, style=CHAT), found_in(instructions)
             return AnswerStock(chat, constraints) if constraints else chat
-        stock = _stock(opening, self._seed, chinese)
+        stock: Composer = _stock(opening, self._seed, chinese)
+        if opening not in STYLES and opening in shipped_lines():
+            stock = LinesStock(_stock("", self._seed, chinese=False, style=CHAT), shipped_lines()[opening], opening)
         demands = demands_in(instructions)
         return DemandingStock(stock, demands) if demands else stock
 
