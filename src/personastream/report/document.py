@@ -1,0 +1,112 @@
+"""All figures about a run, or the stages of one, as one document of plain data: what the page shows, and the JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from personastream import __version__
+from personastream.launch.run_directory import is_owned
+from personastream.ports import Embedder
+from personastream.report.figures.counts import counts_figures, reasons_figures
+from personastream.report.figures.diversity import diversity_figures
+from personastream.report.figures.excerpts import excerpts
+from personastream.report.figures.lineage import Traced, lineage_figures
+from personastream.report.logs import Frame, Logs, read_logs
+from personastream.report.records import inputs, outputs
+from personastream.report.figures.replies import reply_figures
+from personastream.report.sampling import Sample, Watched, draw
+from personastream.report.figures.similarity import similarity_figures
+from personastream.report.stages import Stage, find_stages
+from personastream.report.figures.texts import language_figures, length_figures, script_figures
+from personastream.report.figures.timeline import time_figures
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a report is made: records to sample of each stage, the seed, and whose vectors to compare, if anyone's."""
+
+    sample: int
+    seed: int
+    embedder: Embedder | None = None
+    embeddings_model: str = ""
+
+
+def document(directory: Path, options: Options, watched: Watched[Frame]) -> dict[str, Any]:
+    """Everything there is to tell. Nothing in the runs is changed. Raises `RunError`."""
+    stages = find_stages(directory)
+    told, traced = [], []
+    for stage in stages:
+        logs = read_logs(stage.directory, stage.manifest)
+        sample = draw(logs, options.sample, options.seed, watched)
+        told.append(_stage(stage, logs, sample, options))
+        lineages = [item.lineage for item in sample.items if item.lineage is not None]
+        traced.append(Traced(lineages, round(logs.data.lines * _share(lineages, sample)), logs.counts.delivered))
+    return {
+        "format": FORMAT,
+        "title": directory.absolute().name,
+        "directory": str(directory),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": __version__,
+        "sample": options.sample,
+        "seed": options.seed,
+        "stages": told,
+        "lineage": lineage_figures(traced),
+    }
+
+
+def _share(part: Sequence[object], sample: Sample) -> float:
+    return len(part) / len(sample.items) if sample.items else 0.0
+
+
+def _stage(stage: Stage, logs: Logs, sample: Sample, options: Options) -> dict[str, Any]:
+    made = outputs(sample.items)
+    seed = options.seed
+    return {
+        "name": stage.name,
+        "reads": list(stage.reads),
+        "run_id": stage.manifest.run_id,
+        "created": stage.manifest.created,
+        "version": stage.manifest.version,
+        "config": stage.manifest.config,
+        "state": _state(stage, logs),
+        "settings": {key: value for key, value in stage.manifest.identity.items() if _is_plain(value)},
+        **counts_figures(logs),
+        "sampled": {
+            "records": len(sample.items),
+            "of": logs.data.lines,
+            "dead_letters": len(sample.letters),
+            "frames": sample.frames_read,
+            "unreadable": sample.unreadable,
+        },
+        "reasons": reasons_figures(logs.counts, sample),
+        "time": time_figures(sample, logs.data.lines, logs.usage),
+        "replies": reply_figures(sample, logs.data.lines, logs.usage),
+        "lengths": length_figures(sample.items),
+        "scripts": script_figures(made),
+        "languages": language_figures(made, seed),
+        "diversity": {
+            "outputs": diversity_figures(made, seed),
+            "inputs": diversity_figures(inputs(sample.items), seed),
+        },
+        "similarity": _similarity(sample, options),
+        "excerpts": excerpts(sample.items, seed),
+    }
+
+
+def _similarity(sample: Sample, options: Options) -> dict[str, Any] | None:
+    told = similarity_figures(sample.items, options.seed, options.embedder)
+    return told and {**told, "model": options.embeddings_model}
+
+
+def _state(stage: Stage, logs: Logs) -> str:
+    if logs.finished:
+        return "finished"
+    return "running" if is_owned(stage.directory) else "stopped"
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float | bool)

@@ -1,0 +1,1 @@
+"""How it is shown: plain data in, one HTML page out, with nothing that it loads or runs."""
