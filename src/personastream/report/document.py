@@ -13,14 +13,14 @@ from personastream.report.figures.counts import counts_figures, reasons_figures
 from personastream.report.figures.diversity import diversity_figures
 from personastream.report.figures.excerpts import excerpts
 from personastream.report.figures.lineage import Traced, lineage_figures
-from personastream.report.logs import Frame, Logs, read_logs
-from personastream.report.records import inputs, outputs
 from personastream.report.figures.replies import reply_figures
-from personastream.report.sampling import Sample, Watched, draw
 from personastream.report.figures.similarity import similarity_figures
-from personastream.report.stages import Stage, find_stages
 from personastream.report.figures.texts import language_figures, length_figures, script_figures
 from personastream.report.figures.timeline import time_figures
+from personastream.report.logs import Frame, Logs, read_logs
+from personastream.report.records import inputs, outputs
+from personastream.report.sampling import Sample, Watched, draw
+from personastream.report.stages import Stage, find_stages
 
 FORMAT = 1
 

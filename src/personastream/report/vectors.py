@@ -10,10 +10,18 @@ from numpy.typing import NDArray
 from xxhash import xxh3_128_digest
 
 from personastream.errors import CannotCreate
+from personastream.launch.embedder import served
+from personastream.launch.endpoints import retry_policy
+from personastream.limits import Limits
 from personastream.ports import Embedder
+from personastream.providers.embeddings import EmbeddingsClient
 
 TEXTS_PER_STEP = 512
 """So many texts are asked for, then kept: a report that is stopped loses no more."""
+TEXTS_PER_REQUEST = 64
+IN_FLIGHT_MAX = 16
+OUTAGE_S_MAX = 30.0
+"""Somebody sits and waits: less patience than a run has."""
 
 Vector = NDArray[np.float32]
 
@@ -46,6 +54,14 @@ class KeptVectors:
     def _look_up(self, key: bytes) -> bytes | None:
         row = self._file.execute("SELECT vector FROM vectors WHERE key = ?", (key,)).fetchone()
         return bytes(row[0]) if row else None
+
+
+@contextmanager
+def service(base_url: str, model: str, api_key_env: str) -> Iterator[Embedder]:
+    """Who makes vectors at this address. Raises `ConfigError`."""
+    client = EmbeddingsClient(base_url, model, api_key_env=api_key_env, in_flight_max=IN_FLIGHT_MAX)
+    with served(client, TEXTS_PER_REQUEST, retry_policy(Limits(outage_s_max=OUTAGE_S_MAX))) as embedder:
+        yield embedder
 
 
 @contextmanager

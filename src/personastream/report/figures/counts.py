@@ -5,12 +5,12 @@ from typing import Any
 
 from personastream.core.outcomes import Counts
 from personastream.core.spend import NANOS
+from personastream.report.figures.statistics import shares
 from personastream.report.logs import Logs
 from personastream.report.sampling import Sample
-from personastream.report.figures.statistics import shares
 
 REASONS_MAX = 12
-EXAMPLES_MAX = 3
+EXAMPLES_MAX = 2
 EXAMPLE_CHARACTERS_MAX = 300
 
 

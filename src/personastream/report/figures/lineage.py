@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from personastream.report.records import Lineage
 from personastream.report.figures.statistics import shares, spread
+from personastream.report.records import Lineage
 
 RELATIONS_MAX = 16
 

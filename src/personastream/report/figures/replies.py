@@ -5,8 +5,8 @@ from typing import Any
 
 from personastream.core.outcomes import Usage
 from personastream.core.spend import NANOS
-from personastream.report.sampling import Sample
 from personastream.report.figures.statistics import shares, tally
+from personastream.report.sampling import Sample
 
 NAMES_MAX = 8
 

@@ -11,9 +11,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from personastream.ports import Embedder
-from personastream.report.records import Item
 from personastream.report.figures.statistics import box
 from personastream.report.figures.word_sets import jaccard, to_others, word_sets
+from personastream.report.records import Item
 
 if TYPE_CHECKING:
     import numpy as np

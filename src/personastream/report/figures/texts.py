@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from random import Random
 from typing import Any
 
-from personastream.report.records import Item, Text
 from personastream.report.figures.statistics import histogram, shares, spread
+from personastream.report.records import Item, Text
 
 SCRIPTS_MAX = 8
 LANGUAGES_MAX = 12
