@@ -44,7 +44,7 @@ def diversity_figures(texts: Sequence[str], seed: int) -> dict[str, Any] | None:
         "compression": _compression(mixed),
         "self_similarity": _self_similarity(sets, random),
         "openings": _openings(mixed),
-        "copies": _copies(mixed, sets),
+        "copies": _copies(mixed, words, sets),
     }
 
 
@@ -118,12 +118,18 @@ def _opening(text: str) -> str:
     return " ".join(words)[:OPENING_CHARACTERS_MAX] or "(nothing)"
 
 
-def _copies(texts: Sequence[str], sets: Sequence[WordSet]) -> dict[str, Any]:
-    """Texts that repeat an earlier one: letter for letter but for spacing and case, or in nearly all of their words."""
+def _copies(texts: Sequence[str], words: "Words", sets: Sequence[WordSet]) -> dict[str, Any]:
+    """Texts that repeat an earlier one: letter for letter but for spacing and case, or in nearly all of their words.
+
+    For the latter the index of `near_dedup` proposes; of long texts it proposes too many, so the sets decide.
+    """
+    from personastream.dedup.jaccard_index import JaccardIndex
     from personastream.dedup.keys import hash_texts
+    from personastream.dedup.sketch import sketches
 
     exact = len(texts) - len(set(hash_texts(texts).tolist()))
-    near = copies(sets, NEAR_SIMILARITY_MIN)
+    new = JaccardIndex(len(texts), NEAR_SIMILARITY_MIN).insert(words, sketches(words))
+    near = copies(sets, NEAR_SIMILARITY_MIN, (~new).tolist())
     return {
         "texts": len(texts),
         "exact": exact,

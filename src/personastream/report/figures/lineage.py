@@ -8,7 +8,7 @@ from typing import Any
 from personastream.report.figures.statistics import shares, spread
 from personastream.report.records import Lineage
 
-RELATIONS_MAX = 16
+RELATIONS_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)

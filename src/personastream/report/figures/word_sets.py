@@ -50,22 +50,26 @@ def to_others(sets: Sequence[WordSet]) -> "Callable[[int], Row]":
     return similarities
 
 
-def copies(sets: Sequence[WordSet], similarity_min: float) -> int:
-    """How many sets are so similar to an earlier one. An empty set is like no other.
+def copies(sets: Sequence[WordSet], similarity_min: float, proposed: Sequence[bool]) -> int:
+    """How many of the `proposed` sets are so similar to an earlier one. An empty set is like no other.
 
     If two sets are similar by t and the larger has s words, they share at least ceil(t * s). So they share one of any
     s - ceil(t * s) + 1 of its words; the rarest are looked up (prefix filtering, Chaudhuri, Ganti, Kaushik, ICDE 2006).
     """
-    sets = [words for words in sets if words]
-    distinct = list(dict.fromkeys(sets))
-    frequency = Counter(word for words in distinct for word in words)
+    frequency = Counter(word for words in sets for word in words)
     holders: dict[int, list[int]] = {}
-    found = len(sets) - len(distinct)
-    for row, words in enumerate(distinct):
+    seen: set[WordSet] = set()
+    found = 0
+    for row, words in enumerate(sets):
+        if words in seen:
+            found += bool(words)
+            continue
         rarest = sorted(words, key=lambda word: (frequency[word], word))
         prefix = rarest[: len(words) - ceil(similarity_min * len(words)) + 1]
-        candidates = {other for word in prefix for other in holders.get(word, ())}
-        found += any(jaccard(words, distinct[other]) >= similarity_min for other in candidates)
+        if proposed[row]:
+            candidates = {other for word in prefix for other in holders.get(word, ())}
+            found += any(jaccard(words, sets[other]) >= similarity_min for other in candidates)
         for word in prefix:
             holders.setdefault(word, []).append(row)
+        seen.add(words)
     return found

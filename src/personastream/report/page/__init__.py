@@ -110,7 +110,5 @@ def _foot(document: Figures) -> Markup:
             f"All else is told of {how} {words.number(of)} records. The sample is spread evenly over the output, and "
             f"the same for the same seed ({document['seed']}).",
         ),
-        tag(
-            "p", f"personastream {document['version']} · ", tag("code", f"personastream report {document['directory']}")
-        ),
+        tag("p", f"personastream {document['version']} · ", tag("code", f"personastream report {document['title']}")),
     )

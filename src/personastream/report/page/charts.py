@@ -90,8 +90,7 @@ def boxes(rows: Sequence[tuple[str, Mapping[str, Any] | None, Sequence[float] | 
     for place, (name, box, others) in enumerate(rows):
         y = place * ROW_HEIGHT
         names.append(tag("text", name, x=AXIS_WIDTH - 8, y=y + 25, text_anchor="end"))
-        if box is not None:
-            marks.append(_box(box, y + 20))
+        marks.append(tag("text", "no such pairs", x=8, y=y + 25) if box is None else _box(box, y + 20))
         if others is not None:
             marks.append(_reference(others, y + 41))
     feet = [_foot(Tick(share, f"{share:g}"), height) for share in (0, 0.25, 0.5, 0.75, 1)]

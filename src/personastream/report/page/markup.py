@@ -21,7 +21,8 @@ class Markup(str):
     __slots__ = ()
 
 
-Child = Markup | str | int | float | None | Iterable["Child"]
+Child = Markup | str | float | bool | None | Iterable["Child"]
+"""What may stand in an element; None and False are nothing."""
 
 
 def clean(text: str) -> str:
@@ -45,7 +46,7 @@ def joined(*children: Child) -> Markup:
 
 
 def _child(child: Child) -> str:
-    if child is None:
+    if child is None or child is False:
         return ""
     if isinstance(child, Markup):
         return child

@@ -56,7 +56,7 @@ def lineage_section(told: Figures | None) -> Markup | None:
     rows: list[list[Child]] = []
     before = None
     for hop in told["hops"]:
-        grown = f"× {hop['personas'] / before:.2f}" if before else "–"
+        grown = f"×\u00a0{hop['personas'] / before:.2f}" if before else "–"
         fan_out = f"{hop['fan_out']:.2f}" if hop["fan_out"] else "–"
         share = bar([("main", hop["personas"] / greatest)], BAR_HEIGHT)
         rows.append([str(hop["hop"]), share, words.number(hop["personas"]), grown, words.number(hop["roots"]), fan_out])
@@ -68,7 +68,7 @@ def lineage_section(told: Figures | None) -> Markup | None:
     if per_root:
         most = words.number(per_root["max"])
         exact += f" A page has {words.short(per_root['median'])} personas in the median, {most} at most."
-    growth = table(["hop", "", "personas", "growth", "roots", "per parent"], rows)
+    growth = table(["hop", "", "personas", "growth", "roots", "fan-out"], rows)
     blocks = [
         figure("Personas by hop from their page", growth, caption=exact),
         figure(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Any
 
 from personastream.report.figures.timeline import WIDTHS_S
@@ -193,7 +194,7 @@ def settings_section(stage: Figures, prefix: str) -> Markup:
         f"{prefix}settings",
         "Settings",
         facts(
-            ("configuration", tag("code", stage["config"])),
+            ("configuration", tag("code", PurePath(stage["config"]).name)),
             ("started", words.moment(stage["created"])),
             ("version", stage["version"]),
             (

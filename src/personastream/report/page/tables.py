@@ -26,8 +26,11 @@ def share_table(
     named: Callable[[Mapping[str, Any]], str],
     class_: str = "main",
 ) -> Markup:
-    """Names with a bar, a count and a share each; the longest bar fills its column. `examples` stand below a row."""
-    greatest = max((entry["share"] for entry in entries), default=1) or 1
+    """Names with a bar, a count and a share each; the longest bar fills its column, and the rest of the names has none.
+
+    `examples` stand below a row.
+    """
+    greatest = max((entry["share"] for entry in entries if entry["name"] is not None), default=1) or 1
     rows = [_share_row(entry, named(entry), greatest, class_) for entry in entries]
     return tag("table", table_head(heads[0], "", heads[1], "share"), tag("tbody", rows))
 
@@ -37,7 +40,9 @@ def _share_row(entry: Mapping[str, Any], name: str, greatest: float, class_: str
     yield tag(
         "tr",
         tag("td", name, dir="auto"),
-        tag("td", bar([(class_, entry["share"] / greatest)], BAR_HEIGHT), class_="length"),
+        tag(
+            "td", entry["name"] is not None and bar([(class_, entry["share"] / greatest)], BAR_HEIGHT), class_="length"
+        ),
         tag("td", number(entry["count"])),
         tag("td", percent(entry["share"])),
         class_="has-examples" if examples else None,
