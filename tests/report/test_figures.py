@@ -69,6 +69,7 @@ def test_models_share_what_all_cost() -> None:
         spent=[(3, 1, 1), (3, 1, 1), (4, 2, 2), (0, 0, 0)],
     )
     told = reply_figures(sample, 400, USAGE)
+    assert told is not None
     one, two = told["models"]
     assert (one["name"], one["records"], one["input_tokens"], one["output_tokens"]) == ("one", 267, 600, 250)
     assert (two["name"], two["records"], two["input_tokens"], two["output_tokens"]) == ("two", 133, 400, 250)

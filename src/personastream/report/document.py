@@ -43,7 +43,7 @@ def document(directory: Path, options: Options, watched: Watched[Frame]) -> dict
         logs = read_logs(stage.directory, stage.manifest)
         sample = draw(logs, options.sample, options.seed, watched)
         told.append(_stage(stage, logs, sample, options))
-        lineages = [item.lineage for item in sample.items if item.lineage is not None]
+        lineages = [item.lineage for item in sample.items if item.lineage is not None] if stage.asks else []
         traced.append(Traced(lineages, round(logs.data.lines * _share(lineages, sample)), logs.counts.delivered))
     return {
         "format": FORMAT,
@@ -83,8 +83,8 @@ def _stage(stage: Stage, logs: Logs, sample: Sample, options: Options) -> dict[s
             "unreadable": sample.unreadable,
         },
         "reasons": reasons_figures(logs.counts, sample),
-        "time": time_figures(sample, logs.data.lines, logs.usage),
-        "replies": reply_figures(sample, logs.data.lines, logs.usage),
+        "time": time_figures(sample, logs.data.lines, logs.usage) if stage.asks else None,
+        "replies": reply_figures(sample, logs.data.lines, logs.usage) if stage.asks else None,
         "lengths": length_figures(sample.items),
         "scripts": script_figures(made),
         "languages": language_figures(made, seed),

@@ -1,10 +1,12 @@
 """Which runs a folder holds: it is one, or it has one in each of several folders, which may read one another."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from personastream.errors import BadInput
 from personastream.launch.manifest import Manifest, read_manifest
+from personastream.launch.stage_list import read_stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,36 +18,40 @@ class Stage:
     manifest: Manifest
     reads: tuple[str, ...] = ()
 
+    @property
+    def asks(self) -> bool:
+        """Whether its records are its own: a stage that only thins hands on those of others."""
+        return bool(self.manifest.identity.get("output", "records") == "records")
+
 
 def find_stages(directory: Path) -> list[Stage]:
     """The run in `directory`, or the runs in folders of it, each behind those it reads. Raises `BadInput`."""
     manifest = read_manifest(directory)
     if manifest is not None:
         return [Stage(directory.absolute().name, directory, manifest)]
-    try:
-        folders = sorted(path for path in directory.iterdir() if path.is_dir())
-    except OSError as error:
-        raise BadInput(f"cannot read {directory}: {error.strerror}", hint="Give the directory of a run.") from error
-    runs = {path: found for path in folders if (found := read_manifest(path)) is not None}
+    names = read_stages(directory)
+    runs = {
+        name: found for name in names or _folders(directory) if (found := read_manifest(directory / name)) is not None
+    }
     if not runs:
         raise BadInput(f"{directory} holds no run", hint="Give the directory that [sink] path names.")
-    places = {path.resolve(): path.name for path in runs}
-    stages = [
-        Stage(
-            path.name,
-            path,
-            manifest,
-            _reads(manifest, {place: name for place, name in places.items() if name != path.name}),
-        )
-        for path, manifest in runs.items()
-    ]
-    return _in_order(stages)
+    places = {(directory / name).resolve(): name for name in runs}
+    stages = [Stage(name, directory / name, found, _reads(name, found, places)) for name, found in runs.items()]
+    return stages if names else _in_order(stages)
 
 
-def _reads(manifest: Manifest, places: dict[Path, str]) -> tuple[str, ...]:
-    """The stages in whose folders its shards lie."""
-    found = (places.get(parent) for shard in manifest.shards for parent in Path(shard.path).resolve().parents)
-    return tuple(dict.fromkeys(name for name in found if name is not None))
+def _folders(directory: Path) -> Sequence[str]:
+    try:
+        return sorted(path.name for path in directory.iterdir() if path.is_dir())
+    except OSError as error:
+        raise BadInput(f"cannot read {directory}: {error.strerror}", hint="Give the directory of a run.") from error
+
+
+def _reads(name: str, manifest: Manifest, places: Mapping[Path, str]) -> tuple[str, ...]:
+    """The other stages in whose folders its shards lie."""
+    paths = (Path(shard.path).resolve() for shard in manifest.shards)
+    found = (places.get(folder) for path in paths for folder in (path, *path.parents))
+    return tuple(dict.fromkeys(other for other in found if other not in (None, name)))
 
 
 def _in_order(stages: list[Stage]) -> list[Stage]:

@@ -11,9 +11,11 @@ from personastream.report.sampling import Sample
 NAMES_MAX = 8
 
 
-def reply_figures(sample: Sample, records: int, usage: Usage) -> dict[str, Any]:
-    """Models, finish reasons and templates by their share of the sampled records."""
+def reply_figures(sample: Sample, records: int, usage: Usage) -> dict[str, Any] | None:
+    """Models, finish reasons and templates by their share of the sampled records; None if these name no model."""
     items = sample.items
+    if not any(item.model for item in items):
+        return None
     return {
         "models": _models(sample, records, usage),
         "finish_reasons": shares(tally(item.finish_reason for item in items if item.finish_reason), NAMES_MAX),

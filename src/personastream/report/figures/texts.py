@@ -14,7 +14,7 @@ from personastream.report.records import Item, Text
 
 SCRIPTS_MAX = 8
 LANGUAGES_MAX = 12
-LANGUAGE_TEXTS_MAX = 3_000
+LANGUAGE_TEXTS_MAX = 1_000
 LETTERS_LOOKED_AT = 1_000
 
 _ASCII_LETTERS = re.compile("[A-Za-z]")

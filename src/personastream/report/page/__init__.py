@@ -83,7 +83,7 @@ def _about(document: Figures) -> Markup:
 
 def _contents(document: Figures, stage: Figures) -> Markup:
     present = {
-        "time": stage["time"], "replies": stage["replies"]["models"], "lengths": stage["lengths"]["outputs"],
+        "time": stage["time"], "replies": stage["replies"], "lengths": stage["lengths"]["outputs"],
         "languages": stage["scripts"], "diversity": stage["diversity"]["outputs"], "similarity": stage["similarity"],
         "lineage": document["lineage"], "records": stage["excerpts"],
     }  # fmt: skip

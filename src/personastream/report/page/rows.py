@@ -164,7 +164,7 @@ def _moments(told: Figures) -> list[Tick]:
 def replies_section(stage: Figures, prefix: str) -> Markup | None:
     """Models and how their replies ended."""
     told = stage["replies"]
-    if not told["models"]:
+    if told is None:
         return None
     several = len(told["models"]) > 1
     spend = bool(stage["usage"]["spend"])
