@@ -67,7 +67,12 @@ def _body(document: Figures) -> Iterator[Child]:
     else:
         state = "finished" if all(stage["state"] == "finished" for stage in stages) else "work left"
         yield tag("header", _heading(document["title"], state), _about(document))
-        yield tag("main", stages_section(stages), lineage_section(document["lineage"]), map(_folded, stages))
+        yield tag(
+            "main",
+            stages_section(stages),
+            lineage_section(document["lineage"]),
+            map(_folded, stages, range(len(stages))),
+        )
     yield _foot(document)
 
 
@@ -91,11 +96,11 @@ def _contents(document: Figures, stage: Figures) -> Markup:
     return tag("nav", links, aria_label="Contents")
 
 
-def _folded(stage: Figures) -> Markup:
-    """A stage among several: closed until somebody wants to read it."""
+def _folded(stage: Figures, place: int) -> Markup:
+    """A stage among several: closed until somebody wants to read it, or follows a link into it."""
     name = tag("summary", stage["name"], " ", tag("span", stage["state"], class_=f"pill {stage['state']}"))
-    sections = [make(stage, f"{anchor(stage)}-") for make in SECTIONS]
-    return tag("details", name, rows.head_tiles(stage), sections, id=anchor(stage))
+    sections = [make(stage, f"{anchor(place)}-") for make in SECTIONS]
+    return tag("details", name, tag("div", rows.head_tiles(stage), sections, id=anchor(place)))
 
 
 def _foot(document: Figures) -> Markup:

@@ -15,13 +15,13 @@ def stages_section(stages: Sequence[Figures]) -> Markup:
     """The graph of stages, from top to bottom; what flows between them stands on the edges."""
     widest = max(stage["rows"]["settled"] for stage in stages) or 1
     known = {stage["name"]: stage for stage in stages}
-    graph = tag("ol", [_node(stage, known, widest) for stage in stages], class_="stages")
+    graph = tag("ol", [_node(stage, place, known, widest) for place, stage in enumerate(stages)], class_="stages")
     keys = legend(("delivered", "delivered"), ("dropped", "dropped"), ("dead", "dead"))
     lead = "Each stage is a run of its own. Bars are drawn to one scale: rows read."
     return section("stages", "Stages", keys, graph, lead=lead)
 
 
-def _node(stage: Figures, known: Mapping[str, Figures], widest: int) -> Iterator[Markup]:
+def _node(stage: Figures, place: int, known: Mapping[str, Figures], widest: int) -> Iterator[Markup]:
     rows = stage["rows"]
     read = [known[name] for name in stage["reads"]]
     if read:
@@ -31,7 +31,7 @@ def _node(stage: Figures, known: Mapping[str, Figures], widest: int) -> Iterator
     lost = ", ".join(f"{words.number(rows[end])} {end}" for end in ("dropped", "dead") if rows[end])
     yield tag(
         "li",
-        tag("a", tag("strong", stage["name"]), href=f"#{anchor(stage)}"),
+        tag("a", tag("strong", stage["name"]), href=f"#{anchor(place)}"),
         bar(parts),
         tag(
             "span",
@@ -43,9 +43,9 @@ def _node(stage: Figures, known: Mapping[str, Figures], widest: int) -> Iterator
     )
 
 
-def anchor(stage: Figures) -> str:
-    """Where a stage is on the page: its name may hold anything, its run's id does not."""
-    return f"stage-{stage['run_id']}"
+def anchor(place: int) -> str:
+    """Where a stage is on the page."""
+    return f"stage-{place}"
 
 
 def lineage_section(told: Figures | None) -> Markup | None:
