@@ -66,7 +66,7 @@ def _body(document: Figures) -> Iterator[Child]:
         yield tag("main", sections)
     else:
         state = "finished" if all(stage["state"] == "finished" for stage in stages) else "work left"
-        yield tag("header", _heading(document["title"], state), _about(document))
+        yield tag("header", _heading(document["title"], state), _about(document), rows.total_tiles(stages))
         yield tag(
             "main",
             stages_section(stages),

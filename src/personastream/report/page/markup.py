@@ -15,6 +15,11 @@ _HARMFUL = re.compile(
 )
 
 
+_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_TOWER = re.compile(f"([{_MARKS}]{{4}})[{_MARKS}]+")
+"""No language puts so many marks on one letter; piled up, they cover the lines above."""
+
+
 class Markup(str):
     """Text that is HTML already."""
 
@@ -26,8 +31,11 @@ Child = Markup | str | float | bool | None | Iterable["Child"]
 
 
 def clean(text: str) -> str:
-    """`text` as it may stand on a page: a replacement character for each one that a page had better not hold."""
-    return _HARMFUL.sub(REPLACEMENT, text.replace("\r\n", "\n"))
+    """`text` as it may stand on a page: a replacement character for each one that a page had better not hold.
+
+    Of a tower of combining marks the lowest are left.
+    """
+    return _TOWER.sub(r"\1", _HARMFUL.sub(REPLACEMENT, text.replace("\r\n", "\n")))
 
 
 def tag(name: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:

@@ -73,7 +73,7 @@ def lineage_section(told: Figures | None) -> Markup | None:
         figure("Personas by hop from their page", growth, caption=exact),
         figure(
             "Relations",
-            share_table(("relation", "sampled"), told["relations"], lambda e: e["name"] or f"{e['names']} more"),
+            share_table(("relation", "sampled"), told["relations"], lambda e: e["name"] or f"{e['names']:,} more"),
         ),
     ]
     return section(

@@ -14,6 +14,20 @@ from personastream.report.page.tables import facts, figure, section, share_table
 Figures = Mapping[str, Any]
 
 
+def total_tiles(stages: Sequence[Figures]) -> Markup:
+    """What all stages together have made and cost."""
+    usage = {name: sum(stage["usage"][name] for stage in stages) for name in stages[0]["usage"]}
+    entries: list[tuple[str, str, Child]] = [
+        ("Stages", words.number(len(stages)), None),
+        ("Records", words.number(sum(stage["records"] for stage in stages)), "of all stages together"),
+        ("Requests", words.number(usage["requests"]), None),
+        ("Tokens", words.short(usage["input_tokens"] + usage["output_tokens"]), _tokens(usage)),
+    ]
+    if usage["spend"]:
+        entries.append(("Spent", words.money(usage["spend"]), None))
+    return tiles(*entries)
+
+
 def head_tiles(stage: Figures) -> Markup:
     """The figures that one looks for first."""
     rows, usage, sample = stage["rows"], stage["usage"], stage["time"]
@@ -154,7 +168,7 @@ def _rate_unit(bin_s: float, most: float) -> tuple[float, str]:
 def _moments(told: Figures) -> list[Tick]:
     """A few round times along the axis."""
     start, span_s = datetime.fromisoformat(told["start"]), len(told["records"]) * told["bin_s"]
-    pattern, most = ("%H:%M:%S", 3) if span_s < 600 else ("%H:%M", 4) if span_s < 86_400 else ("%d %b", 4)
+    pattern, most = ("%H:%M:%S", 3.5) if span_s < 600 else ("%H:%M", 4) if span_s < 86_400 else ("%d %b", 4)
     step_s = next((width_s for width_s in WIDTHS_S if span_s / width_s <= most), span_s)
     first_s = -start.timestamp() % step_s
     places = range(round(first_s), round(span_s), round(step_s))

@@ -52,8 +52,11 @@ def _share_row(entry: Mapping[str, Any], name: str, greatest: float, class_: str
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Child]]) -> Markup:
-    """A plain table, which scrolls by itself where it is too wide."""
-    body = [tag("tr", [tag("td", cell) for cell in row]) for row in rows]
+    """A plain table, which scrolls by itself where it is too wide. A column without a head, but the first, has bars."""
+    classes = [None, *(None if head else "length" for head in heads[1:])]
+    body = [
+        tag("tr", [tag("td", cell, class_=class_) for cell, class_ in zip(row, classes, strict=True)]) for row in rows
+    ]
     return tag("div", tag("table", table_head(*heads), tag("tbody", body)), class_="scroll", tabindex=0)
 
 

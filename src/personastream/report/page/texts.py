@@ -85,7 +85,7 @@ def languages_section(stage: Figures, prefix: str) -> Markup | None:
 
 
 def _others(entry: Figures) -> str:
-    return f"{entry['names']} more"
+    return f"{entry['names']:,} more"
 
 
 def diversity_section(stage: Figures, prefix: str) -> Markup | None:

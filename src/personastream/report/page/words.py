@@ -71,7 +71,7 @@ def moment(iso: str) -> str:
 
 def reason(name: str | None, others: int = 0) -> str:
     """A short label in words; the rest of them all, if it has no name."""
-    return name.replace("_", " ") if name is not None else f"{others} more"
+    return name.replace("_", " ") if name is not None else f"{others:,} more"
 
 
 def language(code: str) -> str:
