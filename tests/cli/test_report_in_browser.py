@@ -94,6 +94,18 @@ def test_it_fits_every_window_and_is_silent(name: str, pages: dict[str, Path], c
     assert page.evaluate("document.scripts.length") == 0
 
 
+def test_bars_of_stages_have_one_scale(pages: dict[str, Path], chromium: Browser) -> None:
+    page = chromium.open(pages["hub"].as_uri())
+    for width in WIDTHS:
+        page.show(width=width)
+        bars = page.evaluate(
+            "[...document.querySelectorAll('.node .bar')].map(bar => bar.getBoundingClientRect())"
+            ".map(box => [box.left, box.width])"
+        )
+        assert len(bars) == 3
+        assert all(bar == pytest.approx(bars[0], abs=0.5) for bar in bars)
+
+
 def test_colours_follow_the_reader(pages: dict[str, Path], chromium: Browser) -> None:
     page = chromium.open(pages["run"].as_uri())
     background = "getComputedStyle(document.body).backgroundColor"

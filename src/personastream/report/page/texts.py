@@ -167,7 +167,11 @@ def similarity_section(stage: Figures, prefix: str) -> Markup | None:
         *([("other-key", "the paper, Fig. 10 (a): GPT-4 math problems")] if cosine else []),
     ]
     pairs = [
-        [f"{level['personas_alike']:g} ± {told['within']:g}", words.number(level["pairs_found"]), *_five(level["box"])]
+        [
+            f"{level['personas_alike']:g}\u00a0±\u00a0{told['within']:g}",
+            words.number(level["pairs_found"]),
+            *_five(level["box"]),
+        ]
         for level in told["levels"]
     ]
     heads = ["personas", "pairs found", "drawn", "min", "Q1", "median", "Q3", "max"]
