@@ -192,6 +192,22 @@ def test_stages_and_the_lineage_of_their_personas(tmp_path: Path, simulator: Sim
     assert personastream("verify", hub / "all").code == 0
 
 
+@pytest.mark.parametrize("format_", ["rows", "plan"])
+def test_a_dedup_job_has_a_report_beside_its_own(format_: str, tmp_path: Path) -> None:
+    lines = persona_lines(40)
+    write_shard(tmp_path / "in.jsonl", [*lines, *lines[:5], b"{"])
+    job = tmp_path / "job"
+    options = ("--field", "persona", "--out", str(job), *(["--plan"] if format_ == "plan" else []))
+    assert personastream("dedup", tmp_path / "in.jsonl", *options).code == 0
+    own = (job / "report.json").read_bytes()
+    (told,) = figures_of(job)["stages"]
+    assert told["rows"] == {"settled": 46, "delivered": 40, "dropped": 5, "dead": 1}
+    assert told["records"] == (40 if format_ == "rows" else 0)
+    assert (told["time"], told["replies"]) == (None, None)
+    assert personastream("report", job).code == 0
+    assert (job / "report.json").read_bytes() == own
+
+
 def test_a_run_under_way_can_be_looked_at(tmp_path: Path) -> None:
     write_shard(tmp_path / "in" / "shard.jsonl", persona_lines(9))
     with held_server() as server:

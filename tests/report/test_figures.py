@@ -100,7 +100,7 @@ def test_the_script_is_that_of_most_letters(text: str, script: str) -> None:
 def test_languages_are_guessed_from_the_texts() -> None:
     german = "Eine Lehrerin aus Berlin, die gerne mit ihren Schülern über Geschichte spricht und viel liest."
     english = "A teacher from Leeds who likes to talk with her pupils about history and reads a great deal."
-    told = language_figures([german, english, english], seed=1)
+    told = language_figures([german, english, "", "1 + 1", english], seed=1)
     assert told is not None
     assert [(entry["name"], entry["count"]) for entry in told["languages"]] == [("en", 2), ("de", 1)]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from personastream.errors import CannotCreate
+from personastream.errors import CannotCreate, ProviderDown
 from personastream.report.figures import similarity
 from personastream.report.figures.similarity import Levels, draw_pairs, similarity_figures
 from personastream.report.records import Item, Text
@@ -115,6 +115,23 @@ def test_vectors_are_asked_for_once(tmp_path: Path) -> None:
     with kept_vectors(path, "another model", other) as vectors:
         vectors(["0"])
     assert other.asked == ["0"]
+
+
+def test_what_came_is_kept_when_the_service_goes_down(tmp_path: Path) -> None:
+    path, texts = tmp_path / "vectors.sqlite", [str(number) for number in range(1000)]
+
+    class Dying(Circle):
+        def __call__(self, texts: Sequence[str]) -> list[Vector | None]:
+            if self.asked:
+                raise ProviderDown("gone", hint="[limits]")
+            return super().__call__(texts)
+
+    with kept_vectors(path, "m", Dying()) as vectors, pytest.raises(ProviderDown, match="report again"):
+        vectors(texts)
+    circle = Circle()
+    with kept_vectors(path, "m", circle) as vectors:
+        vectors(texts)
+    assert circle.asked == texts[512:]
 
 
 def test_a_file_that_holds_something_else_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_128_digest
 
-from personastream.errors import CannotCreate
+from personastream.errors import CannotCreate, ProviderDown
 from personastream.launch.embedder import served
 from personastream.launch.endpoints import retry_policy
 from personastream.limits import Limits
@@ -20,7 +20,7 @@ TEXTS_PER_STEP = 512
 """So many texts are asked for, then kept: a report that is stopped loses no more."""
 TEXTS_PER_REQUEST = 64
 IN_FLIGHT_MAX = 16
-OUTAGE_S_MAX = 30.0
+OUTAGE_S_MAX = 15.0
 """Somebody sits and waits: less patience than a run has."""
 
 Vector = NDArray[np.float32]
@@ -43,13 +43,20 @@ class KeptVectors:
         names = list(missing)
         for start in range(0, len(names), TEXTS_PER_STEP):
             step = names[start : start + TEXTS_PER_STEP]
-            vectors = self._embedder([missing[key] for key in step])
+            vectors = self._ask([missing[key] for key in step])
             told = [b"" if vector is None else vector.astype("<f4").tobytes() for vector in vectors]
             with self._file:
                 self._file.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", zip(step, told, strict=True))
             found |= dict(zip(step, told, strict=True))
             self.asked += len(step)
         return [np.frombuffer(content, "<f4") if (content := found[key]) else None for key in keys]
+
+    def _ask(self, texts: Sequence[str]) -> Sequence[Vector | None]:
+        try:
+            return self._embedder(texts)
+        except ProviderDown as error:
+            hint = "Look after the embeddings service, then ask for the report again: vectors that came are kept."
+            raise ProviderDown(error.message, hint=hint) from error
 
     def _look_up(self, key: bytes) -> bytes | None:
         row = self._file.execute("SELECT vector FROM vectors WHERE key = ?", (key,)).fetchone()

@@ -16,6 +16,7 @@ SCRIPTS_MAX = 8
 LANGUAGES_MAX = 12
 LANGUAGE_TEXTS_MAX = 1_000
 LETTERS_LOOKED_AT = 1_000
+NO_SCRIPT = "none"
 
 _ASCII_LETTERS = re.compile("[A-Za-z]")
 _SCRIPT_OF_WORD = {"CJK": "Han", "FULLWIDTH": "Latin", "HALFWIDTH": "Katakana", "MODIFIER": "", "MATHEMATICAL": "Latin"}
@@ -48,17 +49,17 @@ def script_figures(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def script_of(text: str) -> str:
-    """The script of most letters, by the names of the characters; `none` for a text without letters."""
+    """The script of most letters, by the names of the characters; `NO_SCRIPT` for a text without letters."""
     text = text[:LETTERS_LOOKED_AT]
     latin = len(_ASCII_LETTERS.findall(text))
     if text.isascii():
-        return "Latin" if latin else "none"
+        return "Latin" if latin else NO_SCRIPT
     found = Counter(script for character in text if not character.isascii() and (script := _script(character)))
     found["Latin"] += latin
     script, letters = found.most_common(1)[0]
     if found["Hiragana"] + found["Katakana"] > 0 and script in ("Han", "Hiragana", "Katakana"):
         return "Japanese"
-    return script if letters else "none"
+    return script if letters else NO_SCRIPT
 
 
 @lru_cache(maxsize=1 << 16)
@@ -74,6 +75,7 @@ def language_figures(texts: Sequence[str], seed: int) -> dict[str, Any] | None:
     """A guess at the language of each text by py3langid, None where that is not installed. Short texts are guessed
     badly: languages in which next to no text seems to be are mostly such guesses.
     """
+    texts = [text for text in texts if script_of(text) != NO_SCRIPT]
     if find_spec("py3langid") is None or not texts:
         return None
     import py3langid

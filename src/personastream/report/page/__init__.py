@@ -1,7 +1,7 @@
 """How it is shown: plain data in, one HTML page out, with nothing that it loads or runs."""
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -12,22 +12,19 @@ from personastream.report.page.origin import anchor, lineage_section, stages_sec
 
 Figures = Mapping[str, Any]
 
-SECTIONS: tuple[Callable[[Figures, str], Markup | None], ...] = (
-    rows.rows_section,
-    rows.time_section,
-    rows.replies_section,
-    texts.lengths_section,
-    texts.languages_section,
-    texts.diversity_section,
-    texts.similarity_section,
-    texts.excerpts_section,
-    rows.settings_section,
-)
-CONTENTS = {
-    "rows": "rows", "time": "time", "replies": "models", "lengths": "lengths", "languages": "languages",
-    "diversity": "diversity", "similarity": "similarity", "lineage": "lineage", "records": "records",
-    "settings": "settings",
-}  # fmt: skip
+SECTIONS: Mapping[str, Callable[[Figures, str], Markup | None]] = {
+    "rows": rows.rows_section,
+    "time": rows.time_section,
+    "replies": rows.replies_section,
+    "lengths": texts.lengths_section,
+    "languages": texts.languages_section,
+    "diversity": texts.diversity_section,
+    "similarity": texts.similarity_section,
+    "records": texts.excerpts_section,
+    "settings": rows.settings_section,
+}
+"""Sections about one run, by what they are called in the address and in the list of contents."""
+ORDER = (*list(SECTIONS)[:-2], "lineage", *list(SECTIONS)[-2:])
 
 
 def page(document: Figures) -> str:
@@ -51,28 +48,23 @@ def page(document: Figures) -> str:
 
 
 def _body(document: Figures) -> Iterator[Child]:
-    stages = document["stages"]
+    stages, lineage = document["stages"], lineage_section(document["lineage"])
     if len(stages) == 1:
         stage = stages[0]
+        made = {"lineage": lineage, **{name: make(stage, "") for name, make in SECTIONS.items()}}
+        shown = {name: made[name] for name in ORDER if made[name]}
         yield tag(
             "header",
             _heading(document["title"], stage["state"]),
             _about(document),
             rows.head_tiles(stage),
-            _contents(document, stage),
+            _contents(list(shown)),
         )
-        sections = [make(stage, "") for make in SECTIONS]
-        sections.insert(len(sections) - 2, lineage_section(document["lineage"]))
-        yield tag("main", sections)
+        yield tag("main", shown.values())
     else:
         state = "finished" if all(stage["state"] == "finished" for stage in stages) else "work left"
         yield tag("header", _heading(document["title"], state), _about(document), rows.total_tiles(stages))
-        yield tag(
-            "main",
-            stages_section(stages),
-            lineage_section(document["lineage"]),
-            map(_folded, stages, range(len(stages))),
-        )
+        yield tag("main", stages_section(stages), lineage, map(_folded, stages, range(len(stages))))
     yield _foot(document)
 
 
@@ -86,20 +78,14 @@ def _about(document: Figures) -> Markup:
     return tag("p", f"Begun {words.moment(began)}, looked at {words.moment(document['made'])}", class_="soft")
 
 
-def _contents(document: Figures, stage: Figures) -> Markup:
-    present = {
-        "time": stage["time"], "replies": stage["replies"], "lengths": stage["lengths"]["outputs"],
-        "languages": stage["scripts"], "diversity": stage["diversity"]["outputs"], "similarity": stage["similarity"],
-        "lineage": document["lineage"], "records": stage["excerpts"],
-    }  # fmt: skip
-    links = [tag("a", word, href=f"#{name}") for name, word in CONTENTS.items() if present.get(name, True)]
-    return tag("nav", links, aria_label="Contents")
+def _contents(names: Sequence[str]) -> Markup:
+    return tag("nav", [tag("a", name, href=f"#{name}") for name in names], aria_label="Contents")
 
 
 def _folded(stage: Figures, place: int) -> Markup:
     """A stage among several: closed until somebody wants to read it, or follows a link into it."""
     name = tag("summary", stage["name"], " ", tag("span", stage["state"], class_=f"pill {stage['state']}"))
-    sections = [make(stage, f"{anchor(place)}-") for make in SECTIONS]
+    sections = [make(stage, f"{anchor(place)}-") for make in SECTIONS.values()]
     return tag("details", name, tag("div", rows.head_tiles(stage), sections, id=anchor(place)))
 
 
