@@ -10,10 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.cli.test_looking import fingerprint
 from tests.support.command import personastream, started
 from tests.support.held_server import held_server
-from tests.support.outputs import read_records
+from tests.support.outputs import fingerprint, read_records
 from tests.support.simulated import Simulated, simulated
 from tests.support.workspace import persona_lines, write_config, write_shard
 

@@ -1,7 +1,6 @@
 """The sample: all of a small run, an even part of a large one, the same for the same seed."""
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,7 @@ from personastream.records import DeadRow
 from personastream.report.logs import Frame, Log, Logs, read_logs
 from personastream.report.sampling import Sample, draw, plan
 from personastream.sinks.frames import Frames
-from tests.support.ended_run import record, write_run
-
-
-def unwatched(frames: Sequence[Frame], words: str) -> Sequence[Frame]:
-    return frames
+from tests.support.ended_run import record, unwatched, write_run
 
 
 def logs_of(run: Path) -> Logs:

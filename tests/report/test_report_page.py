@@ -12,8 +12,7 @@ from personastream.report.document import Options, document
 from personastream.report.page import page
 from personastream.report.page.markup import VOID
 from personastream.report.page.words import duration, money, percent, short, size
-from tests.report.test_sampling import unwatched
-from tests.support.ended_run import Row, record, write_run
+from tests.support.ended_run import Row, record, unwatched, write_run
 from tests.support.hostile_run import hostile_run
 
 pytestmark = pytest.mark.slow
