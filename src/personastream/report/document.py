@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from personastream import __version__
+from personastream.core.math_figures import math_figures
 from personastream.launch.run_directory import is_owned
 from personastream.ports import Embedder
 from personastream.report.figures.counts import counts_figures, reasons_figures
@@ -42,7 +45,7 @@ def document(directory: Path, options: Options, watched: Watched[Frame]) -> dict
     for stage in stages:
         logs = read_logs(stage.directory, stage.manifest)
         sample = draw(logs, options.sample, options.seed, watched)
-        told.append(_stage(stage, logs, sample, options))
+        told.append({**_stage(stage, logs, sample, options), "mathematics": _mathematics(stage, logs, watched)})
         lineages = [item.lineage for item in sample.items if item.lineage is not None] if stage.asks else []
         traced.append(Traced(lineages, round(logs.data.lines * _share(lineages, sample)), logs.counts.delivered))
     return {
@@ -100,6 +103,14 @@ def _stage(stage: Stage, logs: Logs, sample: Sample, options: Options) -> dict[s
 def _similarity(sample: Sample, options: Options) -> dict[str, Any] | None:
     told = similarity_figures(sample.items, options.seed, options.embedder)
     return told and {**told, "model": options.embeddings_model}
+
+
+def _mathematics(stage: Stage, logs: Logs, watched: Watched[Frame]) -> dict[str, Any] | None:
+    """Of a run that solves problems, counted in all of its records: these numbers have to add up."""
+    if stage.manifest.identity.get("recipe.type") != "solve":
+        return None
+    frames = logs.read(watched(logs.data.frames, "solutions"))
+    return math_figures((orjson.loads(line) for frame in frames for line in frame.lines), logs.counts.dead)
 
 
 def _state(stage: Stage, logs: Logs) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from personastream.report.page import rows, texts, words
 from personastream.report.page.markup import Child, Markup, tag
+from personastream.report.page.mathematics import mathematics_section
 from personastream.report.page.origin import anchor, lineage_section, stages_section
 
 Figures = Mapping[str, Any]
@@ -16,6 +17,7 @@ SECTIONS: Mapping[str, Callable[[Figures, str], Markup | None]] = {
     "rows": rows.rows_section,
     "time": rows.time_section,
     "replies": rows.replies_section,
+    "mathematics": mathematics_section,
     "lengths": texts.lengths_section,
     "languages": texts.languages_section,
     "diversity": texts.diversity_section,
