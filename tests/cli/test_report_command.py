@@ -18,6 +18,7 @@ from tests.support.workspace import persona_lines, write_config, write_shard
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parent.parent.parent
 WRITTEN = {"report.html", "report.figures.json"}
 PRICES = {"input_price": 2.0, "output_price": 8.0}
 
@@ -43,6 +44,13 @@ def figures_of(run: Path, *options: str) -> dict[str, Any]:
     assert (done.code, done.err) == (0, "")
     document: dict[str, Any] = done.json()
     return document
+
+
+def written(run: Path) -> tuple[dict[str, Any], str]:
+    """The figures that lie beside the page of a run, and the page."""
+    assert personastream("report", run).code == 0
+    document: dict[str, Any] = orjson.loads((run / "report.figures.json").read_bytes())
+    return document, (run / "report.html").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +125,16 @@ def test_the_page_lies_in_the_run_and_nothing_else_is_touched(run: Path) -> None
 
 def test_vectors_are_asked_for_once(run: Path, simulator: Simulated, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    options = ("--output", str(page), "--embeddings-url", simulator.base_url, "--embeddings-model", "simulated")
+    options = (
+        "--sample",
+        "200",
+        "--output",
+        str(page),
+        "--embeddings-url",
+        simulator.base_url,
+        "--embeddings-model",
+        "simulated",
+    )
     asked = []
     for _ in range(2):
         assert personastream("report", run, *options).code == 0
@@ -165,7 +182,7 @@ def test_stages_and_the_lineage_of_their_personas(tmp_path: Path, simulator: Sim
     (tmp_path / "job.toml").write_text(STAGES.format(url=simulator.base_url))
     assert personastream("run", tmp_path / "job.toml", "--progress", "none").code == 0
     hub = tmp_path / "hub"
-    document = figures_of(hub)
+    document, _ = written(hub)
     stages = {stage["name"]: stage for stage in document["stages"]}
     assert list(stages) == ["pages", "people-1", "people-2", "all"]
     assert [stage["reads"] for stage in stages.values()] == [
@@ -186,9 +203,33 @@ def test_stages_and_the_lineage_of_their_personas(tmp_path: Path, simulator: Sim
     }
     assert [hop["fan_out"] for hop in told["hops"]] == [2, 3, 3]
     assert (told["exact"], told["roots"]) == (True, 12)
-    assert personastream("report", hub).code == 0
     assert personastream("run", tmp_path / "job.toml", "--resume", "--progress", "none").code == 0
     assert personastream("verify", hub / "all").code == 0
+
+
+def test_every_number_of_the_math_loop_is_told(tmp_path: Path, simulator: Simulated) -> None:
+    config = ROOT / "configs" / "math_loop.toml"
+    where = (f'provider.{place}.base_url="{simulator.base_url}"' for place in range(2))
+    settings = [word for setting in (*where, f'sink.path="{tmp_path / "run"}"') for word in ("--set", setting)]
+    assert personastream("run", config, *settings, "--progress", "none").code == 0
+    expected = personastream("status", tmp_path / "run", "--figures", "--json").json()["figures"]
+    assert expected["problems"] == expected["train"] + expected["held_out"] == 16
+    document, page = written(tmp_path / "run")
+    (told,) = document["stages"]
+    assert told["mathematics"] == expected
+    law = f"{expected['held_out']} = {expected['agreed']} agreed + {expected['not_agreed']} not agreed."
+    assert law in page
+    assert told["accuracy"] is None
+
+
+def test_accuracy_is_that_of_the_evaluation(tmp_path: Path, simulator: Simulated) -> None:
+    where = ("--provider-url", simulator.base_url, "--model", "simulated", "--run", tmp_path / "run")
+    problems = ("--data", ROOT / "configs" / "problems.jsonl")
+    figures = personastream("eval", "math", *problems, *where, "--json", "--progress", "none").json()
+    document, page = written(tmp_path / "run")
+    told = document["stages"][0]["accuracy"]
+    assert {name: figures[name] for name in told} == told
+    assert f"{figures['right']} of {figures['problems']}" in page
 
 
 @pytest.mark.parametrize("format_", ["rows", "plan"])
@@ -199,11 +240,10 @@ def test_a_dedup_job_has_a_report_beside_its_own(format_: str, tmp_path: Path) -
     options = ("--field", "persona", "--out", str(job), *(["--plan"] if format_ == "plan" else []))
     assert personastream("dedup", tmp_path / "in.jsonl", *options).code == 0
     own = (job / "report.json").read_bytes()
-    (told,) = figures_of(job)["stages"]
+    (told,) = written(job)[0]["stages"]
     assert told["rows"] == {"settled": 46, "delivered": 40, "dropped": 5, "dead": 1}
     assert told["records"] == (40 if format_ == "rows" else 0)
     assert (told["time"], told["replies"]) == (None, None)
-    assert personastream("report", job).code == 0
     assert (job / "report.json").read_bytes() == own
 
 

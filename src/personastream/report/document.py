@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from personastream import __version__
+from personastream.core.accuracy import accuracy_figures
 from personastream.core.math_figures import math_figures
 from personastream.launch.run_directory import is_owned
 from personastream.ports import Embedder
@@ -26,6 +27,8 @@ from personastream.report.sampling import Sample, Watched, draw
 from personastream.report.stages import Stage, find_stages
 
 FORMAT = 1
+WHOLE = {"mathematics": ("solve", math_figures), "accuracy": ("grade", accuracy_figures)}
+"""Figures that are counted in all records, by the recipe that wrote these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def document(directory: Path, options: Options, watched: Watched[Frame]) -> dict
     for stage in stages:
         logs = read_logs(stage.directory, stage.manifest)
         sample = draw(logs, options.sample, options.seed, watched)
-        told.append({**_stage(stage, logs, sample, options), "mathematics": _mathematics(stage, logs, watched)})
+        told.append({**_stage(stage, logs, sample, options), **_exactly(stage, logs, watched)})
         lineages = [item.lineage for item in sample.items if item.lineage is not None] if stage.asks else []
         traced.append(Traced(lineages, round(logs.data.lines * _share(lineages, sample)), logs.counts.delivered))
     return {
@@ -105,12 +108,14 @@ def _similarity(sample: Sample, options: Options) -> dict[str, Any] | None:
     return told and {**told, "model": options.embeddings_model}
 
 
-def _mathematics(stage: Stage, logs: Logs, watched: Watched[Frame]) -> dict[str, Any] | None:
-    """Of a run that solves problems, counted in all of its records: these numbers have to add up."""
-    if stage.manifest.identity.get("recipe.type") != "solve":
-        return None
-    frames = logs.read(watched(logs.data.frames, "solutions"))
-    return math_figures((orjson.loads(line) for frame in frames for line in frame.lines), logs.counts.dead)
+def _exactly(stage: Stage, logs: Logs, watched: Watched[Frame]) -> dict[str, Any]:
+    """Of runs that solve problems or grade answers: figures of all of their records, for these have to add up."""
+    told: dict[str, Any] = dict.fromkeys(WHOLE)
+    for name, (recipe, count) in WHOLE.items():
+        if stage.manifest.identity.get("recipe.type") == recipe:
+            frames = logs.read(watched(logs.data.frames, name))
+            told[name] = count((orjson.loads(line) for frame in frames for line in frame.lines), logs.counts.dead)
+    return told
 
 
 def _state(stage: Stage, logs: Logs) -> str:

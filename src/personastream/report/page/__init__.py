@@ -8,7 +8,7 @@ from typing import Any
 
 from personastream.report.page import rows, texts, words
 from personastream.report.page.markup import Child, Markup, tag
-from personastream.report.page.mathematics import mathematics_section
+from personastream.report.page.mathematics import accuracy_section, mathematics_section
 from personastream.report.page.origin import anchor, lineage_section, stages_section
 
 Figures = Mapping[str, Any]
@@ -18,6 +18,7 @@ SECTIONS: Mapping[str, Callable[[Figures, str], Markup | None]] = {
     "time": rows.time_section,
     "replies": rows.replies_section,
     "mathematics": mathematics_section,
+    "accuracy": accuracy_section,
     "lengths": texts.lengths_section,
     "languages": texts.languages_section,
     "diversity": texts.diversity_section,

@@ -79,6 +79,21 @@ def bar(parts: Sequence[tuple[str, float]], height: int = 12) -> Markup:
     return tag("svg", marks, width="100%", height=height, class_="bar", aria_hidden="true")
 
 
+def interval(low: float, at: float, high: float, height: int = 14) -> Markup:
+    """A share from 0 to 1 as a dot, and the interval around it as a line."""
+    middle = height / 2
+    return tag(
+        "svg",
+        tag("rect", x=0, y=middle - 0.5, width="100%", height=1, class_="track"),
+        tag("line", x1=pct(low), x2=pct(high), y1=middle, y2=middle, class_="whisker"),
+        tag("circle", cx=pct(at), cy=middle, r=4, class_="main"),
+        width="100%",
+        height=height,
+        class_="bar",
+        aria_hidden="true",
+    )
+
+
 ROW_HEIGHT = 54
 
 

@@ -1,10 +1,10 @@
-"""The section about a run that solves problems: how many were solved, and on how many answers agree."""
+"""Sections about mathematics: how many problems were solved and agreed on, how many of a model's answers are right."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from personastream.report.page import words
-from personastream.report.page.charts import flow
+from personastream.report.page.charts import flow, interval
 from personastream.report.page.markup import Child, Markup, tag
 from personastream.report.page.tables import figure, section, share_table, table
 
@@ -71,3 +71,33 @@ def _agreements(told: Figures) -> Markup:
     return figure(
         "How many answers agree", share_table(("solutions", "problems"), entries, lambda entry: str(entry["name"]))
     )
+
+
+def accuracy_section(stage: Figures, prefix: str) -> Markup | None:
+    """How many answers are right, with what chance leaves open; None for runs that grade nothing."""
+    told = stage["accuracy"]
+    if told is None:
+        return None
+    groups = [
+        figure(f"By {column}", _accuracy_table(column, {name: values[name] for name in values}))
+        for column, values in told["by"].items()
+    ]
+    rest = f"{words.number(told['unanswered'])} replies gave no answer, and count as wrong."
+    if dead := sum(told["dead"].values()):
+        rest += f" {words.number(dead)} problems without a reply do not count."
+    overall = figure("All problems", _accuracy_table("", {"all": told}), caption=rest)
+    lead = "The interval is Wilson's at 95 %: other problems of this kind would likely give an accuracy within it."
+    return section(f"{prefix}accuracy", "Accuracy", tag("div", [overall, *groups], class_="pair"), lead=lead)
+
+
+def _accuracy_table(column: str, values: Figures) -> Markup:
+    rows = [
+        [
+            name,
+            interval(each["low"], each["accuracy"] or 0.0, each["high"]),
+            words.percent(each["accuracy"]) if each["problems"] else "–",
+            f"{words.number(each['right'])} of {words.number(each['problems'])}",
+        ]
+        for name, each in values.items()
+    ]
+    return table([column, "", "accuracy", "right"], rows)
