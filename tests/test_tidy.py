@@ -20,7 +20,7 @@ LAYERS = (
     ("sources", "transforms", "recipes", "providers", "sinks", "testing"),
     ("config", "build", "stages"),
     ("launch", "observe", "simulator", "samples"),
-    (),  # for what is to come between them
+    ("report",),
     ("cli", "__main__"),
 )
 LAYER_OF = {unit: layer for layer, units in enumerate(LAYERS) for unit in units}

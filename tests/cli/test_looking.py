@@ -10,13 +10,9 @@ import pytest
 
 from tests.support.command import personastream, started
 from tests.support.held_server import held_server
+from tests.support.outputs import fingerprint
 from tests.support.simulated import Simulated, simulated
 from tests.support.workspace import persona_lines, write_config, write_shard
-
-
-def fingerprint(folder: Path) -> dict[str, bytes]:
-    """All files under a folder with their content."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def status(run: Path) -> Any:

@@ -33,12 +33,13 @@ def bound(transforms: Sequence[Transform], policy: RetryPolicy) -> Iterator[None
                 settings = dict(transform.service)
                 texts_per_request = int(settings.pop("texts_per_request"))
                 client = EmbeddingsClient(**settings)
-                transform.bind(stack.enter_context(_served(client, texts_per_request, policy)))
+                transform.bind(stack.enter_context(served(client, texts_per_request, policy)))
         yield
 
 
 @contextmanager
-def _served(client: EmbeddingsClient, texts_per_request: int, policy: RetryPolicy) -> Iterator["ServedEmbedder"]:
+def served(client: EmbeddingsClient, texts_per_request: int, policy: RetryPolicy) -> Iterator["ServedEmbedder"]:
+    """While this is entered, the client's service makes vectors. Raises `ConfigError`."""
     with start_blocking_portal("asyncio", {"use_uvloop": True}) as portal:
         embedder = ServedEmbedder(portal, client, texts_per_request, policy)
         pool = portal.start_task_soon(embedder.run)

@@ -1,0 +1,1 @@
+"""What is told of a run: pure functions from counts and sampled records to plain data."""
