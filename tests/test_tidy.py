@@ -19,7 +19,7 @@ LAYERS = (
     ("engine",),
     ("sources", "transforms", "recipes", "providers", "sinks", "testing"),
     ("config", "build", "stages"),
-    ("launch", "observe", "simulator", "samples"),
+    ("launch", "observe", "simulator", "samples", "export"),
     (),  # for what is to come between them
     ("cli", "__main__"),
 )

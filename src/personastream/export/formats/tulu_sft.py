@@ -1,0 +1,58 @@
+"""The columns of the Tulu 3 persona sets for supervised fine-tuning; `constraints` where records have them.
+
+An id is `personahub_` and 24 letters and digits, as published; here they are a hash of the record, so that exporting
+again gives the same ids.
+"""
+
+from collections.abc import Sequence
+
+import orjson
+import xxhash
+
+from personastream.export.columns import Columns, Row
+from personastream.export.conversation import Record, Unfit, conversation, first_question
+from personastream.export.format import Format
+
+PREFIX = "personahub_"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_LENGTH = 24
+
+
+def columns(sample: Sequence[Record]) -> Columns:
+    """With `constraints` if the first records have any."""
+    kept: Columns = {"id": "text", "prompt": "text", "input_persona": "text", "messages": "messages"}
+    return {**kept, "constraints": "texts"} if any(record.get("constraints") for record in sample) else kept
+
+
+def row(record: Record, columns: Columns) -> Row:
+    """A conversation, what it starts with, and the persona it is for."""
+    messages = conversation(record)
+    persona = record.get("input persona")
+    if not isinstance(persona, str):
+        raise Unfit("has no `input persona`", "Use --format openai_chat, sharegpt or parquet.")
+    found = {
+        "id": identity(record),
+        "prompt": first_question(messages),
+        "input_persona": persona,
+        "messages": messages,
+    }
+    constraints = record.get("constraints")
+    if "constraints" in columns:
+        return {**found, "constraints": list(map(str, constraints or ()))}
+    if constraints:
+        raise Unfit(
+            "has constraints, as none of the first records had", "Export them apart: --where 'length(constraints) > 0'"
+        )
+    return found
+
+
+def identity(record: Record) -> str:
+    """The id of a record's row: 24 digits in base 36, of which 128 bits fill nearly 25."""
+    digits, number = "", xxhash.xxh3_128_intdigest(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
+    for _ in range(_LENGTH):
+        number, digit = divmod(number, len(_LETTERS))
+        digits += _LETTERS[digit]
+    return PREFIX + digits
+
+
+FORMAT = Format(columns, row, "The published columns have no place for it, but an id made of the whole record.")
