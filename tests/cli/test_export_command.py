@@ -26,7 +26,7 @@ def test_a_stage_is_exported_and_the_figures_are_told(stages: Path, tmp_path: Pa
     done = personastream("export", stages / "solved", "--format", "openai_chat", "--out", out, "--where", "agreed")
     assert (done.code, done.err) == (0, "")
     count = len([record for record in read_records(stages / "solved" / "data") if record["agreed"]])
-    assert f"{count}  of openai_chat in 1 files" in done.out
+    assert f"{count}  of openai_chat in 1 file," in done.out
     assert f"{103 - count} left out by --where" in done.out
     assert len(out.read_bytes().splitlines()) == count
     again = personastream("export", stages / "solved", "--format", "openai_chat", "--out", out)

@@ -63,8 +63,9 @@ def command(run: str, name: str, out: str, force: bool, **options: Any) -> int:
         facts = {"run": manifest.run_id, "run begun": manifest.created, "where": options["condition"]}
         job.run(facts, replace=force)
     left_out = f", {job.records - job.rows:,} left out by --where" if where else ""
+    files = "1 file" if job.files == 1 else f"{job.files:,} files"
     click.echo(f"records   {job.records:>12,}  read{left_out}{', more to come' if log.is_open else ''}")
-    click.echo(f"rows      {job.rows:>12,}  of {name} in {job.files:,} files, {job.size_bytes:,} bytes")
+    click.echo(f"rows      {job.rows:>12,}  of {name} in {files}, {job.size_bytes:,} bytes")
     click.echo(f"output    {destination.out}  described in {destination.card}")
     return 0
 

@@ -1,18 +1,19 @@
 """The card of an export: what it is, where each row comes from, and that models wrote it.
 
-In a folder it is a data set card, by which `datasets.load_dataset` finds the files.
+In a folder it is a data set card. It does not list the files: `datasets.load_dataset` finds those named train-* by
+itself, and, were they listed, would take files of an earlier export for these from its cache.
 """
 
 import json
 from collections.abc import Mapping
 
-KEYS_MAX = 1000
 
-
-def card(*, files: str, provenance: str, facts: Mapping[str, object]) -> bytes:
+def card(*, provenance: str, facts: Mapping[str, object]) -> bytes:
     """The card as Markdown. What people and models wrote stands in it as JSON only."""
-    front = ["---", "configs:", "- config_name: default", f"  data_files: {json.dumps(files)}", "tags:", "- synthetic"]
     text = [
+        "---",
+        "tags:",
+        "- synthetic",
         "---",
         "",
         "# Synthetic data, exported by personastream",
@@ -27,4 +28,4 @@ def card(*, files: str, provenance: str, facts: Mapping[str, object]) -> bytes:
         "```",
         "",
     ]
-    return "\n".join([*front, *text]).encode()
+    return "\n".join(text).encode()

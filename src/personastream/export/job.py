@@ -103,7 +103,6 @@ class Export:
         return create(folder / f"train-{self.files - 1:05d}.{self.kind}", self.kind, columns)
 
     def _card(self, facts: Mapping[str, object], columns: Columns) -> bytes:
-        files = f"train-*.{self.kind}" if self.destination.is_folder else self.destination.out.name
         told = {
             "synthetic": True,
             "format": self.name,
@@ -115,4 +114,4 @@ class Export:
             "models": dict(self._models),
             "templates": dict(self._templates),
         }
-        return card(files=files, provenance=self.format.provenance, facts=told)
+        return card(provenance=self.format.provenance, facts=told)
