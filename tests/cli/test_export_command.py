@@ -18,6 +18,8 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hub") / "hub"
     run_of(folder / "solved", "solved")
     run_of(folder / "personas", "persona")
+    document = {"format": 1, "config": "hub.toml", "stages": [{"name": "personas"}, {"name": "solved"}]}
+    (folder / "stages.json").write_bytes(orjson.dumps(document))
     return folder
 
 

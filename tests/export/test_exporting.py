@@ -71,7 +71,7 @@ def test_a_file_of_every_kind_holds_all_records(run: Path, tmp_path: Path, kind:
 
 
 def test_rows_are_the_same_in_json_lines_and_parquet(run: Path, tmp_path: Path) -> None:
-    settings = {"where": compile_where("agreed")}
+    settings: dict[str, Any] = {"where": compile_where("agreed")}
     export(run, tmp_path / "a.parquet", "tulu_sft", **settings)
     export(run, tmp_path / "a.jsonl", "tulu_sft", **settings)
     assert rows(tmp_path / "a.parquet") == rows(tmp_path / "a.jsonl")

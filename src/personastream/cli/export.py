@@ -15,6 +15,7 @@ from personastream.export.format import NAMES, load_format
 from personastream.export.job import FILE_BYTES_MAX, Export
 from personastream.export.run_log import RunLog
 from personastream.launch.manifest import Manifest, read_manifest
+from personastream.launch.stage_list import read_stages
 from personastream.sinks.disk import OsDisk
 
 OTHER_SUFFIXES = (".json", ".csv", ".tsv", ".txt", ".zst", ".gz", ".arrow", ".pq")
@@ -76,8 +77,7 @@ def _manifest(run: str) -> Manifest:
         return manifest
     if manifest is not None:
         raise BadInput(f"{run} holds a plan, not records", hint="Apply it with the transform `planned`.")
-    stages = sorted(path.parent.name for path in Path(run).glob("*/run.json"))
-    if stages:
+    if stages := read_stages(Path(run)):
         hint = f"Export one of them: {', '.join(str(Path(run, stage)) for stage in stages)}"
         raise BadInput(f"{run} holds {len(stages)} stages", hint=hint)
     raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")

@@ -62,6 +62,6 @@ def _one_turn(record: Record) -> Sequence[Message]:
         what = f" ({kind})" if isinstance(kind, str) else ""
         raise Unfit(
             f"has no answer{what}: neither `messages`, nor `response`",
-            "Problems and prompts have to be answered first, as configs/math_loop.toml does; export that stage.",
+            "Problems and prompts have to be answered first, as the recipe `solve` does; export that stage.",
         )
     return [{"role": "user", "content": question(record)}, {"role": "assistant", "content": answer}]

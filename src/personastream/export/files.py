@@ -14,7 +14,7 @@ from personastream.export.columns import Columns, Kind, Row
 
 KINDS = ("jsonl", "jsonl.gz", "jsonl.zst", "parquet")
 PIECE_BYTES = 1 << 20  # of lines, that are compressed together: zstd frames of this size let readers seek
-GROUP_BYTES = 32 << 20  # of lines, that become one row group
+GROUP_BYTES = 8 << 20  # of lines, that become one row group
 _GZIP_WBITS = 31
 
 

@@ -1,7 +1,7 @@
 """The columns of the Tulu 3 persona sets for supervised fine-tuning; `constraints` where records have them.
 
-An id is `personahub_` and 24 letters and digits, as published; here they are a hash of the record, so that exporting
-again gives the same ids.
+An id is `personahub_` and 24 letters and digits, as published; here they are a hash of the record, in hexadecimal, so
+that exporting again gives the same ids.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,7 @@ from personastream.export.conversation import Record, Unfit, conversation, first
 from personastream.export.format import Format
 
 PREFIX = "personahub_"
-_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-_LENGTH = 24
+_DIGITS = 24
 
 
 def columns(sample: Sequence[Record]) -> Columns:
@@ -47,12 +46,8 @@ def row(record: Record, columns: Columns) -> Row:
 
 
 def identity(record: Record) -> str:
-    """The id of a record's row: 24 digits in base 36, of which 128 bits fill nearly 25."""
-    digits, number = "", xxhash.xxh3_128_intdigest(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))
-    for _ in range(_LENGTH):
-        number, digit = divmod(number, len(_LETTERS))
-        digits += _LETTERS[digit]
-    return PREFIX + digits
+    """The id of a record's row."""
+    return PREFIX + xxhash.xxh3_128_hexdigest(orjson.dumps(record, option=orjson.OPT_SORT_KEYS))[:_DIGITS]
 
 
 FORMAT = Format(columns, row, "The published columns have no place for it, but an id made of the whole record.")
