@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from personastream.export.format import SAMPLE_RECORDS, Format
 from personastream.export.run_log import RunLog
 
 FILE_BYTES_MAX = 1 << 30
+SAMPLE_BYTES_MAX = 16 << 20  # by which the columns are told
 MODELS_MAX = 100
 
 LinedRecord = tuple[bytes, Record]
@@ -54,7 +55,7 @@ class Export:
             )
         with self.destination.writing(replace=replace) as folder:
             records = self._wanted()
-            first = list(islice(records, SAMPLE_RECORDS))
+            first = _first(records)
             columns = self.format.columns([record for _, record in first])
             self._write(folder, columns, chain(first, records))
             (folder / CARD).write_bytes(self._card(facts, columns))
@@ -115,3 +116,13 @@ class Export:
             "templates": dict(self._templates),
         }
         return card(provenance=self.format.provenance, facts=told)
+
+
+def _first(records: Iterator[LinedRecord]) -> list[LinedRecord]:
+    """The records by which the columns are told."""
+    found: list[LinedRecord] = []
+    held_bytes = 0
+    while len(found) < SAMPLE_RECORDS and held_bytes < SAMPLE_BYTES_MAX and (one := next(records, None)) is not None:
+        found.append(one)
+        held_bytes += len(one[0])
+    return found
