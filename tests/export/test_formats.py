@@ -57,6 +57,11 @@ def test_tulu_rows_hold_the_conversation_and_its_start() -> None:
     assert row("tulu_sft", record("talk"))["prompt"] == "Hello 3"
 
 
+def test_a_solution_has_the_persona_of_its_problem_if_that_was_kept() -> None:
+    made = {"messages": exportable.chat("a", "b"), "meta": {"origin": {"input persona": "A baker"}}}
+    assert row("tulu_sft", made)["input_persona"] == "A baker"
+
+
 def test_a_record_with_constraints_is_not_robbed_of_them() -> None:
     with pytest.raises(Unfit, match="has constraints, as none"):
         row("tulu_sft", record("constrained"), record("solved"))

@@ -21,7 +21,7 @@ def card(*, provenance: str, facts: Mapping[str, object]) -> bytes:
         "Language models wrote every row. Before using it, mind the terms of those models and the licences of the",
         "sources; check it for the benchmarks that you want to measure with it.",
         "",
-        f"Where a row comes from: {provenance}",
+        f"Provenance: {provenance}",
         "",
         "```json",
         json.dumps(facts, indent=2, ensure_ascii=True).replace("`", "\\u0060"),

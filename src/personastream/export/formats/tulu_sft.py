@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import orjson
 import xxhash
 
+from personastream.core.columns import column
 from personastream.export.columns import Columns, Row
 from personastream.export.conversation import Record, Unfit, conversation, first_question
 from personastream.export.format import Format
 
+PERSONA = "input persona"
 PREFIX = "personahub_"
 _DIGITS = 24
 
@@ -26,13 +28,10 @@ def columns(sample: Sequence[Record]) -> Columns:
 def row(record: Record, columns: Columns) -> Row:
     """A conversation, what it starts with, and the persona it is for."""
     messages = conversation(record)
-    persona = record.get("input persona")
-    if not isinstance(persona, str):
-        raise Unfit("has no `input persona`", "Use --format openai_chat, sharegpt or parquet.")
     found = {
         "id": identity(record),
         "prompt": first_question(messages),
-        "input_persona": persona,
+        "input_persona": _persona(record),
         "messages": messages,
     }
     constraints = record.get("constraints")
@@ -43,6 +42,16 @@ def row(record: Record, columns: Columns) -> Row:
             "has constraints, as none of the first records had", "Export them apart: --where 'length(constraints) > 0'"
         )
     return found
+
+
+def _persona(record: Record) -> str:
+    """The persona of a record, or the one that the problem which it answers was made for, if that was kept."""
+    origin = column(record, ("meta", "origin"))
+    for found in (record.get(PERSONA), origin.get(PERSONA) if isinstance(origin, dict) else None):
+        if isinstance(found, str):
+            return found
+    hint = 'Let the stage that answers keep it, [source] keep = ["input persona"]; or use openai_chat or sharegpt.'
+    raise Unfit(f"has no `{PERSONA}`", hint)
 
 
 def identity(record: Record) -> str:
