@@ -85,3 +85,9 @@ def _version(package: str) -> str | None:
 def resident_bytes() -> int:
     """Resident set size of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def resident_peak_bytes() -> int:
+    """The largest resident set size of this process so far: not of its parent too, as `getrusage` would tell."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10

@@ -19,7 +19,7 @@ LAYERS = (
     ("engine",),
     ("sources", "transforms", "recipes", "providers", "sinks", "testing"),
     ("config", "build", "stages"),
-    ("launch", "observe", "simulator", "samples"),
+    ("launch", "observe", "simulator", "samples", "export"),
     ("report",),
     ("cli", "__main__"),
 )

@@ -24,6 +24,7 @@ VERBS = {
     "reparse": "Read kept replies again by a mended template; asks nothing.",
     "dedup": "Drop duplicates from files of rows; no model is asked.",
     "report": "Write a page about a run: what it made, how fast, how diverse.",
+    "export": "Write a run's records as training data for other tools.",
     "verify": "Read a run's output back and prove it whole.",
     "eval": "Ask a model problems whose answers are known; report its accuracy.",
     "simulate": "Serve an LLM simulator on this machine.",

@@ -21,6 +21,8 @@ from personastream.observe.snapshot import printable
 from personastream.records import Shard
 from personastream.stages import Stage, load_stages
 
+NOTHING_KEPT = "none of the first rows can be asked: are `field` and `where` in [source] right?"
+
 
 @click.command("check")
 @click.argument("config", type=click.Path(dir_okay=False))
@@ -129,8 +131,8 @@ def _estimate_lines(parts: Parts, guess: Estimate) -> list[str]:
         "first prompt:",
         *(f"  | {printable(line)}" for line in guess.first_prompt.splitlines()),
         "",
-        f"rows      {guess.rows:>12,}  about, of which {guess.kept_share:.0%} kept (by the first rows)",
-        *(["          none of the first rows can be asked: is [source] field right?"] if not guess.kept_share else []),
+        f"rows      {guess.rows:>12,}  about, of which {_percent(guess.kept_share)} kept (by the first rows)",
+        *([] if guess.kept_share else [f"          {NOTHING_KEPT}"]),
         f"requests  {guess.requests:>12,}",
         f"tokens    {guess.input_tokens:>12,}  in, {guess.output_tokens:,} out (at most {guess.output_tokens_most:,})",
         f"cost      {cost}",
@@ -146,6 +148,10 @@ def _ceiling_lines(spend_max: float, guess: Estimate) -> list[str]:
         return []
     verb = "will" if guess.cost > spend_max else "may"
     return [f"          {verb} stop at spend_max = {spend_max:,.2f}, before all rows are asked (exit 75)"]
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else f"{100 * share:.2g}%"
 
 
 def _toml(value: object) -> str:

@@ -12,6 +12,9 @@ from personastream.ports import Embedding, Recipe
 from personastream.records import Completion, Request, Row, Shard
 
 SAMPLE_BATCHES = 4
+SAMPLE_BATCHES_MAX = 100
+KEPT_ENOUGH = 100
+"""Where few rows are wanted, more are looked at, until so many are."""
 PROMPTS = 200
 BYTES_PER_TOKEN = 4.0
 OUTPUT_SHARE = 0.5
@@ -48,7 +51,8 @@ def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
     length = LengthEstimate(sum(shard.size_bytes for shard in shards))
     rows = kept = read_bytes = 0
     requests: list[Request] = []
-    for batch in itertools.islice(parts.source.read(shards[0], 0), SAMPLE_BATCHES) if shards else ():
+    batches = itertools.islice(parts.source.read(shards[0], 0), SAMPLE_BATCHES_MAX) if shards else ()
+    for place, batch in enumerate(batches, 1):
         thinned = batch
         for transform in parts.transforms:
             if not isinstance(transform, Embedding):  # that one would have to ask a service
@@ -58,6 +62,8 @@ def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
         for number, text in zip(thinned.numbers, thinned.texts, strict=True):
             if len(requests) < PROMPTS:
                 requests.append(first_request(parts.recipe, Row(0, number, text, id=f"{shards[0].stem}:{number}")))
+        if place >= SAMPLE_BATCHES and kept >= KEPT_ENOUGH:
+            break
     total_rows = length.rows(rows, read_bytes)
     kept_share = kept / rows if rows else 0.0
     asked = round(total_rows * kept_share * _requests_per_row(parts.recipe))

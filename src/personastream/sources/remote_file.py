@@ -23,7 +23,9 @@ from personastream.sources.input_file import CHANGED_HINT, InputFile, folder, si
 AHEAD_BYTES_MIN = 64 << 10
 AHEAD_BYTES_MAX = 8 << 20
 RETRY_WAITS_S = (0.3, 1.0, 3.0, 9.0)
-"""Between attempts, on top of those of the libraries below."""
+"""Between attempts; the libraries below make some of their own."""
+RETRY_S_MAX = 60.0
+"""After this time there is no further attempt."""
 
 _EDGE_BYTES = 64 << 10
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "xet_hash", "blob_id", "generation", "created")
@@ -45,6 +47,7 @@ class Remote:
 
     def call(self, function: Callable[[], T]) -> T:
         """What `function` returns. Raises `BadInput`, `SourceRefused`, or `SourceDown` once asking again is no use."""
+        give_up_s = time.monotonic() + RETRY_S_MAX
         for wait_s in (*RETRY_WAITS_S, None):
             try:
                 return function()
@@ -54,7 +57,7 @@ class Remote:
                 final = _final(self.url, error)
                 if final is not None:
                     raise final from error
-                if wait_s is None:
+                if wait_s is None or time.monotonic() > give_up_s:
                     hint = "When it answers again, run again with --resume."
                     raise SourceDown(f"{self.url}: cannot be read: {_shown(error)}", hint=hint) from error
             time.sleep(wait_s)

@@ -1,0 +1,31 @@
+"""The card of an export: what it is, where each row comes from, and that models wrote it.
+
+In a folder it is a data set card. It does not list the files: `datasets.load_dataset` finds those named train-* by
+itself, and, were they listed, would take files of an earlier export for these from its cache.
+"""
+
+import json
+from collections.abc import Mapping
+
+
+def card(*, provenance: str, facts: Mapping[str, object]) -> bytes:
+    """The card as Markdown. What people and models wrote stands in it as JSON only."""
+    text = [
+        "---",
+        "tags:",
+        "- synthetic",
+        "---",
+        "",
+        "# Synthetic data, exported by personastream",
+        "",
+        "Language models wrote every row. Before using it, mind the terms of those models and the licences of the",
+        "sources; check it for the benchmarks that you want to measure with it.",
+        "",
+        f"Provenance: {provenance}",
+        "",
+        "```json",
+        json.dumps(facts, indent=2, ensure_ascii=True).replace("`", "\\u0060"),
+        "```",
+        "",
+    ]
+    return "\n".join(text).encode()
