@@ -47,7 +47,7 @@ def begin(guest: Callable[[Terms], Callable[[], None]]) -> None:
 
 def confine(terms: Terms) -> None:
     """Put up the walls, for this process and for good. Raises `OSError` for one that cannot stand."""
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    os.nice(NICENESS)
     os.chdir("/")
     kernel.leave_namespaces()
     _limit(terms)
