@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from personastream.errors import ConfigError, RowError
+from personastream.launch.revival import whose_reply_is_good
 from personastream.recipes.solve import CHAIN, PROGRAM, Solve
-from personastream.records import Completion, Request, Row
+from personastream.records import Completion, DeadRow, Request, Row
 from tests.support.virtual import on_virtual_clock
 
 ROW = Row(0, 3, "**Math problem:** What is 1/4 + 1/4?", id="p:3")
@@ -167,6 +168,19 @@ def test_the_only_program_of_a_row_that_fails_is_its_death(text: str, reason: st
         solved(Model(program(text)), train_solutions=[PROGRAM], held_out_share=0.0, program_cpu_s=1)
     assert caught.value.reason == reason
     assert b"said" in caught.value.response
+
+
+def test_the_kept_reply_of_a_row_that_died_of_its_program_is_read_again() -> None:
+    """`reparse` works outside of any event loop, and asks nothing."""
+    recipe = Solve(train_solutions=[PROGRAM], held_out_share=0.0)
+    replies = {"good": program("print(2)"), "bad": program("1 / 0")}
+
+    def parse(body: bytes) -> Completion:
+        return Completion(replies[body.decode()], "stop", "m", 1, 1, body)
+
+    is_good = whose_reply_is_good(recipe, parse)
+    assert is_good(0, DeadRow(3, "program_error", "", "1 + 1?", "good"))
+    assert not is_good(0, DeadRow(3, "program_error", "", "1 + 1?", "bad"))
 
 
 def test_providers_are_asked_by_name() -> None:

@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 import anyio
 import pytest
 
+from personastream.errors import NoConfinement
 from personastream.sandbox.programs import Programs, Ran
 
 QUICK = Programs(cpu_s=1, wall_s=1.0, memory_bytes=256 << 20, output_bytes_max=4096)
@@ -276,6 +279,35 @@ def test_programs_wait_for_their_turn() -> None:
     anyio.run(many)
     assert len(seen) == 8
     assert max(seen) == 2
+
+
+class Noticing(set[Any]):
+    """A set that tells when something is in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filled = threading.Event()
+
+    def add(self, element: Any) -> None:
+        super().add(element)
+        self.filled.set()
+
+
+def test_programs_that_nobody_waits_for_are_ended() -> None:
+    programs, running = Programs(wall_s=1000.0, cpu_s=1000), Noticing()
+    programs._running = running
+
+    def run() -> None:
+        with suppress(NoConfinement):  # it may be ended before it is confined
+            programs.run_here("import time\ntime.sleep(1000)")
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert running.filled.wait(30)
+    programs.close()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert not running
 
 
 def test_a_program_dies_with_the_process_that_runs_it() -> None:

@@ -5,11 +5,14 @@ run stopped, and the next sitting brings it to one. The letters stay where they 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+
+import anyio
 
 from personastream.core import ranges
 from personastream.core.ranges import Ranges
 from personastream.errors import AttemptError, RowError
-from personastream.ports import Recipe, ShardState, Sink
+from personastream.ports import Ask, Recipe, ShardState, Sink
 from personastream.records import Completion, DeadRow, Request, Row
 
 Chosen = Callable[[int, DeadRow], bool]
@@ -40,22 +43,28 @@ def whose_reply_is_good(recipe: Recipe, parse: Callable[[bytes], Completion]) ->
     """Rows that the recipe delivers with nothing but the reply that they already got."""
 
     def good(shard: int, row: DeadRow) -> bool:
-        asked = 0
-
-        async def ask(request: Request) -> Completion:
-            nonlocal asked
-            asked += 1
-            if asked > 1:
-                raise RowError("more than one reply is needed", reason="asked_again")
-            return parse(row.response.encode())
-
+        again = Row(shard, row.number, row.text, origin=row.origin)
         try:
-            recipe(Row(shard, row.number, row.text, origin=row.origin), ask).send(None)
+            recipe(again, once(row.response)).send(None)
         except StopIteration:
             return True
         except (RowError, AttemptError):
             return False
+        except anyio.NoEventLoopError:  # it does more than ask
+            with suppress(RowError, AttemptError):
+                anyio.run(recipe, again, once(row.response))
+                return True
         return False
+
+    def once(response: str) -> Ask:
+        replies = [response.encode()]
+
+        async def ask(request: Request) -> Completion:
+            if not replies:
+                raise RowError("more than one reply is needed", reason="asked_again")
+            return parse(replies.pop())
+
+        return ask
 
     asks_once = getattr(recipe, "requests_per_row", 1) == 1  # of several steps, nobody knows which one was kept
     return lambda shard, row: asks_once and bool(row.response) and good(shard, row)

@@ -89,6 +89,7 @@ class Solve(Prompted):
     _held_out: list[Wanted] = field(init=False, repr=False)
     _train: list[Wanted] = field(init=False, repr=False)
     _equality: Equality = field(init=False, repr=False)
+    _programs: Programs | None = field(init=False, repr=False)
     _opening: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -101,10 +102,10 @@ class Solve(Prompted):
             "max_tokens": self.max_tokens,
             "seed": self.seed,
         }
-        programs = self._programs()
+        self._programs = self._confined()
         self._solvers = {CHAIN: ChainOfThought(self.template, **shared)}
-        if programs is not None:
-            self._solvers[PROGRAM] = ProgramOfThought(self.program_template, **shared, programs=programs)
+        if self._programs is not None:
+            self._solvers[PROGRAM] = ProgramOfThought(self.program_template, **shared, programs=self._programs)
         judge = Judge(self.judge_template, provider=self.judge_provider) if self.judge_template else None
         self._equality = Equality(Comparisons(), judge)
         words = r"\s+".join(map(re.escape, self.problem_opening.split()))
@@ -132,8 +133,10 @@ class Solve(Prompted):
         return self.held_out_share * len(self._held_out) + (1 - self.held_out_share) * len(self._train)
 
     def close(self) -> None:
-        """End what compares answers."""
+        """End what compares answers, and programs that still run."""
         self._equality.comparisons.close()
+        if self._programs is not None:
+            self._programs.close()
 
     async def __call__(self, row: Row, ask: Ask) -> list[dict[str, object]]:
         problem = self._opening.sub("", row.text, count=1).strip() if self._opening.match(row.text) else row.text
@@ -224,7 +227,7 @@ class Solve(Prompted):
             raise ConfigError(f"{key}: {self.agree_min} of {len(texts)} cannot agree", hint=hint)
         return all_wanted
 
-    def _programs(self) -> Programs | None:
+    def _confined(self) -> Programs | None:
         """What runs programs, proven to confine them; None if there will be none."""
         if not any(each.method == PROGRAM for each in (*self._held_out, *self._train)):
             return None

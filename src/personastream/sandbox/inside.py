@@ -3,13 +3,17 @@
 Started by `interpreter.py`. It says `READY` on stdout when the walls stand; what the guest brings with it runs then.
 """
 
+from __future__ import annotations
+
 import os
 import resource
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
 
 from personastream.sandbox import kernel, landlock, seccomp
+
+TYPE_CHECKING = False  # modules like `typing` would take four times as long to load as all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 READY = b"confined\n"
 DESCRIPTORS_MAX = 64
@@ -17,23 +21,21 @@ NICENESS = 5
 """Guests give way to the run that waits for them."""
 
 
-class Terms(NamedTuple):
+class Terms:
     """What a guest may have: bytes of memory, seconds of CPU time (0: no end), what it may read and import from.
 
     `libraries` may be read. `sites` are folders of packages: which there are may be seen, no more.
     """
 
-    parent: int
-    memory_bytes: int
-    cpu_s: int
-    libraries: list[str]
-    sites: list[str]
+    def __init__(self, words: list[str]) -> None:
+        parent, memory_bytes, cpu_s, libraries, sites = words
+        self.parent, self.memory_bytes, self.cpu_s = int(parent), int(memory_bytes), int(cpu_s)
+        self.libraries, self.sites = _listed(libraries), _listed(sites)
 
 
 def begin(guest: Callable[[Terms], Callable[[], None]]) -> None:
     """Let a guest prepare while there are no walls, put them up, and let it go on."""
-    parent, memory_bytes, cpu_s, libraries, sites = sys.argv[2:7]
-    terms = Terms(int(parent), int(memory_bytes), int(cpu_s), _listed(libraries), _listed(sites))
+    terms = Terms(sys.argv[2:7])
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # there are no threads to be had
     sys.path[:] = [each for each in sys.path if each != sys.argv[1]]
     sys.path += terms.sites
@@ -45,7 +47,7 @@ def begin(guest: Callable[[Terms], Callable[[], None]]) -> None:
 
 def confine(terms: Terms) -> None:
     """Put up the walls, for this process and for good. Raises `OSError` for one that cannot stand."""
-    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    os.nice(NICENESS)
     os.chdir("/")
     kernel.leave_namespaces()
     _limit(terms)

@@ -29,7 +29,7 @@ def start(guest: str, packages: Sequence[str], *, memory_bytes: int, cpu_s: int)
     words = [str(os.getpid()), str(memory_bytes), str(cpu_s), os.pathsep.join(folders), os.pathsep.join(sites)]
     try:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _BOOT.format(guest=guest), _ROOT, *words],
+            [sys.executable, "-I", "-S", "-X", "utf8", "-c", _BOOT.format(guest=guest), _ROOT, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,11 +1,16 @@
 """Landlock (Linux 5.13 and later): which folders may be read. Nothing else opens, and nothing at all for writing."""
 
+from __future__ import annotations
+
 import ctypes
 import os
 import struct
-from collections.abc import Iterable
 
 from personastream.sandbox.kernel import system_call
+
+TYPE_CHECKING = False  # see `inside.py`
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION_FLAG, _PATH_BENEATH = 1, 1

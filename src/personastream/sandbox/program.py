@@ -1,11 +1,17 @@
 """The guest that is somebody's program: its text comes on stdin, it runs as `__main__`, it may import and print."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Callable
 from types import FunctionType, ModuleType
 
-from personastream.sandbox.inside import Terms
 from personastream.sandbox.kernel import die_with_parent
+
+TYPE_CHECKING = False  # see `inside.py`
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from personastream.sandbox.inside import Terms
 
 
 def guest(terms: Terms) -> Callable[[], None]:

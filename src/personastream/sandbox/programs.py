@@ -51,6 +51,7 @@ class Programs:
     memory_bytes: int = 512 << 20
     output_bytes_max: int = 65_536
     _turns: anyio.CapacityLimiter | None = field(init=False, repr=False, default=None)
+    _running: "set[subprocess.Popen[bytes]]" = field(init=False, repr=False, default_factory=set)
 
     async def run(self, program: str) -> Ran:
         """Wait for a turn, run the program to its end. Raises `NoConfinement`."""
@@ -59,15 +60,22 @@ class Programs:
         work = partial(self.run_here, program)
         return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._turns)
 
+    def close(self) -> None:
+        """End the programs for whose end nobody waits any more."""
+        for process in list(self._running):
+            process.kill()
+
     def run_here(self, program: str) -> Ran:
         """The same in this thread. When it returns, the process is gone and reaped. Raises `NoConfinement`."""
         process = start("program", self.packages, memory_bytes=self.memory_bytes, cpu_s=self.cpu_s)
         pipes = _Pipes()
+        self._running.add(process)
         with process:
             try:
                 in_time = self._converse(process, program.encode("utf-8", "replace"), pipes)
             finally:
                 process.kill()
+                self._running.discard(process)
         if not pipes.output.startswith(READY):
             raise NoConfinement(f"a program cannot be confined here: {_last_line(pipes.errors)}", hint=HINT)
         return self._judged(pipes, process.returncode, in_time)

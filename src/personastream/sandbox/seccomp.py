@@ -4,13 +4,18 @@ It is a list of what is allowed: no sockets, no processes or threads, no executi
 mounts, tracing, rings, keys or namespaces, and nothing that a later kernel adds. Files open for reading only.
 """
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import os
 import struct
-from collections.abc import Iterator, Mapping
 
 from personastream.sandbox.kernel import system_call
+
+TYPE_CHECKING = False  # see `inside.py`
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 ARCHITECTURES = {"x86_64": (0xC000003E, 0, 317), "aarch64": (0xC00000B7, 1, 277)}
 """By machine: the kernel's name for it, the column of `_ALLOWED`, the number of seccomp itself."""
