@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from personastream.records import DeadRow
+from personastream.report.document import Options, document
+from personastream.report.page import page
 from personastream.samples import personas
 from tests.support.browser import Browser, browser
-from tests.support.command import personastream
-from tests.support.ended_run import Row, record, write_run
+from tests.support.ended_run import Row, record, unwatched, write_run
 from tests.support.hostile_run import hostile_run
 
 pytestmark = pytest.mark.slow
@@ -72,33 +73,34 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         write_run(folder / "hub" / f"hop-{hop}", {f"s{hop}": people}, path=str(folder / "hub" / f"hop-{hop - 1}"))
     hostile_run(folder / "hostile")
     for name in ("run", "hub", "hostile"):
-        assert personastream("report", folder / name).code == 0
-    return {name: folder / name / "report.html" for name in ("run", "hub", "hostile")}
+        told = document(folder / name, Options(20_000, 0), unwatched)
+        (folder / f"{name}.html").write_text(page(told), "utf-8")
+    return {name: folder / f"{name}.html" for name in ("run", "hub", "hostile")}
 
 
 @pytest.mark.parametrize("name", ["run", "hub", "hostile"])
 def test_it_fits_every_window_and_is_silent(name: str, pages: dict[str, Path], chromium: Browser) -> None:
     url = pages[name].as_uri()
-    page = chromium.open(url)
-    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    tab = chromium.open(url)
+    tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     for width in WIDTHS:
         for dark in (False, True):
-            page.show(width=width, dark=dark)
-            assert page.overflow == 0, f"{width} pixels"
+            tab.show(width=width, dark=dark)
+            assert tab.overflow == 0, f"{width} pixels"
             if name != "hostile":  # names there are longer than any axis
-                assert page.evaluate(OVERLAPS) == 0, f"{width} pixels"
-            assert min(page.evaluate(CONTRASTS)) >= CONTRAST_MIN
-    assert page.messages == []
-    assert page.requests == [url]
-    assert page.evaluate("typeof window.pwned") == "undefined"
-    assert page.evaluate("document.scripts.length") == 0
+                assert tab.evaluate(OVERLAPS) == 0, f"{width} pixels"
+            assert min(tab.evaluate(CONTRASTS)) >= CONTRAST_MIN
+    assert tab.messages == []
+    assert tab.requests == [url]
+    assert tab.evaluate("typeof window.pwned") == "undefined"
+    assert tab.evaluate("document.scripts.length") == 0
 
 
 def test_bars_of_stages_have_one_scale(pages: dict[str, Path], chromium: Browser) -> None:
-    page = chromium.open(pages["hub"].as_uri())
+    tab = chromium.open(pages["hub"].as_uri())
     for width in WIDTHS:
-        page.show(width=width)
-        bars = page.evaluate(
+        tab.show(width=width)
+        bars = tab.evaluate(
             "[...document.querySelectorAll('.node .bar')].map(bar => bar.getBoundingClientRect())"
             ".map(box => [box.left, box.width])"
         )
@@ -107,23 +109,23 @@ def test_bars_of_stages_have_one_scale(pages: dict[str, Path], chromium: Browser
 
 
 def test_colours_follow_the_reader(pages: dict[str, Path], chromium: Browser) -> None:
-    page = chromium.open(pages["run"].as_uri())
+    tab = chromium.open(pages["run"].as_uri())
     background = "getComputedStyle(document.body).backgroundColor"
-    light = page.evaluate(background)
-    page.show(dark=True)
-    assert page.evaluate(background) != light
-    mark = page.evaluate("getComputedStyle(document.querySelector('.mark')).fill")
-    page.show(dark=False)
-    assert page.evaluate("getComputedStyle(document.querySelector('.mark')).fill") != mark
+    light = tab.evaluate(background)
+    tab.show(dark=True)
+    assert tab.evaluate(background) != light
+    mark = tab.evaluate("getComputedStyle(document.querySelector('.mark')).fill")
+    tab.show(dark=False)
+    assert tab.evaluate("getComputedStyle(document.querySelector('.mark')).fill") != mark
 
 
 def test_charts_grow_with_the_window_and_their_letters_do_not(pages: dict[str, Path], chromium: Browser) -> None:
-    page = chromium.open(pages["run"].as_uri())
+    tab = chromium.open(pages["run"].as_uri())
     sizes = []
     for width in (390, 700):
-        page.show(width=width)
+        tab.show(width=width)
         sizes.append(
-            page.evaluate(
+            tab.evaluate(
                 "[document.querySelector('#lengths .area').getBoundingClientRect().width,"
                 " document.querySelector('#lengths .area text').getBoundingClientRect().height]"
             )
@@ -133,25 +135,25 @@ def test_charts_grow_with_the_window_and_their_letters_do_not(pages: dict[str, P
 
 
 def test_a_link_opens_the_stage_that_it_leads_to(pages: dict[str, Path], chromium: Browser) -> None:
-    page = chromium.open(pages["hub"].as_uri(), width=390)
-    assert page.evaluate("document.querySelectorAll('details[open]').length") == 0
-    page.click("a[href='#stage-1']")
-    page.wait_for("document.querySelectorAll('details[open]').length == 1")
-    assert page.evaluate("document.querySelector('details[open] summary').textContent").startswith("hop-1")
+    tab = chromium.open(pages["hub"].as_uri(), width=390)
+    assert tab.evaluate("document.querySelectorAll('details[open]').length") == 0
+    tab.click("a[href='#stage-1']")
+    tab.wait_for("document.querySelectorAll('details[open]').length == 1")
+    assert tab.evaluate("document.querySelector('details[open] summary').textContent").startswith("hop-1")
 
 
 def test_it_can_be_read_by_keyboard(pages: dict[str, Path], chromium: Browser) -> None:
-    page = chromium.open(pages["hub"].as_uri())
+    tab = chromium.open(pages["hub"].as_uri())
     seen = set()
     for _ in range(12):
-        page.press("Tab")
-        seen.add(page.evaluate("document.activeElement.tagName"))
+        tab.press("Tab")
+        seen.add(tab.evaluate("document.activeElement.tagName"))
     assert {"A", "SUMMARY"} <= seen
 
 
 def test_all_is_there_on_paper(pages: dict[str, Path], chromium: Browser) -> None:
-    page = chromium.open(pages["run"].as_uri())
-    page.show(width=800, printed=True)
-    assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
-    assert page.evaluate("document.querySelectorAll('section').length") >= 8
-    assert page.overflow == 0
+    tab = chromium.open(pages["run"].as_uri())
+    tab.show(width=800, printed=True)
+    assert tab.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert tab.evaluate("document.querySelectorAll('section').length") >= 8
+    assert tab.overflow == 0
