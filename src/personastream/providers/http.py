@@ -16,6 +16,7 @@ from yarl import URL
 from personastream import __version__
 from personastream.errors import AttemptError, NotFound, StaleConnection, Unauthorized, Unavailable, Unreachable
 from personastream.providers.access import api_url, check_destination, read_key, spellings
+from personastream.providers.deadlines import Deadlines
 from personastream.providers.faults import fault, one_line
 from personastream.records import Prices
 from personastream.settings import setting
@@ -105,6 +106,7 @@ class HttpService:
     _url: URL = field(init=False, repr=False)
     _key: str = field(init=False, repr=False, default="")
     _secrets: tuple[bytes, ...] = field(init=False, repr=False, default=())
+    _deadlines: Deadlines = field(init=False, repr=False)
     _session: aiohttp.ClientSession | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -127,6 +129,7 @@ class HttpService:
     async def aclose(self) -> None:
         """Close all connections."""
         if self._session is not None:
+            self._deadlines.close()
             await self._session.close()
             self._session = None
 
@@ -145,10 +148,14 @@ class HttpService:
         session = self._session or self._open()
         started_s = monotonic()
         try:
-            async with session.request(method, url, allow_redirects=False, **options) as response:
-                if response.status == 200:
-                    return await take(response)
-                raise fault(response.status, response.headers, self._redact(await self._read(response)))
+            with self._deadlines():
+                response = await session.request(method, url, allow_redirects=False, **options)
+                try:
+                    if response.status == 200:
+                        return await take(response)
+                    raise fault(response.status, response.headers, self._redact(await self._read(response)))
+                finally:
+                    response.release()
         except (Unauthorized, NotFound) as error:
             raise self._placed(error, url) from error.__cause__
         except aiohttp.ConnectionTimeoutError as error:
@@ -187,8 +194,9 @@ class HttpService:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=connect_s_max),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s_max),
         )
+        self._deadlines = Deadlines(self.timeout_s)
         return self._session
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
