@@ -59,7 +59,7 @@ class Constrained(WithAssistant):
         chosen = await self._answer(row, ask, 1, prompt, _keeping(constraints))
         replies.append(chosen)
         if self.answers == "one":
-            record["messages"] = chat([prompt, chosen.text.strip()])
+            record["messages"] = chat([prompt, scalar_values(chosen.text.strip())])
         else:
             dropped = telling(constraints)[0]
             rest = _without(prompt, dropped)
@@ -77,12 +77,10 @@ class Constrained(WithAssistant):
 
     def _drawn_for(self, row: Row) -> list[Constraint]:
         """The row's constraints; for a pair, one at least that an answer breaks unless it was told of it."""
-        for draw in count():
-            number = xxh3_128_intdigest(f"{self.seed or 0}:{row.shard}:{row.number}:constraints:{draw}".encode())
-            constraints = drawn(number, self.constraints or None)
-            if self.answers != "pair" or telling(constraints):
-                return constraints
-        raise AssertionError  # a draw in two has one
+        key = f"{self.seed or 0}:{row.shard}:{row.number}:constraints"
+        numbers = (xxh3_128_intdigest(f"{key}:{draw}".encode()) for draw in count())
+        draws = (drawn(number, self.constraints or None) for number in numbers)
+        return next(each for each in draws if self.answers != "pair" or telling(each))
 
     async def _answer(self, row: Row, ask: Ask, step: int, prompt: str, demand: Demand) -> Completion:
         return await self.reply(row, self.to_assistant((), prompt), ask, step, demand=demand)

@@ -30,20 +30,23 @@ class Generate(Demonstrated):
         default="",
         path=True,
     )
-    _setting_digest: dict[str, str] = field(init=False, repr=False, default_factory=dict)
+    _setting_digest: str = field(init=False, repr=False, default="")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         slot = self._template.slots.get("setting")
-        if slot is None and self.setting:
-            raise ConfigError(f'template = "{self.template}" has no place for a setting')
         if slot is not None:
-            self._template = self._template.filled(setting=self._setting_text(slot))
+            text = read_setting(self._setting_name(slot))
+            self._setting_digest = digest_of(text)
+            self._template = self._template.filled(setting=text)
             self._arrange()
+        elif self.setting:
+            raise ConfigError(f'template = "{self.template}" has no place for a setting')
 
     @property
     def materials(self) -> Mapping[str, str]:
-        return {**super().materials, **self._setting_digest}
+        own = {"setting": self._setting_digest} if self._setting_digest else {}
+        return {**super().materials, **own}
 
     async def __call__(self, row: Row, ask: Ask) -> list[dict[str, object]]:
         request, records = self.template_for(row).render(row.text), []
@@ -52,14 +55,12 @@ class Generate(Demonstrated):
             records.append(self._record(row, completion))
         return records
 
-    def _setting_text(self, slot: Mapping[str, str]) -> str:
+    def _setting_name(self, slot: Mapping[str, str]) -> str:
         name = self.setting or slot.get("default", "")
         if not name:
             hint = "A shipped setting's name, or the path of a text file that describes the world."
             raise ConfigError(f'template = "{self.template}" needs a setting', hint=hint)
-        text = read_setting(name)
-        self._setting_digest = {"setting": digest_of(text)}
-        return text
+        return name
 
     def problem(self, completion: Completion) -> str | None:
         """Why a completion cannot be delivered, if it cannot: a cut one may be wanted."""
