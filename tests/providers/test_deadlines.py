@@ -26,7 +26,7 @@ async def test_an_attempt_that_takes_too_long_is_timed_out() -> None:
 
 
 async def test_each_has_its_own_time() -> None:
-    deadlines, ended = Deadlines(0.03), list[str]()
+    deadlines, ended, one_has_ended = Deadlines(0.03), list[str](), anyio.Event()
 
     async def attempt(name: str, event: anyio.Event) -> None:
         try:
@@ -35,6 +35,7 @@ async def test_each_has_its_own_time() -> None:
             ended.append(f"{name} done")
         except TimeoutError:
             ended.append(f"{name} late")
+        one_has_ended.set()
 
     first, second, third = anyio.Event(), anyio.Event(), anyio.Event()
     async with anyio.create_task_group() as group:
@@ -42,8 +43,7 @@ async def test_each_has_its_own_time() -> None:
         await anyio.sleep(0.02)
         group.start_soon(attempt, "second", second)
         group.start_soon(attempt, "third", third)
-        while not ended:
-            await anyio.sleep(0.001)
+        await one_has_ended.wait()
         third.set()
     assert ended == ["first late", "third done", "second late"]
 
@@ -52,7 +52,8 @@ async def test_one_that_ends_in_time_is_left_alone_for_ever() -> None:
     deadlines = Deadlines(0.01)
     with deadlines():
         await anyio.lowlevel.checkpoint()
-    await anyio.sleep(0.03)
+    with pytest.raises(TimeoutError), deadlines():  # whose time is over later
+        await anyio.sleep_forever()
 
 
 async def test_a_cancellation_from_outside_is_no_timeout() -> None:
@@ -95,6 +96,8 @@ async def test_an_error_passes_as_it_is() -> None:
 
 async def test_what_is_closed_watches_no_longer() -> None:
     deadlines = Deadlines(0.01)
+    other = Deadlines(0.02)
     with deadlines():
         deadlines.close()
-        await anyio.sleep(0.03)
+        with pytest.raises(TimeoutError), other():
+            await anyio.sleep_forever()
