@@ -136,6 +136,19 @@ def test_more_rows_than_expected_are_found_all_the_same(kind: type[Index]) -> No
     assert small.size_bytes > 0
 
 
+@BOTH
+@pytest.mark.parametrize("similarity_min", [0.6, 0.7, 0.8])
+def test_long_rows_that_have_much_in_common_are_not_taken_for_copies(kind: type[Index], similarity_min: float) -> None:
+    """Of 90 words, 62 are the same in all rows: any two are alike by about a half, none by more than two thirds."""
+    draw = np.random.default_rng(3)
+    common = draw.integers(1 << 60, size=62).tolist()
+    rows = [[*common, *draw.integers(1 << 60, size=28).tolist()] for _ in range(700)]
+    copies = [[*row[:-3], 1, 2, 3] for row in rows[:100]]  # alike by 0.935
+    decisions = insert(kind(2_000, similarity_min), [*rows, *copies])
+    assert sum(not new for new in decisions[:700]) <= 1
+    assert sum(not new for new in decisions[700:]) >= (99 if kind is JaccardIndex else 90)
+
+
 def test_rows_with_a_common_part_go_by_their_size_when_there_are_too_many() -> None:
     """440 rows have 8 words in common, which are all of one part; each is known again by them when a word is added."""
     hashes = hash_words([" ".join(f"w{word}" for word in range(20_000))]).hashes

@@ -5,24 +5,55 @@ bits as the two sets of words differ in words. A row has two of them and its siz
 its distinct words, at most 255, above them.
 """
 
+import math
+
 import numpy as np
 
 from personastream.dedup.jit import count_ones, jit
 from personastream.dedup.lines import Number
 
+ESTIMATED_FROM = 12
+"""Bits of one sketch from which on words that share a bit are no exception any more."""
+BITS = 60.0
+"""Of a sketch, the mean of the two."""
+STANDARD_ERRORS = 4.0
+
+
+def most_apart(bits: int) -> float:
+    """In how many words two rows may well differ, if their sketches differ in so many `bits` together.
+
+    After the paper: d words leave a sketch of m bits with m/2 (1 - exp(-2d/m)) odd bits on average, with the variance
+    m/4 (1 - exp(-4d/m)) - d exp(-4d/m). The answer is the d that leaves `bits` or fewer once in some 30,000 times;
+    infinite if so many bits are usual between rows that have nothing in common.
+    """
+    words = float(bits)
+    for _ in range(50):
+        left = math.exp(-2 * words / BITS)
+        variance = 2 * max(0.0, BITS / 4 * (1 - left * left) - words * left * left)
+        left = 1 - (bits + STANDARD_ERRORS * math.sqrt(variance)) / BITS
+        if left <= 0:
+            return math.inf
+        words = -BITS / 2 * math.log(left)
+    return words
+
+
+MOST_APART = np.array([most_apart(bits) for bits in range(121)])
+
 
 @jit
 def similarity_bound(first: Number, second: Number, other_first: Number, other_second: Number) -> Number:
-    """An upper bound of the Jaccard similarity of two rows, each given as its two words of evidence.
+    """What the Jaccard similarity of two rows is at most, each given as its two words of evidence.
 
     Sets of sizes s and t that differ in d words have similarity (s + t - d) / (s + t + d); the larger of the two
-    differences of sketches and the difference in size stand for d, and are never above it. Sizes of 255 and more all
-    count as 255, which lowers the answer: of rows that long it is an estimate.
+    differences of sketches and the difference in size stand for d, and are never above it. Where they are so large
+    that words must have met in bits, d is what it may well be: the answer is then low rather than high, and a row is
+    kept where the evidence does not suffice. Sizes of 255 and more all count as 255, which lowers the answer as well.
     """
     size, other_size = np.int64(second >> np.uint64(56)), np.int64(other_second >> np.uint64(56))
-    apart: Number = max(
-        count_ones(first ^ other_first),
-        count_ones((second ^ other_second) << np.uint64(8)),
-        abs(size - other_size),
-    )
-    return max(0, size + other_size - apart) / (size + other_size + apart)
+    bits = count_ones(first ^ other_first)
+    other_bits = count_ones((second ^ other_second) << np.uint64(8))
+    apart: Number = max(bits, other_bits, abs(size - other_size))
+    if max(bits, other_bits) < ESTIMATED_FROM:
+        return max(0, size + other_size - apart) / (size + other_size + apart)
+    most = max(float(apart), MOST_APART[bits + other_bits])
+    return max(0.0, size + other_size - most) / (size + other_size + most)
