@@ -7,7 +7,7 @@ SEED ?= 1
 KILLS ?= 1000
 CRASHES ?= 20000
 
-.PHONY: all lint types fast test demo bench crash sim servers peers fmt docs clean
+.PHONY: all lint types fast test demo bench crash long sim servers peers fmt docs clean
 
 all: lint types fast
 
@@ -36,6 +36,9 @@ bench: .venv/bench
 
 crash: .venv/dev
 	$(BIN)/python -m tests.crash --kills $(KILLS) --seed $(SEED)
+
+long: .venv/dev
+	EFFORT=whole $(BIN)/pytest -n auto tests/crash tests/simulation
 
 sim: .venv/dev
 	$(BIN)/python -m tests.simulation --crashes $(CRASHES) --seed $(SEED)
