@@ -38,7 +38,7 @@ crash: .venv/dev
 	$(BIN)/python -m tests.crash --kills $(KILLS) --seed $(SEED)
 
 long: .venv/dev
-	EFFORT=whole $(BIN)/pytest -n auto tests/crash tests/simulation
+	EFFORT=whole $(BIN)/pytest -n auto tests/crash tests/simulation tests/sinks
 
 sim: .venv/dev
 	$(BIN)/python -m tests.simulation --crashes $(CRASHES) --seed $(SEED)

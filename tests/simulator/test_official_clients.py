@@ -25,12 +25,25 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
+_OPEN: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def _all_closed() -> Iterator[None]:
+    """Clients keep their connections until they are closed."""
+    yield
+    while _OPEN:
+        _OPEN.pop().close()
+
+
 def openai_client(simulator: Simulator) -> Any:
-    return openai.OpenAI(base_url=simulator.base_url, api_key="k", max_retries=0)
+    _OPEN.append(openai.OpenAI(base_url=simulator.base_url, api_key="k", max_retries=0))
+    return _OPEN[-1]
 
 
 def anthropic_client(simulator: Simulator) -> Any:
-    return anthropic.Anthropic(base_url=simulator.base_url.removesuffix("/v1"), api_key="k", max_retries=0)
+    _OPEN.append(anthropic.Anthropic(base_url=simulator.base_url.removesuffix("/v1"), api_key="k", max_retries=0))
+    return _OPEN[-1]
 
 
 def test_openai_chat_and_models(simulator: Simulator) -> None:

@@ -13,7 +13,7 @@ from typing import IO, Any
 import orjson
 
 COMMAND = str(Path(sys.executable).with_name("personastream"))
-TIMEOUT_S = 60.0
+TIMEOUT_S = 110.0
 
 
 @dataclass(frozen=True, slots=True)
