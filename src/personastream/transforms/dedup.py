@@ -1,9 +1,10 @@
 """Drops rows whose text was seen before, apart from case, width and spacing."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Literal
 
 from personastream.dedup import ExactIndex, hash_texts, hash_texts_128
+from personastream.dedup.key_set import KEYS_MAX, KeySet
 from personastream.errors import ConfigError
 from personastream.records import Batch
 from personastream.settings import setting
@@ -13,18 +14,53 @@ from personastream.settings import setting
 class Dedup:
     """Exact deduplication on xxh3 of the normal form of a text; the earliest row survives.
 
-    The normal form is NFKC, case folded, with whitespace runs as one space. Costs about 0.3 us and 6 bytes a row
-    (7 where fewer than 181 million are expected). `dedup.exact_index` has the odds of a wrong drop: 1 in 33 in a
-    billion rows, none to speak of with `wide_keys`.
+    The normal form is NFKC, case folded, with whitespace runs as one space. Costs about 0.3 us and 6 bytes a row (7
+    where fewer than 181 million are expected, some 100 and 2 us up to 65,536). `dedup.exact_index` has the odds of a
+    wrong drop: 1 in 33 in a billion rows, none to speak of with `wide_keys`.
     """
 
     wide_keys: bool = setting("Keys of 128 bits instead of 64, at 14 bytes a row.", default=False)
     _rows_expected: int = field(init=False, repr=False, default=0)
+    _index: KeySet | ExactIndex | None = field(init=False, repr=False, default=None)
+    _pending: bytes = field(init=False, repr=False, default=b"")
 
-    @cached_property
-    def _index(self) -> ExactIndex:
+    @property
+    def index_bytes(self) -> int:
+        """Memory of the index."""
+        return self._index_for(0).size_bytes
+
+    def __call__(self, batch: Batch) -> Batch:
+        index = self._index_for(len(batch.texts))
+        hashes = hash_texts_128 if self.wide_keys else hash_texts
+        keys = hashes(batch.texts, few=isinstance(index, KeySet))
+        return batch.keep(index.insert(keys).tolist(), "dedup")
+
+    def expect(self, rows: int) -> None:
+        self._rows_expected = rows
+
+    def learnt(self) -> bytes:
+        pending, self._pending = self._pending, b""
+        return pending + self._index_for(0).learnt()
+
+    def learn(self, records: bytes) -> None:
+        self._index_for(len(records) // (16 if self.wide_keys else 8)).learn(records)
+
+    def _index_for(self, more: int) -> KeySet | ExactIndex:
+        """The index, with room for so many more keys: a set as long as there are few."""
+        index = self._index
+        if index is None:
+            index = KeySet(self._bits) if self._rows_expected <= KEYS_MAX else self._large_index()
+        if isinstance(index, KeySet) and len(index) + more > KEYS_MAX:
+            large = self._large_index()
+            large.learn(index.records())
+            self._pending += index.learnt()
+            index = large
+        self._index = index
+        return index
+
+    def _large_index(self) -> ExactIndex:
         try:
-            return ExactIndex(self._rows_expected, 128 if self.wide_keys else 64)
+            return ExactIndex(self._rows_expected, self._bits)
         except MemoryError as error:
             raise ConfigError(
                 f"there is no memory for a dedup index of {self._rows_expected:,} rows: {error}",
@@ -32,19 +68,5 @@ class Dedup:
             ) from error
 
     @property
-    def index_bytes(self) -> int:
-        """Memory of the index."""
-        return self._index.size_bytes
-
-    def __call__(self, batch: Batch) -> Batch:
-        keys = (hash_texts_128 if self.wide_keys else hash_texts)(batch.texts)
-        return batch.keep(self._index.insert(keys).tolist(), "dedup")
-
-    def expect(self, rows: int) -> None:
-        self._rows_expected = rows
-
-    def learnt(self) -> bytes:
-        return self._index.learnt()
-
-    def learn(self, records: bytes) -> None:
-        self._index.learn(records)
+    def _bits(self) -> Literal[64, 128]:
+        return 128 if self.wide_keys else 64
