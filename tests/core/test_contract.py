@@ -198,3 +198,15 @@ def test_what_follows_the_opening(text: str, rest: str) -> None:
     contract = Contract("Hello:")
     assert contract.problem(text, "stop") is None
     assert contract.behind_opening(text) == rest
+
+
+def test_no_reply_makes_a_pattern_take_for_ever() -> None:
+    schema = {"type": "object", "properties": {"x": {"type": "string", "pattern": "^(a+)+$"}, "pattern": {}}}
+    contract = Contract(schema=schema)
+    assert contract.problem('{"x": "%s!"}' % ("a" * 5_000), "stop") == "contract"
+    assert contract.problem('{"x": "%s", "pattern": 3}' % ("a" * 5_000), "stop") is None
+
+
+def test_a_pattern_that_may_take_for_ever_is_refused() -> None:
+    with pytest.raises(ConfigError, match="cannot be matched in linear time"):
+        Contract(schema={"type": "string", "pattern": "^(?=a)a"})

@@ -145,7 +145,7 @@ def _unfenced(plain: str) -> str:
 
 def _checker(schema: Mapping[str, object]) -> Callable[[object], bool]:
     try:
-        from jsonschema import Draft202012Validator, SchemaError  # an extra, and slow to import
+        from jsonschema import Draft202012Validator, SchemaError, ValidationError, validators  # an extra, and slow
     except ModuleNotFoundError as error:
         raise ConfigError(
             "reply.schema needs the package jsonschema", hint="Install it: pip install 'personastream[schema]'"
@@ -154,26 +154,48 @@ def _checker(schema: Mapping[str, object]) -> Callable[[object], bool]:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise ConfigError(f"reply.schema is no JSON schema: {error.message}") from error
-    for reference in _references(schema):
+    for reference in _found("$ref", schema):
         if not _leads_somewhere(reference, schema):
             raise ConfigError(
                 f"reply.schema: $ref = {reference!r} leads nowhere",
                 hint="It must name a part of this schema: #/$defs/…",
             )
-    validator = Draft202012Validator(schema)
+    searches = {pattern: _linear_search(pattern) for pattern in _found("pattern", schema) if isinstance(pattern, str)}
+
+    def pattern_problem(_: object, pattern: str, value: object, __: object) -> Iterator[ValidationError]:
+        if isinstance(value, str) and not searches[pattern](value):
+            yield ValidationError("the pattern is not in it")
+
+    validator = validators.extend(Draft202012Validator, {"pattern": pattern_problem})(schema)
     return lambda value: value is not ... and bool(validator.is_valid(value))
 
 
-def _references(part: object) -> Iterator[object]:
-    """All `$ref` in a schema."""
+def _linear_search(pattern: str) -> Callable[[str], object]:
+    """A search that takes linear time, whatever the text: replies are not to be trusted. Raises `ConfigError`."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        search: Callable[[str], object] = re2.compile(pattern, options).search
+    except re2.error as error:
+        raise ConfigError(
+            f"reply.schema: the pattern {pattern!r} cannot be matched in linear time: {error}",
+            hint="Look-around and references to groups are not allowed: write it without.",
+        ) from error
+    return search
+
+
+def _found(key: str, part: object) -> Iterator[object]:
+    """All values of a key anywhere in a schema."""
     if isinstance(part, dict):
-        if "$ref" in part:
-            yield part["$ref"]
+        if key in part:
+            yield part[key]
         for each in part.values():
-            yield from _references(each)
+            yield from _found(key, each)
     elif isinstance(part, list):
         for each in part:
-            yield from _references(each)
+            yield from _found(key, each)
 
 
 def _leads_somewhere(reference: object, schema: object) -> bool:
