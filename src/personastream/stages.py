@@ -140,7 +140,7 @@ def _reads(where: str, table: Mapping[str, Any], families: Mapping[str, Sequence
     if not isinstance(names, list) or ("from" in table and not names):
         raise ConfigError(f"{where}: from = {wanted!r} must be the name of a stage, or a list of names")
     for name in names:
-        if name not in families:
+        if not isinstance(name, str) or name not in families:
             known = nearest(str(name), families) if families else "Put the stage it reads before it."
             raise ConfigError(f"{where}: from = {name!r} is no earlier stage", hint=known)
     return list(dict.fromkeys(one for name in names for one in families[name]))

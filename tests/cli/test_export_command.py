@@ -73,3 +73,31 @@ def test_personas_of_a_run_are_rows_of_the_published_kind(stages: Path, tmp_path
     done = personastream("export", stages / "personas", "--format", "personas", "--out", out, "--where", where)
     assert done.code == 0
     assert orjson.loads(out.read_bytes().splitlines()[0]) == {"persona": "A baker (10)"}
+
+
+def test_what_no_export_has_written_is_never_replaced(stages: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text("precious")
+    words = ("export", stages / "personas", "--format", "personas", "--force", "--out")
+    done = personastream(*words, mine)
+    assert (done.code, "is no export" in done.err, mine.read_text()) == (73, True, "precious")
+    among = personastream(*words, stages / "personas" / "data" / "x.jsonl")
+    assert (among.code, "among the files of the run" in among.err) == (73, True)
+    assert personastream(*words, tmp_path / "new.jsonl").code == 0
+    assert personastream(*words, tmp_path / "new.jsonl").code == 0
+
+
+def test_an_export_of_nothing_says_so(stages: Path, tmp_path: Path) -> None:
+    done = personastream(
+        "export", stages / "personas", "--format", "jsonl", "--where", "perosna != null", "--out", tmp_path / "x.jsonl"
+    )
+    assert (done.code, "No record was written. Is --where right?" in done.err) == (0, True)
+
+
+def test_a_report_replaces_nothing_but_a_report(stages: Path, tmp_path: Path) -> None:
+    manifest = (stages / "personas" / "run.json").read_bytes()
+    done = personastream("report", stages / "personas", "--output", stages / "personas" / "run.json")
+    assert (done.code, "is no report" in done.err) == (73, True)
+    assert (stages / "personas" / "run.json").read_bytes() == manifest
+    for _ in range(2):
+        assert personastream("report", stages / "personas", "--output", tmp_path / "page.html").code == 0

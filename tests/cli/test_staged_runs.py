@@ -85,7 +85,7 @@ def test_one_stage_can_be_run_alone(job: Path) -> None:
     assert personastream("run", job, "--stage", "people").code == 0
     assert settled(job) == [20, -1, -1, -1]
     early = personastream("run", job, "--stage", "hop-2")
-    assert (early.code, "holds no run" in early.err) == (65, True)
+    assert (early.code, "'hop-2' reads 'hop-1', which has not begun" in early.err) == (65, True)
     unknown = personastream("run", job, "--stage", "hop-3")
     assert (unknown.code, "no stage 'hop-3'" in unknown.err) == (78, True)
 
@@ -156,3 +156,22 @@ def test_a_folder_of_others_is_left_alone(job: Path) -> None:
     done = personastream("run", job)
     assert (done.code, "holds no stages, but precious" in done.err) == (73, True)
     assert sorted(path.name for path in (job.parent / "hub").iterdir()) == ["precious"]
+
+
+def test_a_stage_that_is_gone_is_noticed_before_anything_is_asked(job: Path, simulator: Simulated) -> None:
+    assert personastream("run", job).code == 0
+    served = simulator.stats()["arrivals"]
+    (job.parent / "hub" / "hop-1").rename(job.parent / "hub" / "elsewhere")
+    again = personastream("run", job, "--resume")
+    assert (again.code, "'hop-1' is gone" in again.err, "'hop-2' was made of it" in again.err) == (78, True, True)
+    checked = personastream("verify", job.parent / "hub")
+    assert (checked.code, "this stage is gone" in checked.out) == (74, True)
+    (job.parent / "hub" / "elsewhere").rename(job.parent / "hub" / "hop-1")
+    job.write_text(
+        job.read_text().replace('name = "hop"', 'name = "jump"').replace('"people", "hop"', '"people", "jump"')
+    )
+    renamed = personastream("run", job, "--resume")
+    assert (renamed.code, "holds the stage 'hop-1'" in renamed.err) == (78, True)
+    assert simulator.stats()["arrivals"] == served
+    named = personastream("retry", job.parent / "hub")
+    assert (named.code, "holds stages: people, hop-1" in named.err) == (65, True)

@@ -210,3 +210,8 @@ def test_no_reply_makes_a_pattern_take_for_ever() -> None:
 def test_a_pattern_that_may_take_for_ever_is_refused() -> None:
     with pytest.raises(ConfigError, match="cannot be matched in linear time"):
         Contract(schema={"type": "string", "pattern": "^(?=a)a"})
+
+
+def test_a_schema_that_leads_to_itself_without_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match="refers to itself without end"):
+        Contract(schema={"$ref": "#"})

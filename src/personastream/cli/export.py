@@ -16,6 +16,7 @@ from personastream.export.job import FILE_BYTES_MAX, Export
 from personastream.export.run_log import RunLog
 from personastream.launch.manifest import Manifest, read_manifest
 from personastream.launch.stage_list import read_stages
+from personastream.observe.say import say
 from personastream.sinks.disk import OsDisk
 
 OTHER_SUFFIXES = (".json", ".csv", ".tsv", ".txt", ".zst", ".gz", ".arrow", ".pq")
@@ -67,6 +68,8 @@ def command(run: str, name: str, out: str, force: bool, **options: Any) -> int:
     files = "1 file" if job.files == 1 else f"{job.files:,} files"
     click.echo(f"records   {job.records:>12,}  read{left_out}{', more to come' if log.is_open else ''}")
     click.echo(f"rows      {job.rows:>12,}  of {name} in {files}, {job.size_bytes:,} bytes")
+    if not job.rows:
+        say("No record was written." + (" Is --where right?" if where else ""))
     click.echo(f"output    {destination.out}  described in {destination.card}")
     return 0
 

@@ -14,6 +14,7 @@ from personastream.config import Config
 from personastream.errors import BadInput, ConfigError
 from personastream.launch.manifest import check_unchanged, read_manifest, with_contract, write_manifest
 from personastream.launch.run_directory import owned
+from personastream.launch.stage_list import read_stages
 from personastream.observe.progress import Style
 from personastream.ports import ShardState, Sink
 from personastream.stages import load_stages, stage_of
@@ -50,6 +51,9 @@ class Reopened:
 
 def reopened(run: str, settings: tuple[str, ...], *, contract_may_change: bool = False) -> Reopened:
     """The run in a directory. Raises `BadInput` if there is none, `ConfigError` if its configuration is gone."""
+    names = read_stages(Path(run))
+    if names:
+        raise BadInput(f"{run} holds stages: {', '.join(names)}", hint=f"Name one: {Path(run, names[0])}")
     manifest = read_manifest(Path(run))
     if manifest is None:
         raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")

@@ -71,6 +71,7 @@ def command(
     from personastream.report.document import Options, document
 
     path = Path(output or Path(run) / NAME)
+    _check_own(path)
     with _vectors(path, embeddings_url, embeddings_model, embeddings_key_env) as vectors:
         told = document(Path(run), Options(sample, seed, vectors, embeddings_model or ""), _watched)
     if as_json:
@@ -99,6 +100,16 @@ def _vectors(path: Path, url: str | None, model: str | None, key_env: str) -> "I
         kept_vectors(path.with_suffix(VECTORS_SUFFIX), model, embedder) as vectors,
     ):
         yield vectors
+
+
+MARK = b"personastream report</title>"
+"""What tells a page of ours from other files."""
+
+
+def _check_own(path: Path) -> None:
+    """Raises `CannotCreate` for a file that is no report: it stays."""
+    if path.exists() and MARK not in path.read_bytes():
+        raise CannotCreate(f"{path} is there already, and is no report", hint="Choose another place with --output.")
 
 
 def _watched(members: Sequence[T], words: str) -> Iterable[T]:

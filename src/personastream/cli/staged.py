@@ -9,8 +9,9 @@ from personastream.cli.dedup import carry_out_job
 from personastream.cli.run import carry_out_one
 from personastream.config import Config, nearest
 from personastream.core.spend import NANOS, shown
-from personastream.errors import ConfigError, ExitCode, SpendLimitReached
+from personastream.errors import BadInput, ConfigError, ExitCode, SpendLimitReached
 from personastream.launch.dedup_stage import dedup_stage
+from personastream.launch.manifest import NAME as MANIFEST
 from personastream.launch.stage_list import authorised_elsewhere, begin_stages
 from personastream.observe.progress import Display, Style
 from personastream.observe.say import say
@@ -32,6 +33,10 @@ def carry_out_stages(
     for place, stage in enumerate(stages, 1):
         if only and stage.name != only:
             continue
+        for earlier in stage.reads:
+            if not (root / earlier / MANIFEST).exists():
+                hint = f"Run that first, with --stage {earlier}, or all of them, without --stage."
+                raise BadInput(f"the stage {stage.name!r} reads {earlier!r}, which has not begun", hint=hint)
         if style not in ("json", "none"):
             say(f"stage {place} of {len(stages)}: {stage.name}")
         code = _carry_out(root, stages, stage, style, again, rows_max)

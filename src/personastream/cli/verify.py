@@ -11,9 +11,9 @@ import orjson
 from personastream.cli.words import counts_lines, usage_line
 from personastream.errors import BadInput, ExitCode
 from personastream.launch.manifest import read_manifest
-from personastream.launch.stage_list import read_stages
+from personastream.launch.stage_list import read_stages, stages_gone
 from personastream.sinks.disk import OsDisk
-from personastream.sinks.verify import Report, Verifier
+from personastream.sinks.verify import Problem, Report, Verifier
 
 
 @click.command("verify")
@@ -33,6 +33,8 @@ def command(run: str, as_json: bool) -> int:
         _tell({"": (report, shards)}, report if as_json else None)
         return ExitCode.IO_ERROR if report.problems else ExitCode.DONE
     found = {name: _verified(Path(run, name)) for name in names if read_manifest(Path(run, name)) is not None}
+    for gone, later in stages_gone(Path(run)):
+        found[later][0].problems.append(Problem(gone, f"this stage is gone, and {later} was made of it"))
     _tell(found, {name: report for name, (report, _) in found.items()} if as_json else None)
     return ExitCode.IO_ERROR if any(report.problems for report, _ in found.values()) else ExitCode.DONE
 

@@ -167,7 +167,18 @@ def _checker(schema: Mapping[str, object]) -> Callable[[object], bool]:
             yield ValidationError("the pattern is not in it")
 
     validator = validators.extend(Draft202012Validator, {"pattern": pattern_problem})(schema)
-    return lambda value: value is not ... and bool(validator.is_valid(value))
+
+    def keeps(value: object) -> bool:
+        try:
+            return value is not ... and bool(validator.is_valid(value))
+        except RecursionError:  # a reply nested deeper than any that makes sense
+            return False
+
+    try:
+        validator.is_valid(None)
+    except RecursionError as error:
+        raise ConfigError("reply.schema refers to itself without end", hint="Look at its $ref.") from error
+    return keeps
 
 
 def _linear_search(pattern: str) -> Callable[[str], object]:

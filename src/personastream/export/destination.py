@@ -17,6 +17,7 @@ from personastream.export.files import KINDS, kind_of
 
 CARD = "README.md"
 OTHER_HINT = "Choose another --out."
+OF_A_RUN = ("data", "dead", "state", "batches")
 _OWN = re.compile(rf"train-\d{{5,}}\.({'|'.join(map(re.escape, KINDS))})")
 
 
@@ -35,6 +36,9 @@ class Destination:
 
     def check(self, *, replace: bool) -> None:
         """Raise `CannotCreate` if something is there that must stay."""
+        inside = next((path for path in self.out.absolute().parents if (path / "run.json").exists()), None)
+        if inside is not None and self.out.absolute().relative_to(inside).parts[0] in OF_A_RUN:
+            raise CannotCreate(f"{self.out} would lie among the files of the run in {inside}", hint=OTHER_HINT)
         there = next((path for path in (self.out, self.card) if os.path.lexists(path)), None)
         if there is None:
             return
@@ -42,6 +46,8 @@ class Destination:
             raise CannotCreate(f"{there} is there already", hint=f"To replace it: --force. {OTHER_HINT}")
         if self.is_folder != there.is_dir() or there.is_symlink():
             raise CannotCreate(f"{there} is not what an export would have made", hint=OTHER_HINT)
+        if not self.is_folder and not self.card.exists():
+            raise CannotCreate(f"{self.out} is no export: there is no {self.card.name} beside it", hint=OTHER_HINT)
         strangers = [path.name for path in there.iterdir() if not _is_own(path)] if self.is_folder else []
         if strangers:
             raise CannotCreate(f"{self.out} holds more than an export: {strangers[0]!r}", hint=OTHER_HINT)

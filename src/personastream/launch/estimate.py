@@ -2,14 +2,17 @@
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 
 from personastream.build import Parts
 from personastream.core.ledger import LengthEstimate
+from personastream.errors import RowError
 from personastream.launch.endpoints import prices
 from personastream.launch.strangers import introduce
 from personastream.ports import Embedding, Recipe
-from personastream.records import Completion, Request, Row, Shard
+from personastream.records import NO_ORIGIN, Completion, Request, Row, Shard
 
 SAMPLE_BATCHES = 4
 SAMPLE_BATCHES_MAX = 100
@@ -59,9 +62,13 @@ def estimate(parts: Parts, shards: Sequence[Shard]) -> Estimate:
                 thinned = transform(thinned)
         rows, kept = batch.stop, kept + len(thinned.numbers)
         read_bytes = shards[0].size_bytes if batch.last else batch.bytes_read
-        for number, text in zip(thinned.numbers, thinned.texts, strict=True):
+        for number, text, origin in zip(
+            thinned.numbers, thinned.texts, thinned.origins or repeat(NO_ORIGIN), strict=False
+        ):
             if len(requests) < PROMPTS:
-                requests.append(first_request(parts.recipe, Row(0, number, text, id=f"{shards[0].stem}:{number}")))
+                row = Row(0, number, text, id=f"{shards[0].stem}:{number}", origin=origin)
+                with suppress(RowError):  # such a row will be a dead one
+                    requests.append(first_request(parts.recipe, row))
         if place >= SAMPLE_BATCHES and kept >= KEPT_ENOUGH:
             break
     total_rows = length.rows(rows, read_bytes)

@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
-from personastream.errors import CannotCreate, CorruptOutput, RunExists
+from personastream.errors import CannotCreate, CorruptOutput, ManifestMismatch, RunExists
 from personastream.launch.durable_file import replace_durably
+from personastream.launch.manifest import NAME as MANIFEST
 from personastream.launch.spend_file import read_authorised
 from personastream.stages import Stage
 
@@ -28,8 +29,27 @@ def read_stages(directory: Path) -> list[str] | None:
         ) from error
 
 
+def stages_gone(directory: Path) -> list[tuple[str, str]]:
+    """(stage, later stage that was made of it) where the former is gone and the latter is there, by the list."""
+    if read_stages(directory) is None:
+        return []
+    told = orjson.loads((directory / NAME).read_bytes())["stages"]
+    begun = {stage["name"] for stage in told if (directory / stage["name"] / MANIFEST).exists()}
+    return [
+        (needed, stage["name"])
+        for stage in told
+        if stage["name"] in begun
+        for needed in dict.fromkeys((*stage["reads"], *stage["knows"]))
+        if needed not in begun
+    ]
+
+
 def begin_stages(directory: Path, stages: Sequence[Stage], *, resume: bool, command: str) -> None:
-    """Write the list, for a new directory or to go on. Raises `RunExists`, or `CannotCreate` for a foreign folder."""
+    """Write the list, for a new directory or to go on.
+
+    Raises `RunExists`, `CannotCreate` for a foreign folder, or `ManifestMismatch` if what is there was made by other
+    stages, or of a stage that is gone: before anything is asked for that could not be used.
+    """
     if directory.exists() and not resume and (found := sorted(path.name for path in directory.iterdir())):
         if NAME not in found:
             raise CannotCreate(
@@ -38,6 +58,18 @@ def begin_stages(directory: Path, stages: Sequence[Stage], *, resume: bool, comm
         raise RunExists(
             f"{directory} already holds stages",
             hint=f"To continue them: {command}\n  To start others: give them a folder of their own.",
+        )
+    names = {stage.name for stage in stages}
+    for gone in [name for name in read_stages(directory) or () if name not in names]:
+        if (directory / gone / MANIFEST).exists():
+            raise ManifestMismatch(
+                f"{directory} holds the stage {gone!r}, which {stages[0].config.path} does not have",
+                hint="Give it its name again, or move its folder away, with those of all stages that read it.",
+            )
+    for gone, later in stages_gone(directory):
+        raise ManifestMismatch(
+            f"the stage {gone!r} is gone from {directory}, but {later!r} was made of it",
+            hint="Put its folder back. Or delete those of all stages that were made of it, to run them all again.",
         )
     told: list[dict[str, Any]] = [
         {"name": stage.name, "reads": stage.reads, "knows": stage.knows, "asks": stage.config.asks} for stage in stages

@@ -16,7 +16,7 @@ from personastream.core.sampling import Sampling
 from personastream.errors import BadInput, ConfigError
 from personastream.records import Batch, Shard
 from personastream.settings import setting
-from personastream.sources.finished_run import finished_run
+from personastream.sources.finished_run import FinishedRun, finished_run
 from personastream.sources.row_index_file import RowIndexFile, replace_file
 from personastream.sources.row_settings import RowsFromFiles
 
@@ -77,7 +77,7 @@ class Run(RowsFromFiles):
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         run, index = finished_run(shard.path), int(shard.stem.rpartition(".")[2])
-        while self.follow and not run.is_finished(index):
+        while self.follow and not self._is_ready(run, index):
             yield Batch(shard, start, start, (), ())  # for whoever reads to see whether to go on
             sleep(LOOK_S)
         spans, total = run.spans(index)
@@ -96,6 +96,13 @@ class Run(RowsFromFiles):
             kept.save_now_and_then()
         kept.save()
         yield self._batch(shard, start, waiting, total, last=True)
+
+    def _is_ready(self, run: FinishedRun, index: int) -> bool:
+        """Whether a shard can be read: how large a share a sample is, only all of them together tell."""
+        if not self.rows_max:
+            return run.is_finished(index)
+        runs = [finished_run(path) for path in self.paths]
+        return all(each.is_finished(index) for each in runs for index in range(len(each.stems)))
 
     def _check_same(self, seals: str, shard: Shard) -> None:
         """Raises `BadInput` if there was something else in the shard when it was first read."""
