@@ -61,6 +61,7 @@ def draw(logs: Logs, wanted: int, seed: int, watched: "Watched[Frame]") -> Sampl
     skipped = Random(f"{seed}:lines").randrange(stride)
     for read in logs.read(_evenly(watched, frames, "records")):
         skipped = _take_in(sample, read, stride, skipped)
+    sample.spent = _parts_of(logs.usage, [item.tokens for item in sample.items])
     frames, stride = plan(logs.dead, LETTERS_MAX, seed)
     skipped = 0
     for read in logs.read(_evenly(watched, frames, "dead letters")):
@@ -92,7 +93,6 @@ def _take_in(sample: Sample, read: FrameRead, stride: int, skipped: int) -> int:
     items = [item for line in chosen if (item := parse(line, read.part.shard)) is not None]
     sample.unreadable += len(chosen) - len(items)
     sample.items += items
-    sample.spent += _parts_of(read.commit.usage, [item.tokens for item in items])
     for reason, rows in read.commit.outcomes.dropped.items():
         known = sample.drops.setdefault(reason, [])
         if len(known) < DROPS_MAX and rows:
@@ -101,7 +101,10 @@ def _take_in(sample: Sample, read: FrameRead, stride: int, skipped: int) -> int:
 
 
 def _parts_of(usage: Usage, tokens: Sequence[int]) -> list[tuple[float, float, float]]:
-    """A commit's usage, asked again and again included, shared out among its records by their own tokens."""
+    """A run's usage, asked again and again included, shared out among records by their own tokens.
+
+    Not commit by commit: the usage of one may be of rows that another one holds.
+    """
     total = sum(tokens)
     weights = [each / total for each in tokens] if total else [1 / len(tokens) for _ in tokens]
     return [
