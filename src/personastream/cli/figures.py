@@ -36,8 +36,8 @@ def _loop_lines(figures: Mapping[str, Any]) -> list[str]:
     lines += [f"          {number:>12,}  {many} agree" for many, number in figures["agreements"].items()]
     for method, counts in figures["methods"].items():
         lines.append(
-            f"solutions {counts['asked']:>12,}  by {method.replace('_', ' ')}: {counts['answered']:,} with an answer, "
-            f"{counts['agreeing']:,} of them in agreement"
+            f"solutions {counts['asked']:>12,}  by {method.replace('_', ' ')}: {counts['answered']:,} with an answer; "
+            f"of {counts['compared']:,} compared with others, {counts['agreeing']:,} agree"
         )
         lines += [f"          {number:>12,}  {problem}" for problem, number in sorted(counts["problems"].items())]
     if figures["judged"]:

@@ -2,7 +2,7 @@
 
 problems = train + held_out + dead · held_out = agreed + not_agreed · of each method, asked = answered + problems
 
-`agreeing` counts solutions that agree with others: one that stands alone does not.
+`compared` counts answers of problems with several solutions, and `agreeing` those of them that agree with another.
 """
 
 from collections import Counter
@@ -51,9 +51,12 @@ def math_figures(records: Iterable[Mapping[str, Any]], dead: Mapping[str, int] |
 
 
 def _count(methods: dict[str, dict[str, Any]], solution: Mapping[str, Any], *, among_several: bool) -> None:
-    figures = methods.setdefault(solution["method"], {"asked": 0, "answered": 0, "agreeing": 0, "problems": {}})
+    figures = methods.setdefault(
+        solution["method"], {"asked": 0, "answered": 0, "compared": 0, "agreeing": 0, "problems": {}}
+    )
     figures["asked"] += 1
     figures["answered"] += bool(solution["answer"])
+    figures["compared"] += among_several and bool(solution["answer"])
     figures["agreeing"] += among_several and bool(solution["agrees"])
     if problem := solution.get("problem"):
         figures["problems"][problem] = figures["problems"].get(problem, 0) + 1

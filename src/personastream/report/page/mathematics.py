@@ -50,7 +50,7 @@ def _methods(told: Figures) -> Markup:
     rows = [
         [
             name.replace("_", " "),
-            *(words.number(each[key]) for key in ("asked", "answered", "agreeing")),
+            *(words.number(each[key]) for key in ("asked", "answered", "compared", "agreeing")),
             ", ".join(f"{words.number(count)} {words.reason(problem)}" for problem, count in each["problems"].items()),
         ]
         for name, each in told["methods"].items()
@@ -60,7 +60,7 @@ def _methods(told: Figures) -> Markup:
     )
     return figure(
         "Solutions by method",
-        table(["method", "asked", "answered", "agreeing", "without an answer"], rows),
+        table(["method", "asked", "answered", "compared", "agreeing", "without an answer"], rows),
         caption=caption,
     )
 
