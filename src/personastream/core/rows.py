@@ -18,7 +18,7 @@ import orjson
 
 from personastream.core.lines import HEAD_BYTES, Line, LongLine
 from personastream.core.where import Where
-from personastream.records import DeadRow, Origin
+from personastream.records import Batch, DeadRow, Origin, Shard
 
 DEPTH_MAX = 64
 """Deepest nesting accepted. orjson itself reads 1,024 levels but writes 254; rows of this kind need one or two."""
@@ -48,6 +48,29 @@ class Rows(NamedTuple):
     dead: list[DeadRow]
     origins: Sequence[Origin] = ()
     dropped: Mapping[str, Sequence[int]] = _NOTHING
+
+    def batch(
+        self,
+        shard: Shard,
+        span: tuple[int, int],
+        *,
+        lines: Sequence[Line] = (),
+        last: bool = False,
+        bytes_read: int = 0,
+    ) -> Batch:
+        """These rows as the batch from `span[0]` to `span[1] - 1`; long lines are those of dead rows."""
+        return Batch(
+            shard,
+            *span,
+            self.numbers,
+            self.texts,
+            dropped=self.dropped,
+            dead=self.dead,
+            origins=self.origins,
+            lines=cast(Sequence[bytes], lines),
+            last=last,
+            bytes_read=bytes_read,
+        )
 
 
 class Fault(NamedTuple):

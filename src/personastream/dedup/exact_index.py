@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 
 from personastream.dedup.backend import require_numba
 from personastream.dedup.image import read_image, write_image
-
-Keys = NDArray[np.uint64]
+from personastream.dedup.key_index import KeyIndex, Keys
 
 _LOAD_MAX = 0.9
 _LINES_FOR_FIVE_BYTES = 1 << 24
@@ -36,7 +35,7 @@ _LINES_MIN = 1 << 16  # from here on a home and six bytes make a whole key
 _LINES_MAX = (1 << 32) - 1
 
 
-class ExactIndex:
+class ExactIndex(KeyIndex):
     """Remembers keys of 64 or 128 bits. Sized for `rows_expected`; it may take more, at the cost of a second look-up.
 
     Its answers depend on the keys so far, not on how they were batched, nor on whether they came by `insert`, `learn`
@@ -45,9 +44,8 @@ class ExactIndex:
 
     def __init__(self, rows_expected: int, bits: Literal[64, 128] = 64, *, journal: bool = True) -> None:
         require_numba("exact deduplication")
-        self._bits = bits
+        super().__init__(bits, journal=journal)
         self._tables = [_Table(_lines_for(rows_expected, bits), bits)]
-        self._learnt: list[Keys] | None = [] if journal else None
 
     def __len__(self) -> int:
         """Distinct keys."""
@@ -57,32 +55,6 @@ class ExactIndex:
     def size_bytes(self) -> int:
         """Of all tables, whether their pages have been touched or not."""
         return sum(table.lines.nbytes for table in self._tables)
-
-    def insert(self, keys: Keys) -> NDArray[np.bool_]:
-        """True for each key that is new, its first place in `keys` only; from now on all of them are known.
-
-        `keys` is uint64[n], or for 128 bits uint64[n, 2].
-        """
-        new = self._insert(keys)
-        if self._learnt is not None:
-            self._learnt.append(keys[new])
-        return new
-
-    def learnt(self) -> bytes:
-        """The keys that were new since the last call, in order: 8 bytes each, or 16, little-endian."""
-        if self._learnt is None:
-            return b""
-        records = b"".join(keys.astype("<u8", copy=False).tobytes() for keys in self._learnt)
-        self._learnt.clear()
-        return records
-
-    def learn(self, records: bytes) -> None:
-        """Take in keys that `learnt` gave, in the order it gave them. `ValueError` if they cannot be such keys."""
-        if len(records) % (self._bits // 8):
-            raise ValueError(f"{len(records)} bytes are no whole number of {self._bits}-bit keys")
-        keys = np.frombuffer(records, "<u8").astype(np.uint64, copy=False)
-        if not self._insert(keys.reshape(-1, 2) if self._bits == 128 else keys).all():
-            raise ValueError("a key occurs twice, or was known before")
 
     def save(self, file: BinaryIO) -> None:
         """Write the tables as they are. What `learnt` would give is not part of it."""

@@ -18,9 +18,18 @@ FORMAT = 1
 
 def read_stages(directory: Path) -> list[str] | None:
     """The names of the stages below a directory, in order; None if it holds no stages. Raises `CorruptOutput`."""
+    told = _told(directory)
+    return None if told is None else list(told)
+
+
+def _told(directory: Path) -> dict[str, list[str]] | None:
+    """The stages that each stage is made of, by its name, in order."""
     try:
         document = orjson.loads((directory / NAME).read_bytes())
-        return [str(stage["name"]) for stage in document["stages"]]
+        return {
+            str(stage["name"]): list(dict.fromkeys([*stage.get("reads", ()), *stage.get("knows", ())]))
+            for stage in document["stages"]
+        }
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -31,17 +40,9 @@ def read_stages(directory: Path) -> list[str] | None:
 
 def stages_gone(directory: Path) -> list[tuple[str, str]]:
     """(stage, later stage that was made of it) where the former is gone and the latter is there, by the list."""
-    if read_stages(directory) is None:
-        return []
-    told = orjson.loads((directory / NAME).read_bytes())["stages"]
-    begun = {stage["name"] for stage in told if (directory / stage["name"] / MANIFEST).exists()}
-    return [
-        (needed, stage["name"])
-        for stage in told
-        if stage["name"] in begun
-        for needed in dict.fromkeys((*stage["reads"], *stage["knows"]))
-        if needed not in begun
-    ]
+    told = _told(directory) or {}
+    begun = {name for name in told if (directory / name / MANIFEST).exists()}
+    return [(needed, name) for name in told if name in begun for needed in told[name] if needed not in begun]
 
 
 def begin_stages(directory: Path, stages: Sequence[Stage], *, resume: bool, command: str) -> None:

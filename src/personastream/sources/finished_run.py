@@ -1,8 +1,7 @@
 """An earlier run as input: which shards it has, and where in its sealed parts the lines of which rows lie."""
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +38,9 @@ class FinishedRun:
 
         One that is not finished has no size yet. The fingerprint tells the run, not what is in it: see `seals`.
         """
-        listing, shards = self._listing(), []
+        shards = []
         for index, stem in enumerate(self.stems):
-            parts = self._sealed(stem, listing)
+            parts = self._sealed(stem)
             size_bytes = sum(part.stat().st_size for part in parts or ())
             fingerprint = xxhash.xxh3_128_hexdigest(f"{self.run_id} {stem}".encode())
             shards.append(Shard(index, f"{self.path.name}.{index:05d}", str(self.path), size_bytes, fingerprint))
@@ -49,7 +48,7 @@ class FinishedRun:
 
     def is_finished(self, index: int) -> bool:
         """Whether all rows of a shard are settled."""
-        return self._sealed(self.stems[index], self._listing()) is not None
+        return self._sealed(self.stems[index]) is not None
 
     def seals(self, index: int) -> str:
         """What tells the content of a finished shard: other rows, or rows asked again, make another."""
@@ -95,34 +94,35 @@ class FinishedRun:
         except TypeError as error:
             raise _damaged(span.part, f"a record in its frame at byte {span.offset} has no id") from error
 
+    def check_finished(self) -> None:
+        """Raises `BadInput` for a shard with more to come."""
+        for index in range(len(self.stems)):
+            self.parts(index)
+
     def parts(self, index: int) -> list[Path]:
         """The parts of a shard in order, all sealed. Raises `BadInput` if there is more to come."""
-        parts = self._sealed(self.stems[index], self._listing())
+        parts = self._sealed(self.stems[index])
         if parts is None:
             raise BadInput(
                 f"the run in {self.path} is not finished: see shard {self.stems[index]}", hint=_UNFINISHED_HINT
             )
         return parts
 
-    def _sealed(self, stem: str, listing: Mapping[str, Sequence[Path]]) -> list[Path] | None:
+    def _sealed(self, stem: str) -> list[Path] | None:
         """The parts of a shard's data, if none of its rows is still to be settled or being asked again."""
-        files = listing.get(stem, ())
-        data = sorted(path for path in files if path.parent.name == "data")
-        if not data or any(path.suffix == OPEN_SUFFIX for path in files):
+        (data, is_open), (_, is_open_too) = (self._log(kind, stem) for kind in ("data", "dead"))
+        if not data or is_open or is_open_too:
             return None
         with LocalFile(str(data[-1])) as file:
             ends = _summary(file, PartName(self.run_id, stem, "data", len(data) - 1)).shard_rows is not None
         return data if ends else None
 
-    def _listing(self) -> dict[str, list[Path]]:
-        """The files of both logs, by the stem of their shard."""
-        found: dict[str, list[Path]] = defaultdict(list)
-        for folder in (self.path / "data", self.path / "dead"):
-            for path in folder.iterdir() if folder.is_dir() else ():
-                name = path.name.removesuffix(OPEN_SUFFIX)
-                if name.endswith(SUFFIX):
-                    found[name.removesuffix(SUFFIX).rpartition("-")[0]].append(path)
-        return found
+    def _log(self, kind: str, stem: str) -> tuple[list[Path], bool]:
+        """(sealed parts, whether another one is open) of one log of a shard: they are numbered through."""
+        sealed: list[Path] = []
+        while (part := self.path / kind / f"{stem}-{len(sealed):05d}{SUFFIX}").exists():
+            sealed.append(part)
+        return sealed, part.with_name(part.name + OPEN_SUFFIX).exists()
 
 
 def finished_run(path: str) -> FinishedRun:

@@ -7,7 +7,6 @@ decompressed from its start; its rows are then counted, not parsed.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from personastream.core.lines import Line, cut_batches, split_lines
 from personastream.records import Batch, Shard
@@ -49,19 +48,7 @@ class Jsonl(RowsFromFiles):
                     lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
                 stop = start + len(lines)
                 rows = self.reader.read(lines, start, self.sampled(shard.stem, start, len(lines)))
-                yield Batch(
-                    shard,
-                    start,
-                    stop,
-                    rows.numbers,
-                    rows.texts,
-                    dropped=rows.dropped,
-                    dead=rows.dead,
-                    origins=rows.origins,
-                    lines=cast(list[bytes], lines),  # a long line is that of a dead row
-                    last=last,
-                    bytes_read=course.bytes_before(stop),
-                )
+                yield rows.batch(shard, (start, stop), lines=lines, last=last, bytes_read=course.bytes_before(stop))
                 start = stop
 
 

@@ -131,18 +131,8 @@ class Parquet(RowsFromFiles):
 
 
 def _batch(shard: Shard, start: int, stop: int, rows: Rows, rows_all: int) -> Batch:
-    return Batch(
-        shard,
-        start,
-        stop,
-        rows.numbers,
-        rows.texts,
-        dropped=rows.dropped,
-        dead=rows.dead,
-        origins=rows.origins,
-        last=stop >= rows_all,
-        bytes_read=shard.size_bytes * min(stop, rows_all) // rows_all if rows_all else shard.size_bytes,
-    )
+    bytes_read = shard.size_bytes * min(stop, rows_all) // rows_all if rows_all else shard.size_bytes
+    return rows.batch(shard, (start, stop), last=stop >= rows_all, bytes_read=bytes_read)
 
 
 def _open(file: InputFile, field: str) -> "ParquetFile":

@@ -57,8 +57,7 @@ class Run(RowsFromFiles):
         runs = [finished_run(path) for path in self.paths]
         if not self.follow:
             for run in runs:
-                for index in range(len(run.stems)):
-                    run.parts(index)
+                run.check_finished()
         shards = [shard for run in runs for shard in run.shards()]
         stems = [shard.stem for shard in shards]
         if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
@@ -102,7 +101,7 @@ class Run(RowsFromFiles):
         if not self.rows_max:
             return run.is_finished(index)
         runs = [finished_run(path) for path in self.paths]
-        return all(each.is_finished(index) for each in runs for index in range(len(each.stems)))
+        return all(each.is_finished(place) for each in runs for place in range(len(each.stems)))
 
     def _check_same(self, seals: str, shard: Shard) -> None:
         """Raises `BadInput` if there was something else in the shard when it was first read."""
@@ -120,19 +119,8 @@ class Run(RowsFromFiles):
     def _batch(self, shard: Shard, start: int, lines: list[Line], total: int, *, last: bool = False) -> Batch:
         stop = start + len(lines)
         rows = self.reader.read(lines, start, self.sampled(shard.stem, start, len(lines)))
-        return Batch(
-            shard,
-            start,
-            stop,
-            rows.numbers,
-            rows.texts,
-            dropped=rows.dropped,
-            dead=rows.dead,
-            origins=rows.origins,
-            lines=[line for line in lines if isinstance(line, bytes)],
-            last=last,
-            bytes_read=shard.size_bytes * stop // max(1, total),
-        )
+        bytes_read = shard.size_bytes * stop // max(1, total)
+        return rows.batch(shard, (start, stop), lines=lines, last=last, bytes_read=bytes_read)
 
 
 def _note(kept: RowIndexFile, number: int, lines: Sequence[NumberedLine]) -> None:
