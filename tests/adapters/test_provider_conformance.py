@@ -1,7 +1,7 @@
 """What every provider promises, proven for each. A new provider adds its line to `PROVIDERS`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
 from tempfile import TemporaryDirectory
 
@@ -22,6 +22,13 @@ from personastream.testing import ScriptedProvider
 from tests.support.batch_server import Ask, answered, batch_server, failed
 
 ASK = Request("Be brief.", "<persona>\na night nurse\n</persona>", {"max_tokens": 50, "temperature": 0.5})
+
+
+def patience_s(faults: Mapping[str, float]) -> float:
+    """Little only with faults, some of which never end: a busy machine may take its time for a first answer."""
+    return 0.5 if faults else 60.0
+
+
 NO_FAULTS: Mapping[str, float] = {}
 Make = Callable[[Mapping[str, float], float], AbstractAsyncContextManager[Provider]]
 
@@ -44,18 +51,22 @@ async def scripted(faults: Mapping[str, float], latency_s: float) -> AsyncIterat
 async def openai(faults: Mapping[str, float], latency_s: float) -> AsyncIterator[Provider]:
     """The real client against the simulator, over a socket."""
     async with serve(Behaviour(faults=faults, latency_s=latency_s)) as simulator:
-        provider = Openai(simulator.base_url, "simulated", api_key_env="PERSONASTREAM_NO_SUCH_KEY", timeout_s=0.5)
-        yield provider
-        await provider.aclose()
+        provider = Openai(
+            simulator.base_url, "simulated", api_key_env="PERSONASTREAM_NO_SUCH_KEY", timeout_s=patience_s(faults)
+        )
+        async with aclosing(provider):
+            yield provider
 
 
 @asynccontextmanager
 async def anthropic(faults: Mapping[str, float], latency_s: float) -> AsyncIterator[Provider]:
     """The real client against the simulator, over a socket."""
     async with serve(Behaviour(faults=faults, latency_s=latency_s)) as simulator:
-        provider = Anthropic(simulator.base_url, "simulated", api_key_env="PERSONASTREAM_NO_SUCH_KEY", timeout_s=0.5)
-        yield provider
-        await provider.aclose()
+        provider = Anthropic(
+            simulator.base_url, "simulated", api_key_env="PERSONASTREAM_NO_SUCH_KEY", timeout_s=patience_s(faults)
+        )
+        async with aclosing(provider):
+            yield provider
 
 
 BROKEN_LINES: dict[str, Callable[[Ask], bytes]] = {
