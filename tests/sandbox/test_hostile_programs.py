@@ -42,8 +42,13 @@ def reached(*attempts: str) -> list[str]:
 
 def children() -> set[str]:
     """Processes that this one has started and not reaped."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {child for task in tasks for child in (task / "children").read_text().split()}
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(
+            FileNotFoundError, ProcessLookupError
+        ):  # a thread that has just ended; its children are another one's now
+            found.update((task / "children").read_text().split())
+    return found
 
 
 @pytest.fixture(autouse=True)
