@@ -62,6 +62,12 @@ def engine_rows(result: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
+def wire_rows(result: Mapping[str, Any]) -> list[Row]:
+    """One line."""
+    what = f"one POST by ClientSession against one by Wire, {result['in_flight']} in flight"
+    return [Row(what, "–", shown(result["session_to_wire"], " ×"))]
+
+
 def utilisation_rows(result: Mapping[str, Any]) -> list[Row]:
     """One line."""
     what = f"share of the ideal rate, {result['in_flight']:,} in flight, 1 s latency"
@@ -139,6 +145,7 @@ def simulator_rows(result: Mapping[str, Any]) -> list[Row]:
 BENCHMARKS = (
     Benchmark("engine", "--rounds 1 --rows 2000 --near", engine_rows),
     Benchmark("parts", "--rounds 1 --rows 2000", parts_rows),
+    Benchmark("wire", "--rounds 2 --requests 2000", wire_rows),
     Benchmark("utilisation", "--rounds 1 --rows 3000 --in-flight 200", utilisation_rows),
     Benchmark("memory", "--rows 1000 5000", memory_rows),
     Benchmark("resume", "--rounds 1 --rows 60000 --shards 3", resume_rows),

@@ -103,7 +103,7 @@ class Batched(HttpService):
         await self._exchange("GET", url, take)
 
     async def _object(self, response: aiohttp.ClientResponse) -> dict[str, Any]:
-        found = orjson.loads(self._redact(await self._read(response)))
+        found = orjson.loads(self._redact(await self._read(response.headers, response.content)))
         if not isinstance(found, dict):
             raise Unavailable("a reply with status 200 is no JSON object")
         return found

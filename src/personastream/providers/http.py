@@ -18,6 +18,7 @@ from personastream.errors import AttemptError, NotFound, StaleConnection, Unauth
 from personastream.providers.access import api_url, check_destination, read_key, spellings
 from personastream.providers.deadlines import Deadlines
 from personastream.providers.faults import fault, one_line
+from personastream.providers.wire import Wire
 from personastream.records import Prices
 from personastream.settings import setting
 
@@ -106,6 +107,7 @@ class HttpService:
     _url: URL = field(init=False, repr=False)
     _key: str = field(init=False, repr=False, default="")
     _secrets: tuple[bytes, ...] = field(init=False, repr=False, default=())
+    _wire: Wire = field(init=False, repr=False)
     _deadlines: Deadlines = field(init=False, repr=False)
     _session: aiohttp.ClientSession | None = field(init=False, repr=False, default=None)
 
@@ -136,26 +138,41 @@ class HttpService:
     async def post(self, data: bytes, read: Callable[[bytes, Mapping[str, str]], T]) -> T:
         """One attempt: what `read` makes of the body and headers of a 200, both valid. Raises `AttemptError`."""
 
-        async def whole(response: aiohttp.ClientResponse) -> T:
-            return read(self._redact(await self._read(response)), response.headers)
+        async def posted() -> T:
+            reply = await self._wire.post(data, self._read)
+            body = self._redact(reply.body)
+            if reply.status != 200:
+                raise fault(reply.status, reply.headers, body)
+            return read(body, reply.headers)
 
-        return await self._exchange("POST", self._url, whole, data=data)
+        return await self._judged(self._url, posted)
 
     async def _exchange(
         self, method: str, url: URL, take: Callable[[aiohttp.ClientResponse], Awaitable[T]], **options: Any
     ) -> T:
-        """One request: what `take` makes of a 200. Raises `AttemptError`."""
-        session = self._session or self._open()
+        """One request of any kind: what `take` makes of a 200. Raises `AttemptError`."""
+
+        async def exchanged() -> T:
+            assert self._session is not None  # `_judged` has opened it
+            response = await self._session.request(method, url, allow_redirects=False, **options)
+            try:
+                if response.status == 200:
+                    return await take(response)
+                body = self._redact(await self._read(response.headers, response.content))
+                raise fault(response.status, response.headers, body)
+            finally:
+                response.release()
+
+        return await self._judged(url, exchanged)
+
+    async def _judged(self, url: URL, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What `attempt` returns, in time. Whatever goes wrong on the way is raised as `AttemptError`."""
+        if self._session is None:
+            self._open()
         started_s = monotonic()
         try:
             with self._deadlines():
-                response = await session.request(method, url, allow_redirects=False, **options)
-                try:
-                    if response.status == 200:
-                        return await take(response)
-                    raise fault(response.status, response.headers, self._redact(await self._read(response)))
-                finally:
-                    response.release()
+                return await attempt()
         except (Unauthorized, NotFound) as error:
             raise self._placed(error, url) from error.__cause__
         except aiohttp.ConnectionTimeoutError as error:
@@ -180,7 +197,7 @@ class HttpService:
         """The headers that this kind of service wants, among them the one with the key."""
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> None:
         headers = {
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
@@ -189,25 +206,27 @@ class HttpService:
         }
         trust = ssl.create_default_context() if self._url.scheme == "https" else True
         connect_s_max = min(CONNECT_S_MAX, self.timeout_s / 2)  # tells who was not reached from who is slow
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=trust)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s_max)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=trust),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s_max),
+            timeout=timeout,
         )
+        self._wire = Wire(connector, self._url, headers, timeout)
         self._deadlines = Deadlines(self.timeout_s)
-        return self._session
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, headers: Mapping[str, str], content: aiohttp.StreamReader) -> bytes:
         """The whole body, unless it is compressed or too long: a small bomb must not fill the memory."""
-        if response.headers.get("Content-Encoding", "identity") != "identity":
+        if headers.get("Content-Encoding", "identity") != "identity":
             raise Unavailable(f"{self._url.host} sent a compressed reply although none was accepted", billed=True)
-        length = response.content_length
-        if length is not None and length <= self.reply_bytes_max:
-            return await response.read()
+        length = headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) <= self.reply_bytes_max:
+            return await content.read()
         received = bytearray()
-        while chunk := await response.content.readany():
+        while chunk := await content.readany():
             received += chunk
             if len(received) > self.reply_bytes_max:
                 raise Unavailable(f"{self._url.host} sent a reply of over {self.reply_bytes_max} bytes", billed=True)
