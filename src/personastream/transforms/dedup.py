@@ -15,8 +15,8 @@ class Dedup:
     """Exact deduplication on xxh3 of the normal form of a text; the earliest row survives.
 
     The normal form is NFKC, case folded, with whitespace runs as one space. Costs about 0.3 us and 6 bytes a row (7
-    where fewer than 181 million are expected, some 100 and 2 us up to 65,536). `dedup.exact_index` has the odds of a
-    wrong drop: 1 in 33 in a billion rows, none to speak of with `wide_keys`.
+    where fewer than 181 million are expected, some 100 and 2 us up to a million). `dedup.exact_index` has the odds of
+    a wrong drop: 1 in 33 in a billion rows, none to speak of with `wide_keys`.
     """
 
     wide_keys: bool = setting("Keys of 128 bits instead of 64, at 14 bytes a row.", default=False)
@@ -49,8 +49,8 @@ class Dedup:
         """The index, with room for so many more keys: a set as long as there are few."""
         index = self._index
         if index is None:
-            index = KeySet(self._bits) if self._rows_expected <= KEYS_MAX else self._large_index()
-        if isinstance(index, KeySet) and len(index) + more > KEYS_MAX:
+            index = KeySet(self._bits) if self._rows_expected <= self._few else self._large_index()
+        if isinstance(index, KeySet) and len(index) + more > self._few:
             large = self._large_index()
             large.learn(index.records())
             self._pending += index.learnt()
@@ -66,6 +66,11 @@ class Dedup:
                 f"there is no memory for a dedup index of {self._rows_expected:,} rows: {error}",
                 hint="It takes 6 bytes a row, or 14 with `wide_keys`. Split the input into several runs.",
             ) from error
+
+    @property
+    def _few(self) -> int:
+        """How many keys a set may hold."""
+        return KEYS_MAX // 2 if self.wide_keys else KEYS_MAX
 
     @property
     def _bits(self) -> Literal[64, 128]:
