@@ -19,7 +19,7 @@ types: .venv/dev
 	$(BIN)/mypy
 
 fast: .venv/dev
-	$(BIN)/pytest -n auto -m "not slow"
+	EFFORT=quick $(BIN)/pytest -n auto -m "not slow"
 
 test: .venv/dev .venv/readers
 	@command -v zstd >/dev/null || { apt-get update -q && apt-get install -y -q zstd; }

@@ -165,6 +165,7 @@ def test_the_ceilings_are_numbers_from_zero(make: Make) -> None:
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "drop", "cut", "malformed", "badrequest"])
+@pytest.mark.slow
 def test_whatever_goes_wrong_is_an_attempt_error(make: Make, fault: str) -> None:
     async def act(provider: Provider) -> None:
         for _ in range(3):  # a fault must not spoil the attempts after it
@@ -175,6 +176,7 @@ def test_whatever_goes_wrong_is_an_attempt_error(make: Make, fault: str) -> None
     with_provider(make, act, {fault: 1.0})
 
 
+@pytest.mark.slow
 def test_attempts_may_be_under_way_at_once(make: Make) -> None:
     async def act(provider: Provider) -> None:
         answers: dict[int, str] = {}

@@ -94,6 +94,7 @@ def test_a_row_gives_records_that_can_be_written(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.slow
 def test_rows_may_be_under_way_at_once(name: str) -> None:
     recipe = RECIPES[name]()
     seen: dict[int, str] = {}

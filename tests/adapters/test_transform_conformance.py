@@ -19,6 +19,7 @@ from personastream.transforms.near_dedup import NearDedup
 from personastream.transforms.planned import Planned
 from personastream.transforms.quality import Quality
 from personastream.transforms.semantic_dedup import SemanticDedup
+from tests.support.effort import tries
 from tests.support.virtual import FirstOnly, Without
 
 SHARD = Shard(0, "shard", "shard.jsonl", 1000, "f")
@@ -88,7 +89,7 @@ def test_every_transform_that_is_shipped_is_proven_here() -> None:
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 @given(texts=TEXTS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=tries(12), deadline=None)
 def test_rows_are_kept_as_they_are_or_dropped_for_a_reason(name: str, texts: list[str]) -> None:
     before = batch(texts, start=5)
     after = made(name)(before)
@@ -128,12 +129,13 @@ def test_an_empty_batch_passes(name: str) -> None:
 
 @pytest.mark.parametrize("name", TRANSFORMS)
 @given(texts=TEXTS, cuts=st.lists(st.integers(0, 25), max_size=4))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=tries(12), deadline=None)
 def test_decisions_do_not_depend_on_how_rows_are_cut_into_batches(name: str, texts: list[str], cuts: list[int]) -> None:
     assert kept(made(name), texts, cuts) == kept(made(name), texts)
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.slow
 def test_a_second_instance_knows_nothing_of_the_first(name: str) -> None:
     texts = ["a painter of ships from Oslo", "a painter of ships from Oslo"]
     assert kept(made(name), texts) == kept(made(name), texts)
@@ -141,7 +143,7 @@ def test_a_second_instance_knows_nothing_of_the_first(name: str) -> None:
 
 @pytest.mark.parametrize("name", STATEFUL)
 @given(texts=TEXTS, lives=st.lists(st.integers(0, 25), max_size=4))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=tries(12), deadline=None)
 def test_decisions_after_restarts_are_those_without_them(name: str, texts: list[str], lives: list[int]) -> None:
     journal: list[bytes] = []
     numbers: list[int] = []
@@ -156,7 +158,7 @@ def test_decisions_after_restarts_are_those_without_them(name: str, texts: list[
 
 @pytest.mark.parametrize("name", STATEFUL)
 @given(texts=TEXTS, cuts=st.lists(st.integers(0, 25), max_size=4))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=tries(12), deadline=None)
 def test_the_journal_does_not_depend_on_how_rows_are_cut(name: str, texts: list[str], cuts: list[int]) -> None:
     """Told all at once or piece by piece, a transform is the same: it decides alike."""
     whole, pieces = stateful(name), stateful(name)

@@ -69,6 +69,7 @@ def by_row(directory: Path) -> dict[int, dict[str, Any]]:
     return {int(record["id"].rpartition(":")[2]): record for record in read_records(directory)}
 
 
+@pytest.mark.slow
 def test_every_kind_of_bad_row_is_a_dead_letter_with_a_reason_and_a_place(tmp_path: Path, simulator: Simulated) -> None:
     lines = [line for bad, sound in zip(ROWS.values(), SOUND, strict=False) for line in (sound, bad[0])]
     write_shard(tmp_path / "in" / "a.jsonl.zst", lines)
@@ -84,6 +85,7 @@ def test_every_kind_of_bad_row_is_a_dead_letter_with_a_reason_and_a_place(tmp_pa
     assert dead == {}
 
 
+@pytest.mark.slow
 def test_odd_rows_are_rows_and_reach_the_output_as_they_were(tmp_path: Path, simulator: Simulated) -> None:
     write_shard(tmp_path / "in" / "a.jsonl.gz", [line for line, _ in ODD.values()])
     done = run(tmp_path, simulator)

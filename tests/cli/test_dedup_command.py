@@ -53,6 +53,7 @@ def report(folder: Path, out: str = "out") -> Any:
     return orjson.loads((folder / out / "report.json").read_bytes())
 
 
+@pytest.mark.slow
 def test_the_earliest_of_each_group_is_left_as_it_was_read(folder: Path) -> None:
     done = dedup(folder)
     assert (done.code, done.out) == (0, "")
@@ -78,6 +79,7 @@ def test_the_report_tells_what_was_dropped_and_why(folder: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_job_is_done_once_and_what_the_refusal_says_continues_it(folder: Path) -> None:
     assert dedup(folder).code == 0
     before = {path: path.read_bytes() for path in (folder / "out" / "data").iterdir()}
@@ -124,6 +126,7 @@ def test_a_resume_with_another_input_is_refused(folder: Path) -> None:
         (("--config", "job.toml", "--distance-max", "2"), 64, "exclude each other"),
     ],
 )
+@pytest.mark.slow
 def test_mistakes_are_told_before_anything_is_written(
     folder: Path, words: tuple[str, ...], code: int, said: str
 ) -> None:

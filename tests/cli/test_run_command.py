@@ -29,6 +29,7 @@ def told(finished: Finished, words: str) -> str:
     return finished.err.split(words)[1].splitlines()[0]
 
 
+@pytest.mark.slow
 def test_a_run_is_done_once_and_says_where_everything_is(config: Path, simulator: Simulated) -> None:
     done = personastream("run", config)
     assert (done.code, done.out) == (0, "")

@@ -15,6 +15,7 @@ from personastream.core.answers import (
     quick_verdict,
     reference_answer,
 )
+from tests.support.effort import tries
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_words_are_told_from_algebra() -> None:
     assert not any(map(is_prose, ("x", "2x", "p - q", "\\pi", "12", "")))
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_text_is_compared(one: str, other: str) -> None:
     assert quick_verdict(one, other) == quick_verdict(other, one)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.breaker import FAULTS_IN_A_ROW, OPEN_S, OPEN_S_MAX, Breaker
+from tests.support.effort import tries
 
 
 def opened(now_s: float = 100.0) -> Breaker:
@@ -81,7 +82,7 @@ def test_a_probe_that_says_nothing_makes_room_for_another() -> None:
     assert breaker.state(100.6) == "half-open"
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.data())
 def test_at_most_one_probe_is_out_and_none_is_ever_lost(data: st.DataObject) -> None:
     breaker, now_s = opened(), 100.0

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from personastream.core import frame_log, ranges, zstd_format
 from personastream.core.frame_log import BLOCK_BYTES, NO_TRAILER, Commit, PartName, PartRows, ReadAt, Summary
 from personastream.core.outcomes import Counts, Outcomes, Usage
+from tests.support.effort import tries
 
 NAME = PartName("run-1", "personas", "data", 3)
 COMPRESSOR = zstandard.ZstdCompressor(level=1, write_checksum=True)
@@ -79,7 +80,7 @@ lines = st.lists(st.binary(max_size=3000).map(lambda line: line.replace(b"\n", b
 NOISE = random.Random(0).randbytes(9000).replace(b"\n", b"")
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(st.lists(st.tuples(lines, all_outcomes()), max_size=4))
 @example([([NOISE, NOISE], Outcomes([(0, 2)])), ([], Outcomes([])), ([NOISE[:4000]], Outcomes([(5, 6)]))])
 def test_commits_are_read_back_as_they_were_written(written: list[tuple[list[bytes], Outcomes]]) -> None:
@@ -93,7 +94,7 @@ def test_commits_are_read_back_as_they_were_written(written: list[tuple[list[byt
     assert stock_read(content) == b"".join(line + b"\n" for lines, _ in written for line in lines)
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(st.integers(0, 3 * BLOCK_BYTES))
 @example(0)
 def test_a_commit_of_any_length_ends_on_a_block_boundary(size: int) -> None:
@@ -236,7 +237,7 @@ def test_every_flipped_bit_of_settled_rows_or_summary_is_noticed() -> None:
         assert read(reader(damaged), len(damaged), NAME) is None, f"bit {bit}"
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(200))
 @given(st.binary(max_size=300), st.integers(0, 2))
 def test_garbage_is_never_a_commit_nor_a_seal_nor_an_error(garbage: bytes, start: int) -> None:
     magics = (zstd_format.FRAME_MAGIC, frame_log.TRAILER_MAGIC)

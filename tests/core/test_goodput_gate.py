@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.goodput_gate import LIMIT_START, GoodputGate, Trial
+from tests.support.effort import tries
 
 LatencyS = Callable[[int], float]
 
@@ -63,6 +64,7 @@ def test_it_starts_low_and_never_above_what_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("count", [4, 16, 100, 256])
+@pytest.mark.slow
 def test_it_settles_where_more_only_wait_longer(count: int) -> None:
     line = Line(GoodputGate(4096, 0.0), slots(count))
     line.run(600.0)
@@ -73,6 +75,7 @@ def test_it_settles_where_more_only_wait_longer(count: int) -> None:
     assert 0.75 * count <= sorted(limits)[25] <= 1.3 * count
 
 
+@pytest.mark.slow
 def test_noise_does_not_make_it_settle_low() -> None:
     draws = random.Random(7)
     line = Line(GoodputGate(300, 0.0), lambda _: draws.lognormvariate(0.0, 1.0))
@@ -124,7 +127,7 @@ def test_a_breakdown_while_trying_more_leads_back() -> None:
     assert (line.gate.limit, line.gate.trial) == (32, Trial.HOLD)
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(
     st.integers(1, 5000),
     st.lists(st.tuples(st.sampled_from([0.0, 0.0, 0.01, 1e6]), st.sampled_from([0, 1, 300, 1 << 62])), max_size=80),

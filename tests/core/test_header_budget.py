@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.header_budget import BUDGETS, CLOSED_S_MAX, HeaderBudget
+from tests.support.effort import tries
 
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 OPENAI = {
@@ -90,7 +91,7 @@ values = st.one_of(
 NAMES = [name for names in BUDGETS for name in names] + ["date"]
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.dictionaries(st.sampled_from(NAMES), values))
 def test_nonsense_never_closes_for_long(headers: dict[str, str]) -> None:
     budget = HeaderBudget()

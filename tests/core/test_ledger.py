@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from personastream.core import ranges
 from personastream.core.ledger import Ledger, LengthEstimate
 from personastream.core.ranges import Overlap
+from tests.support.effort import tries
 
 groups = st.tuples(st.lists(st.integers(0, 39), unique=True), st.lists(st.integers(1, 7), max_size=9)).map(
     lambda drawn: split(*drawn)
@@ -20,7 +21,7 @@ def split(order: list[int], sizes: list[int]) -> list[list[int]]:
     return [group for group in found if group]
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(groups)
 def test_a_ledger_knows_what_a_set_would(settled: list[list[int]]) -> None:
     ledger, rows = Ledger(), set[int]()
@@ -34,7 +35,7 @@ def test_a_ledger_knows_what_a_set_would(settled: list[list[int]]) -> None:
         assert [length for length in range(45) if ledger.covers(length)] == list(range(ledger.watermark + 1))
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(groups, st.lists(st.integers(0, 45), unique=True).map(sorted))
 @example([[0, 1, 2]], [1, 2, 3])
 @example([[0, 1, 2, 5]], [2, 3])
@@ -65,7 +66,7 @@ def test_an_empty_shard_is_covered_from_the_start() -> None:
     assert not Ledger().covers(1)
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 10**10)), min_size=1, max_size=20))
 def test_an_estimate_is_exact_once_everything_was_read(shards: list[tuple[int, int]]) -> None:
     estimate = LengthEstimate(sum(size for _, size in shards))
@@ -77,7 +78,7 @@ def test_an_estimate_is_exact_once_everything_was_read(shards: list[tuple[int, i
     assert estimate.rows() == sum(rows for rows, _ in shards)
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.integers(0, 10**7), st.integers(0, 10**9), st.integers(0, 10**7), st.integers(0, 10**9))
 def test_an_estimate_is_never_less_than_what_is_known(rows: int, size: int, current_rows: int, current: int) -> None:
     estimate = LengthEstimate(10**9)

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.lines import HEAD_BYTES, Line, LongLine, cut_batches, split_lines
+from tests.support.effort import tries
 
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=tries(50), deadline=None)
 raws = st.lists(st.sampled_from([b"\n", b"a", b"bc", b"\r", b"\xe2\x80\xa8", b"\xc2\x85", b"\n\n"]), max_size=60).map(
     b"".join
 )

@@ -4,13 +4,14 @@ from hypothesis import strategies as st
 
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Overlap
+from tests.support.effort import tries
 
 usages = st.builds(Usage, st.integers(0, 10**12), st.integers(0, 10**15), st.integers(0, 10**15))
 by_reason = st.dictionaries(st.sampled_from(["exact", "near", "length"]), st.integers(0, 10**9))
 all_counts = st.builds(Counts, st.integers(0, 10**9), by_reason, by_reason)
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(usages, usages)
 def test_what_was_spent_adds_up_and_comes_apart_again(first: Usage, second: Usage) -> None:
     assert first + second == second + first
@@ -18,7 +19,7 @@ def test_what_was_spent_adds_up_and_comes_apart_again(first: Usage, second: Usag
     assert first + Usage() == first
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(all_counts, all_counts)
 def test_counts_add_up_by_reason(first: Counts, second: Counts) -> None:
     both = first + second

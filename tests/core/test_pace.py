@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from personastream.core.breaker import FAULTS_IN_A_ROW
 from personastream.core.pace import PAUSE_S_MAX, Pace
+from tests.support.effort import tries
 
 LOW = {
     "x-ratelimit-limit-requests": "100",
@@ -299,10 +300,10 @@ class AnyEndpoint(RuleBasedStateMachine):
 
 
 TestAnyEndpoint = AnyEndpoint.TestCase
-TestAnyEndpoint.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnyEndpoint.settings = settings(max_examples=tries(60), stateful_step_count=40, deadline=None)
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.lists(st.sampled_from(["answered", "throttled", "failed", "ended"]), max_size=60))
 def test_a_clock_that_stands_still_does_no_harm(ends: list[str]) -> None:
     pace = Pace(10, True, 7.0)

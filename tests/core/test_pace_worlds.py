@@ -20,6 +20,7 @@ def run(world: str, seed: int = 11) -> tuple[float, Seen]:
 
 
 @pytest.mark.parametrize("world", ["hosted", "hosted_retry_after", "changing"])
+@pytest.mark.slow
 def test_a_limited_endpoint_is_used_fully_with_few_refusals(world: str) -> None:
     goodput, seen = run(world)
     assert goodput >= 0.98
@@ -33,6 +34,7 @@ def test_a_server_that_queues_is_used_fully_with_little_waiting(world: str) -> N
     assert statistics.median(seen.latencies_s) <= 1.5 * statistics.median(seen.services_s)
 
 
+@pytest.mark.slow
 def test_capacity_that_comes_back_is_used_within_half_a_minute() -> None:
     _, seen = run("changing")
     rates = {later.at_s: (later.answered - earlier.answered) / SAMPLE_S for earlier, later in pairwise(seen.samples)}
@@ -57,6 +59,7 @@ def test_a_server_that_loads_is_hardly_asked_and_then_found() -> None:
 
 
 @pytest.mark.parametrize(("share", "pause_s"), [(0.005, None), (0.02, None), (0.02, 0.2), (0.1, 0.2), (0.3, None)])
+@pytest.mark.slow
 def test_refusals_that_come_at_any_rate_do_not_slow_a_run_down(share: float, pause_s: float | None) -> None:
     server = Flaky(1, share, pause_s, 64)
     seen = simulate(server, Pace(64, True, 0.0), 180.0, start_s=60.0)

@@ -8,6 +8,7 @@ from bench.quality import LIMITS, PERSONAS, SPOILT, read, spoilt
 from personastream.core.quality import RULES, judge
 from personastream.records import Batch, Shard
 from personastream.transforms.quality import Quality
+from tests.support.effort import tries
 
 DEFAULT = [rule for rule in RULES if rule != "first_person"]
 SAMPLES = [
@@ -80,7 +81,7 @@ TEXTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tries(60))
 @given(TEXTS)
 def test_a_row_is_judged_by_itself(texts: list[str]) -> None:
     assert judge(texts, RULES, *LIMITS) == [judge([text], RULES, *LIMITS)[0] for text in texts]

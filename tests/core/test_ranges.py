@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from personastream.core import ranges
 from personastream.core.ranges import Overlap, Range
+from tests.support.effort import tries
 
 numbers = st.sets(st.integers(0, 60), max_size=40)
 
@@ -14,7 +15,7 @@ def expand(rows: list[Range]) -> set[int]:
     return {number for start, stop in rows for number in range(start, stop)}
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.lists(st.integers(0, 60), unique=True))
 def test_numbers_in_any_order_become_the_fewest_ranges(given_numbers: list[int]) -> None:
     found = ranges.from_numbers(given_numbers)
@@ -23,7 +24,7 @@ def test_numbers_in_any_order_become_the_fewest_ranges(given_numbers: list[int])
     assert all(left[1] < right[0] for left, right in pairwise(found))
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(numbers, st.data())
 def test_a_number_given_twice_is_an_overlap(given_numbers: set[int], data: st.DataObject) -> None:
     twice = data.draw(st.sampled_from(sorted(given_numbers or {0})))
@@ -32,7 +33,7 @@ def test_a_number_given_twice_is_an_overlap(given_numbers: set[int], data: st.Da
     assert caught.value.number == twice
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.lists(numbers, max_size=5))
 def test_a_union_holds_every_row_if_no_row_is_there_twice(sets: list[set[int]]) -> None:
     everything = set().union(*sets)
@@ -45,7 +46,7 @@ def test_a_union_holds_every_row_if_no_row_is_there_twice(sets: list[set[int]]) 
     assert sum(caught.value.number in rows for rows in sets) > 1
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(numbers)
 def test_questions_about_a_set_are_answered_as_a_set_would(rows: set[int]) -> None:
     found = ranges.from_numbers(rows)

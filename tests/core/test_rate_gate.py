@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.rate_gate import BETA, DROPS_SUDDEN, RateGate
+from tests.support.effort import tries
 
 
 def busy(gate: RateGate, rate: float, start_s: float, stop_s: float) -> float:
@@ -187,7 +188,7 @@ def test_after_a_lull_a_burst_is_half_a_second_of_rate() -> None:
     assert len(passed(gate, 14.2, 14.21)) == 5
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(
     st.lists(
         st.tuples(st.sampled_from(["sent", "dropped", "pause"]), st.floats(0.0, 5.0), st.floats(0.0, 20.0)),

@@ -34,6 +34,7 @@ from personastream.errors import (
     Unavailable,
     Unreachable,
 )
+from tests.support.effort import tries
 
 POLICY = RetryPolicy()
 chances = st.floats(0, 1, exclude_max=True)
@@ -158,7 +159,7 @@ def test_what_failed_in_an_outage_is_not_held_against_the_row_afterwards() -> No
     assert caught.value.reason == "retries_exhausted"
 
 
-@settings(max_examples=100)
+@settings(max_examples=tries(100))
 @given(st.lists(st.tuples(passing_faults, chances, st.floats(0, 10)), max_size=60))
 def test_an_endpoint_that_answers_nobody_never_kills_a_row(faults: list[tuple[AttemptError, float, float]]) -> None:
     server, trial, now_s = endpoint(RetryPolicy(outage_s_max=math.inf)), Trial(), 1.0
@@ -169,7 +170,7 @@ def test_an_endpoint_that_answers_nobody_never_kills_a_row(faults: list[tuple[At
         trial = wait.trial
 
 
-@settings(max_examples=100)
+@settings(max_examples=tries(100))
 @given(st.lists(st.tuples(endpoint_faults, chances, st.booleans()), max_size=60))
 def test_throttling_never_kills_a_row_and_counts_no_attempt(faults: list[tuple[AttemptError, float, bool]]) -> None:
     server = endpoint(RetryPolicy(attempts_max=1))
@@ -187,7 +188,7 @@ def check_wait(verdict: Verdict, policy: RetryPolicy) -> None:
     assert 0.0 <= (verdict.pause_s or 0.0) <= PROBE_AFTER_S
 
 
-@settings(max_examples=100)
+@settings(max_examples=tries(100))
 @given(st.integers(0, 10_000), chances, st.floats(0, 60), st.floats(0, 600))
 def test_waits_stay_within_their_bounds(faults: int, chance: float, backoff_s: float, backoff_s_max: float) -> None:
     policy = RetryPolicy(backoff_s=backoff_s, backoff_s_max=backoff_s_max, attempts_max=100)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.retry_after import BUDGETS, WAIT_S_MAX, duration_s, retry_after_s, seconds_until
+from tests.support.effort import tries
 
 NOW = "Wed, 21 Oct 2026 07:28:00 GMT"
 UNIX_NOW = 1_792_567_680
@@ -196,7 +197,7 @@ def test_a_moment_is_measured_by_the_servers_own_clock_or_not_at_all() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=tries(300))
 @given(
     st.one_of(
         st.text(max_size=60),

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from personastream.core import row_index
 from personastream.core.row_index import SPACING_BYTES, Points, RowIndex, decode
+from tests.support.effort import tries
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=tries(30), deadline=None)
 steps = st.lists(st.tuples(st.integers(1, 50_000), st.integers(1, 3 * SPACING_BYTES)), max_size=8)
 
 

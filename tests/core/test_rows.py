@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from personastream.core.lines import Line, LongLine
 from personastream.core.rows import DEPTH_MAX, EXCERPT_CHARACTERS_MAX, RowReader, Rows, _excerpt, is_deeper
 from personastream.records import DeadRow
+from tests.support.effort import tries
 
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=tries(50), deadline=None)
 READER = RowReader("persona", text_bytes_max=1_000)
 
 
@@ -184,7 +185,7 @@ SPOILED = st.sampled_from(
 
 
 @given(st.lists(st.tuples(PLAIN, FORMS), max_size=8), st.lists(st.tuples(st.integers(0, 8), SPOILED), max_size=2))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 def test_lines_cut_apart_in_one_go_give_what_each_gives_alone(
     rows: list[tuple[str, Any]], spoiled: list[tuple[int, bytes]]
 ) -> None:

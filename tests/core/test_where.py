@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from personastream.core.where import DEPTH_MAX, compile_where
 from personastream.core.where_tokens import CHARACTERS_MAX, WhereError
+from tests.support.effort import tries
 
 DEGREE = "general domain (top 1 percent)"
 ROW: dict[str, Any] = {
@@ -166,14 +167,14 @@ CONDITIONS = [compile_where(" ".join(words)) for words in product(OPERANDS, OPER
 
 
 @given(st.dictionaries(st.sampled_from(["x", "y"]), VALUES))
-@settings(max_examples=100)
+@settings(max_examples=tries(100))
 def test_no_row_makes_an_expression_fail(row: dict[str, Any]) -> None:
     for condition in (*CONDITIONS, compile_where('x matches "a|b"')):
         assert condition(row) in (True, False)
 
 
 @given(st.text(max_size=40) | st.text(alphabet="ab.`\"'()[],<>=! andortinx01", max_size=40))
-@settings(max_examples=500)
+@settings(max_examples=tries(500))
 def test_any_text_is_an_expression_or_is_refused(text: str) -> None:
     place = refused_at(text)
     assert place is None or 1 <= place <= len(text) + 1

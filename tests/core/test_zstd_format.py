@@ -26,8 +26,9 @@ from personastream.core.zstd_format import (
     skippable_frame,
     skippable_size,
 )
+from tests.support.effort import tries
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=tries(30), deadline=None)
 contents = st.one_of(
     st.binary(max_size=2_000),
     st.builds(lambda unit, times: unit * times, st.binary(min_size=1, max_size=9), st.integers(0, 30_000)),

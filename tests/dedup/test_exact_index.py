@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from personastream.dedup import ExactIndex, exact_index
 from personastream.errors import ConfigError
+from tests.support.effort import tries
 
 Bits = Literal[64, 128]
 Keys = NDArray[np.uint64]
@@ -55,7 +56,7 @@ def inserted(index: ExactIndex, keys: Keys, cuts: list[int]) -> list[bool]:
 
 
 @BOTH
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(values=st.lists(KEYS, max_size=80), cuts=st.lists(st.integers(0, 80), max_size=4))
 def test_a_key_is_new_once_whatever_the_batches(bits: Bits, values: list[int], cuts: list[int]) -> None:
     index = ExactIndex(100, bits)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from personastream.dedup.fold import normal_forms, word_forms
 from personastream.dedup.scripts import space_words
+from tests.support.effort import tries
 
 CHARACTERS = st.one_of(
     st.characters(codec=None, max_codepoint=0xFFFF), st.sampled_from("a \u3000\u2028老éßﬁＡЖ한\u0301\u1161ㅏ😀\n")
@@ -27,7 +28,7 @@ def text_of(row: str) -> str:
     return row.encode("latin-1").decode()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(TEXTS)
 def test_what_is_done_in_bulk_is_what_is_done_one_by_one(texts: list[str]) -> None:
     rows, hard = normal_forms(texts)

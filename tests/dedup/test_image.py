@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from personastream.dedup import ExactIndex, ImageDamaged
 from personastream.dedup.image import read_image, write_image
+from tests.support.effort import tries
 
 TABLES = [(np.arange(48, dtype=np.uint32).reshape(3, 16), 7), (np.ones((1, 16), np.uint32), 1)]
 
@@ -34,7 +35,7 @@ def test_lines_that_are_read_begin_where_cache_lines_do() -> None:
     assert all(lines.ctypes.data % 64 == 0 for lines, _ in read_image(io.BytesIO(written()), 64))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(st.integers(0, len(written()) - 1), st.integers(1, 255))
 def test_no_changed_byte_goes_unnoticed(offset: int, change: int) -> None:
     data = bytearray(written())

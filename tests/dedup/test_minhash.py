@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.dedup import hash_words, minhash
+from tests.support.effort import tries
 from tests.support.word_rows import word_rows
 
 BOTH_KERNELS = pytest.mark.usefixtures("each_kernel")
@@ -24,7 +25,7 @@ def by_definition(row: list[int], permutations: int) -> list[int]:
 
 
 @BOTH_KERNELS
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(rows=st.lists(st.lists(HASHES, max_size=12), max_size=5), permutations=st.sampled_from([1, 2, 7, 33]))
 def test_each_place_has_the_least_image_of_the_words(rows: list[list[int]], permutations: int) -> None:
     found = minhash(word_rows(rows), permutations)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from personastream.dedup.semantic_index import SemanticIndex, coarse
+from tests.support.effort import tries
 
 
 def planted(seed: int, count: int, dimensions: int = 48) -> NDArray[np.float32]:
@@ -39,7 +40,7 @@ def test_bytes_point_nearly_the_same_way(seed: int) -> None:
         assert float(bytes_of @ vector) / float(np.linalg.norm(bytes_of)) >= 0.999
 
 
-@settings(max_examples=20)
+@settings(max_examples=tries(20))
 @given(st.integers(0, 2**32), st.sampled_from([0.85, 0.9, 0.95]))
 def test_decisions_are_those_of_a_full_search(seed: int, similarity_min: float) -> None:
     vectors = planted(seed, 120)

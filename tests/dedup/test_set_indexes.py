@@ -15,6 +15,7 @@ from personastream.dedup.minhash import minhash
 from personastream.dedup.minhash_index import MinhashIndex, choose_bands
 from personastream.dedup.sketch import sketches
 from personastream.dedup.words import hash_words
+from tests.support.effort import tries
 
 Index = JaccardIndex | MinhashIndex
 SIMILARITIES = [0.5, 0.6, 0.75, 0.8, 0.9, 1.0]
@@ -64,7 +65,7 @@ def variants(seed: int, size: int, words_min: int, words_max: int) -> list[list[
     return rows
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 13), max_size=16), max_size=25),
     st.sampled_from(SIMILARITIES),
@@ -84,6 +85,7 @@ def test_jaccard_drops_all_rows_that_are_similar_and_no_others(
 
 @pytest.mark.parametrize("words", [(1, 9), (10, 18), (8, 40), (90, 120), (200, 254)])
 @pytest.mark.parametrize("similarity_min", [0.8, 0.9])
+@pytest.mark.slow
 def test_jaccard_finds_every_pair_across_its_classes(words: tuple[int, int], similarity_min: float) -> None:
     rows = variants(words[0], 300, *words)
     index = JaccardIndex(0, similarity_min)
@@ -138,6 +140,7 @@ def test_more_rows_than_expected_are_found_all_the_same(kind: type[Index]) -> No
 
 @BOTH
 @pytest.mark.parametrize("similarity_min", [0.6, 0.7, 0.8])
+@pytest.mark.slow
 def test_long_rows_that_have_much_in_common_are_not_taken_for_copies(kind: type[Index], similarity_min: float) -> None:
     """Of 90 words, 62 are the same in all rows: any two are alike by about a half, none by more than two thirds."""
     draw = np.random.default_rng(3)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.dedup import Words, WordWeights, hash_words, simhash, simhash_128
+from tests.support.effort import tries
 from tests.support.word_rows import word_rows
 
 BOTH_KERNELS = pytest.mark.usefixtures("each_kernel")
@@ -31,7 +32,7 @@ def by_definition(row: list[int], weights: list[int] | None = None, *, pairs: bo
 
 
 @BOTH_KERNELS
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(rows=ROWS, pairs=st.booleans())
 def test_a_bit_is_set_where_more_than_half_of_the_features_have_it(rows: list[list[int]], pairs: bool) -> None:
     assert simhash(word_rows(rows), pairs).tolist() == [by_definition(row, pairs=pairs) for row in rows]
@@ -48,7 +49,7 @@ def test_rows_of_any_length_follow_the_same_definition(pairs: bool) -> None:
 
 
 @BOTH_KERNELS
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 @given(
     rows=st.lists(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5)), max_size=9), max_size=4),
     pairs=st.booleans(),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from personastream.dedup.simhash_index import SimhashIndex
+from tests.support.effort import tries
 
 DISTANCES = range(7)
 Rows = NDArray[np.uint64]
@@ -64,7 +65,7 @@ def crowded_rows(draw: st.DrawFn, size_max: int = 40) -> Rows:
     return rows_of([base ^ flip for base, flip, _ in drawn], [row for _, _, row in drawn])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(
     crowded_rows(),
     st.sampled_from(DISTANCES),
@@ -113,6 +114,7 @@ SAME = pytest.mark.parametrize("same", [0, 0xFFFF_FFFF, 0xFFFF_FFFF << 32, (1 <<
 
 @SAME
 @pytest.mark.parametrize("distance_max", [0, 3, 4])
+@pytest.mark.slow
 def test_rows_that_came_by_learn_count_like_rows_that_were_inserted(same: int, distance_max: int) -> None:
     """In whatever batches, across growth, and with tables too crowded for all."""
     rows = random_crowd(distance_max, 1500, same)
@@ -133,6 +135,7 @@ def test_rows_that_came_by_learn_count_like_rows_that_were_inserted(same: int, d
 
 
 @pytest.mark.parametrize("distance_max", [0, 1, 3, 5])
+@pytest.mark.slow
 def test_growth_loses_nothing(distance_max: int) -> None:
     rows = random_crowd(distance_max, 3000, 0)
     small, large = SimhashIndex(0, distance_max, 0.6), SimhashIndex(10_000, distance_max, 0.6)

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.dedup import sketches
+from tests.support.effort import tries
 from tests.support.word_rows import word_rows
 
 BOTH_KERNELS = pytest.mark.usefixtures("each_kernel")
@@ -22,7 +23,7 @@ def by_definition(row: list[int]) -> list[int]:
 
 
 @BOTH_KERNELS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(rows=ROWS)
 def test_sketches_are_parities_over_the_set_of_words(rows: list[list[int]]) -> None:
     assert sketches(word_rows(rows)).tolist() == [by_definition(row) for row in rows]
@@ -41,7 +42,7 @@ def test_long_rows_and_rows_of_few_words_often_repeated() -> None:
 
 
 @BOTH_KERNELS
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(shared=st.sets(HASHES, max_size=20), ours=st.sets(HASHES, max_size=5), theirs=st.sets(HASHES, max_size=5))
 def test_no_sketch_differs_in_more_bits_than_the_sets_in_words(
     shared: set[int], ours: set[int], theirs: set[int]

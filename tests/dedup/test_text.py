@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.dedup import is_unspaced, normalise, split_words
+from tests.support.effort import tries
 
 ANY_TEXT = st.text(st.one_of(st.characters(codec=None), st.sampled_from("\n \r\x85\u2028Aé")), max_size=60)
 
@@ -33,7 +34,7 @@ def test_punctuation_makes_a_difference_to_the_normal_form() -> None:
     assert normalise("a teacher.") != normalise("a teacher")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(ANY_TEXT)
 def test_the_short_way_for_ascii_gives_the_general_normal_form(text: str) -> None:
     ascii_text = text.encode("ascii", "ignore").decode()
@@ -66,7 +67,7 @@ def test_words_are_runs_of_letters_or_single_characters_of_unspaced_scripts(text
     assert words_of(text) == words
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(st.lists(ANY_TEXT, max_size=8))
 def test_each_text_has_the_words_it_has_alone(texts: list[str]) -> None:
     words, counts = split_words(texts)
@@ -75,7 +76,7 @@ def test_each_text_has_the_words_it_has_alone(texts: list[str]) -> None:
     assert words == [word for row in alone for word in row]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(ANY_TEXT)
 def test_words_hold_nothing_but_letters_digits_and_marks(text: str) -> None:
     for word in words_of(text):

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest, xxh3_128_intdigest
 
 from personastream.dedup import hash_texts, hash_texts_128, normalise
+from tests.support.effort import tries
 
 BOTH_KERNELS = pytest.mark.usefixtures("each_kernel")
 
@@ -18,7 +19,7 @@ def expected(texts: list[str]) -> tuple[list[int], list[tuple[int, int]]]:
 
 
 @BOTH_KERNELS
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(texts=TEXTS)
 def test_keys_are_xxh3_of_the_normal_form(texts: list[str]) -> None:
     keys, wide = expected(texts)

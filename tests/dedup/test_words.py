@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from personastream.dedup import hash_words, signatures_and_sketches, simhash, sketches, split_words
 from personastream.dedup.text import pack_words
+from tests.support.effort import tries
 
 BOTH_KERNELS = pytest.mark.usefixtures("each_kernel")
 
@@ -36,7 +37,7 @@ def by_definition(word: bytes) -> int:
 
 
 @BOTH_KERNELS
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(texts=TEXTS)
 def test_words_of_any_text_hash_as_defined(texts: list[str]) -> None:
     words, counts = split_words(texts)

@@ -73,6 +73,7 @@ def test_a_refused_row_is_dead_at_once_with_the_answer_it_got() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.slow
 def test_throttling_delays_rows_and_kills_none(workers: int) -> None:
     fault = first(6, lambda: Throttled("slow down"))
     bench = Bench(TEXTS, provider=ScriptedProvider(latency_s=0.1, fault=fault), workers=workers)

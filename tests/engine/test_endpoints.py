@@ -60,6 +60,7 @@ def never(error: Callable[[], AttemptError]) -> Fault:
 
 
 @pytest.mark.parametrize(("weights", "share"), [([1.0, 1.0], 0.5), ([3.0, 1.0], 0.75), ([1.0, 9.0], 0.1)])
+@pytest.mark.slow
 def test_the_load_is_spread_by_weight(weights: list[float], share: float) -> None:
     providers = [ScriptedProvider(in_flight_max=40, latency_s=1.0) for _ in weights]
     fleet = Fleet(rows(2000), providers=providers, weights=weights, workers=40)
@@ -112,6 +113,7 @@ def test_an_endpoint_may_die_and_come_back_and_no_row_suffers(error: Callable[[]
     assert providers[1].in_flight_most == 20
 
 
+@pytest.mark.slow
 def test_a_dead_endpoint_is_hardly_asked() -> None:
     providers = [
         ScriptedProvider(in_flight_max=20, latency_s=0.5),

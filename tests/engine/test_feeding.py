@@ -94,6 +94,7 @@ def watched(look: Callable[[Bench], None], offload_s: float, **settings: Any) ->
 
 
 @pytest.mark.parametrize(("workers", "commit_rows_max"), [(1, 1), (5, 1), (3, 8), (20, 4)])
+@pytest.mark.slow
 def test_rows_taken_and_not_durable_are_never_more_than_workers_and_one_group(
     workers: int, commit_rows_max: int
 ) -> None:

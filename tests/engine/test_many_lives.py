@@ -17,11 +17,12 @@ from personastream.engine.settle import Settle
 from personastream.errors import DiskFull
 from personastream.records import Batch, Position
 from personastream.testing import MemoryCheckpoints
+from tests.support.effort import tries
 from tests.support.lives import Simulation, World
 
 
 @given(chance=st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=tries(15))
 def test_rows_meet_their_one_right_end_through_any_number_of_lives(chance: Random) -> None:
     Simulation(World.drawn(chance)).run()
 
@@ -29,7 +30,7 @@ def test_rows_meet_their_one_right_end_through_any_number_of_lives(chance: Rando
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @given(seed=st.integers(0, 1 << 32))
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=tries(1000))
 def test_rows_meet_their_one_right_end_in_a_thousand_worlds(seed: int) -> None:
     Simulation(World.drawn(Random(seed))).run()
 

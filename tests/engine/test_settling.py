@@ -114,6 +114,7 @@ def test_usage_is_committed_once() -> None:
     assert (summary.usage.requests, summary.usage.input_tokens, summary.usage.output_tokens) == (12, 30, 30)
 
 
+@pytest.mark.slow
 def test_drops_alone_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "DROPS_MAX", 100)
     held: list[int] = []

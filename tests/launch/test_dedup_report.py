@@ -148,6 +148,7 @@ def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
         read_report(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_plot_is_drawn(tmp_path: Path) -> None:
     report = orjson.loads(orjson.dumps({"transforms": [{"groups": {"sizes": {"2": 900, "3": 40, "5-7": 1}}}, {}]}))
     assert write_plot(tmp_path, report) == tmp_path / "report.svg"

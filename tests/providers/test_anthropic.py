@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from personastream.errors import AttemptError, NotFound, Refused, Throttled, Unauthorized, Unavailable
 from personastream.providers.anthropic import INPUT_COUNTS, Anthropic, message
 from personastream.records import Prices, Request
+from tests.support.effort import tries
 from tests.support.raw_server import http, raw_server
 
 
@@ -167,7 +168,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(st.dictionaries(keys, values).map(orjson.dumps) | st.binary())
 def test_no_body_breaks_the_reading_of_messages(body: bytes) -> None:
     with suppress(AttemptError):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from personastream.errors import AttemptError, NotFound, Refused, Throttled, Unauthorized, Unavailable
 from personastream.providers.chat_replies import completion
 from personastream.providers.faults import fault
+from tests.support.effort import tries
 
 
 def reply(**changes: Any) -> bytes:
@@ -173,7 +174,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(st.dictionaries(names, values).map(lambda value: orjson.dumps(value)) | st.binary(), st.integers(0, 999))
 def test_no_body_breaks_the_reading_of_bodies(body: bytes, status: int) -> None:
     assert isinstance(fault(status, {}, body), AttemptError)

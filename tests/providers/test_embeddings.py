@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from personastream.build import adapter_class, known
 from personastream.errors import AttemptError, ConfigError, Throttled, Unavailable
 from personastream.providers.embeddings import EmbeddingsClient, vectors
+from tests.support.effort import tries
 from tests.support.raw_server import http, raw_server
 
 
@@ -97,7 +98,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(
     st.dictionaries(keys, values).map(orjson.dumps)
     | st.lists(values, max_size=2).map(lambda v: reply(*(item(0, one) for one in v)))

@@ -291,6 +291,7 @@ def sat(folder: Path, provider: Replayed) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(("name", "fault"), FAULTS.items(), ids=FAULTS.keys())
+@pytest.mark.slow
 def test_a_row_that_meets_a_fault_ends_as_the_table_says(name: str, fault: Fault, tmp_path: Path) -> None:
     what = documented()[line_of(name)][1]
     found = anyio.run(outcome, fault)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from personastream.ports import NO_TOKENS, Tokens
 from personastream.providers.limit import PerMinute, ProviderLimit
 from personastream.records import Request
+from tests.support.effort import tries
 from tests.support.virtual_loop import run_virtually
 
 LIMITS = (1, 3, 10, 60, 61, 1200)
@@ -58,7 +59,7 @@ def test_a_limit_is_used_in_the_long_run(limit: int) -> None:
     assert len(greedy_log(limit)) >= 0.97 * most - 1  # what is under way at the end is not counted
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=tries(10), deadline=None)
 @given(st.floats(0.5, 1e6), st.floats(0.05, 5))
 def test_amounts_of_any_size_are_held_to_the_limit(limit: float, share: float) -> None:
     amount, minutes = limit * share, max(3.0, 5 * share)

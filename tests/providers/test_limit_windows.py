@@ -54,6 +54,7 @@ async def crowd(
 
 @pytest.mark.parametrize("idle_s", [0.0, 30.0])
 @pytest.mark.parametrize("per_minute", [10, 60, 600, 6000, 60_000])
+@pytest.mark.slow
 def test_no_second_sees_more_requests_than_a_burst_of_one_second_above_the_rate(per_minute: int, idle_s: float) -> None:
     count = max(20, per_minute // 6)
     requests = [Request("", "a baker", {})] * count
@@ -73,6 +74,7 @@ def mixed(count: int, seed: int) -> tuple[list[Request], list[int]]:
 
 @pytest.mark.parametrize("idle_s", [0.0, 30.0])
 @pytest.mark.parametrize("per_minute", [120_000, 1_200_000])
+@pytest.mark.slow
 def test_tokens_of_requests_of_every_size_are_held_to_the_limit_and_reach_it(per_minute: int, idle_s: float) -> None:
     requests, used = mixed(2000, seed=per_minute)
     log = run_virtually(crowd(ProviderLimit(0, per_minute), requests, used, idle_s))
@@ -83,6 +85,7 @@ def test_tokens_of_requests_of_every_size_are_held_to_the_limit_and_reach_it(per
     assert sum(used) >= 0.97 * rate * taken_s - max(used)
 
 
+@pytest.mark.slow
 def test_guesses_stay_sound_however_many_answers_are_still_to_come() -> None:
     chance = random.Random(1)
     used = [200 + int(chance.lognormvariate(5.5, 0.6)) for _ in range(12_000)]

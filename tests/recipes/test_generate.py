@@ -13,6 +13,7 @@ from personastream.errors import RowError
 from personastream.ports import Ask, Recipe
 from personastream.recipes.generate import Generate
 from personastream.records import Completion, Request, Row
+from tests.support.effort import tries
 
 ROW = Row(2, 41, "A beekeeper in the Jura", id="people:41")
 GOOD = "Math problem: count the bees."
@@ -168,7 +169,7 @@ def test_of_json_in_a_fence_the_json_is_delivered_and_a_text_goes_in_as_a_text(t
 surrogates_too = st.lists(st.characters() | st.integers(0xD800, 0xDFFF).map(chr), max_size=30).map("".join)
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 @given(surrogates_too, surrogates_too)
 def test_any_model_text_becomes_one_json_line(text: str, name: str) -> None:
     answer = Completion("Math problem: x" + text, "stop", name, 1, 1, b"")

@@ -163,6 +163,7 @@ def test_a_row_of_which_nothing_came_dies_of_what_the_last_one_died_of() -> None
         ("pass", "program_output"),
     ],
 )
+@pytest.mark.slow
 def test_the_only_program_of_a_row_that_fails_is_its_death(text: str, reason: str) -> None:
     with pytest.raises(RowError) as caught:
         solved(Model(program(text)), train_solutions=[PROGRAM], held_out_share=0.0, program_cpu_s=1)

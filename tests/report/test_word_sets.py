@@ -4,11 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.report.figures.word_sets import copies, jaccard, to_others
+from tests.support.effort import tries
 
 sets = st.lists(st.frozensets(st.integers(0, 12), max_size=12), min_size=1, max_size=14)
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(sets, st.sampled_from([0.5, 0.7, 0.9, 1.0]))
 def test_copies_are_found_as_by_comparing_all(given_sets: list[frozenset[int]], least: float) -> None:
     expected = sum(
@@ -24,7 +25,7 @@ def test_only_what_is_proposed_is_looked_at_but_for_the_very_same_words() -> Non
     assert copies([one, like, same], 0.9, [False, True, False]) == 2
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 @given(sets)
 def test_similarities_to_all_others_at_once(given_sets: list[frozenset[int]]) -> None:
     similarities = to_others(given_sets)

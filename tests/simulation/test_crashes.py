@@ -10,6 +10,7 @@ from tests.support.effort import tries
 SEEDS = 40
 
 
+@pytest.mark.slow
 def test_no_crash_breaks_a_promise() -> None:
     total = Tally()
     for seed in range(SEEDS):

@@ -17,5 +17,6 @@ def test_a_broken_rule_is_noticed(mutant: Mutant) -> None:
 
 
 @pytest.mark.parametrize("mutant", NOT_CAUGHT.values(), ids=lambda mutant: mutant.name)
+@pytest.mark.slow
 def test_a_rule_that_no_crash_needs_is_known_as_such(mutant: Mutant) -> None:
     assert mutant.first_caught(range(SEEDS_OF_NOT_CAUGHT)) is None

@@ -46,6 +46,7 @@ def chat(base_url: str) -> Request:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_it_tells_its_address_first_and_stops_cleanly_on_a_signal(number: signal.Signals, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with simulate("--log", log, "--latency", "0.001") as (process, base_url):

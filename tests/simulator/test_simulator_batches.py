@@ -19,6 +19,7 @@ from personastream.simulator.dialect import InvalidRequest
 from personastream.simulator.multipart import Part, parse_form
 from personastream.simulator.server import serve
 from personastream.simulator.simulator import Simulator
+from tests.support.effort import tries
 
 CHAT = "/v1/chat/completions"
 
@@ -301,7 +302,7 @@ def test_an_invalid_batch_answers_nothing() -> None:
     assert (run.phase(100.5), run.phase(102.0), answered) == (Phase.VALIDATING, Phase.FAILED, [])
 
 
-@settings(max_examples=100)
+@settings(max_examples=tries(100))
 @given(
     st.floats(0, 100),
     st.floats(0.1, 100),
@@ -364,7 +365,7 @@ def test_forms_are_read() -> None:
     assert parse_form(kind, body) == {"purpose": Part(b"batch"), "file": Part(content, "a b.jsonl")}
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.binary(max_size=200), st.sampled_from([b"multipart/form-data; boundary=a", b"text/plain", b"", b"\xff/\r\n"]))
 def test_any_form_is_read_or_refused(body: bytes, kind: bytes) -> None:
     for each in body, b"--a\r\n" + body + b"\r\n--a--":

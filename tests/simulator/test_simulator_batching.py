@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.simulator.batching import Batch
+from tests.support.effort import tries
 
 
 def batch(slots: int, queue_max: int = 0, step_s: float = 1.0, growth_s: float = 0.0) -> Batch:
@@ -38,7 +39,7 @@ def stepwise(tokens: list[int], slots: int, step_s: float, growth_s: float) -> d
     return found
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20), st.integers(1, 6), st.floats(0, 0.5))
 def test_sequences_end_when_a_server_that_steps_would_end_them(tokens: list[int], slots: int, growth_s: float) -> None:
     made = batch(slots, growth_s=growth_s)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.simulator.buckets import Bucket, RateLimits, go_duration, retry_headers
+from tests.support.effort import tries
 
-few = settings(max_examples=50)
+few = settings(max_examples=tries(50))
 gaps_s = st.lists(st.floats(0, 5), min_size=1, max_size=30)
 
 

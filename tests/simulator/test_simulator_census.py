@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from personastream.simulator.census import Census, Stats
 from personastream.simulator.dialect import Tokens
+from tests.support.effort import tries
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=40))
 def test_asks_and_answers_are_counted_per_body(events: list[tuple[int, bool]]) -> None:
     census, asked, answered = Census(), dict.fromkeys(range(10), 0), set[int]()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from personastream.simulator.chat import Chat
 from personastream.simulator.dialect import InvalidRequest, Tokens
 from personastream.simulator.replies import Reply
+from tests.support.effort import tries
 
 texts = st.text(st.characters(codec="utf-8"))
 values = st.recursive(
@@ -83,7 +84,7 @@ def test_a_wrong_request_names_what_is_wrong(wrong: bytes, param: str | None) ->
     assert caught.value.param == param
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.binary() | values.map(orjson.dumps) | st.builds(body, messages=values, model=values, n=values))
 def test_whatever_is_sent_is_read_or_refused(sent: bytes) -> None:
     try:
@@ -92,7 +93,7 @@ def test_whatever_is_sent_is_read_or_refused(sent: bytes) -> None:
         orjson.dumps(error.message)
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(texts, st.lists(st.builds(Reply, st.none() | texts, st.just("stop"), st.integers(0, 99)), max_size=3))
 def test_a_completion_is_json_that_holds_what_was_put_in(model: str, replies: list[Reply]) -> None:
     asked = CHAT.parse(body())._replace(model=model, input_tokens=11)

@@ -30,6 +30,7 @@ def test_without_rates_there_are_no_faults() -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.slow
 def test_rate_one_hits_every_request(name: str) -> None:
     assert set(fates(FaultPlan({name: 1.0}, seed=1), 0)) == {name}
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from personastream.simulator.behaviour import Behaviour
 from personastream.simulator.connection import Connection
 from personastream.simulator.simulator import Simulator
+from tests.support.effort import tries
 
 PATHS = (
     "chat/completions",
@@ -89,7 +90,7 @@ def test_every_request_gets_one_answer() -> None:
         written: bytes = wire.written
         return written
 
-    @settings(max_examples=300)
+    @settings(max_examples=tries(300))
     @given(st.sampled_from(METHODS), st.sampled_from(PATHS), bodies, st.sampled_from(CONTENT_TYPES))
     def check(method: str, path: str, body: bytes, content_type: bytes) -> None:
         head = f"{method} /v1/{path} HTTP/1.1\r\nanthropic-version: 1\r\ncontent-length: {len(body)}\r\n".encode()

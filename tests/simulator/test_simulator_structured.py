@@ -12,6 +12,7 @@ from personastream.recipes.template_files import load_template
 from personastream.simulator.behaviour import Behaviour
 from personastream.simulator.service import Service
 from personastream.simulator.structured import conforming
+from tests.support.effort import tries
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -117,7 +118,7 @@ leaves = st.sampled_from(
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=tries(200))
 @given(
     st.recursive(
         leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4), max_leaves=12

@@ -17,6 +17,7 @@ from personastream.sinks import checkpoints
 from personastream.sinks.checkpoints import NAME, CheckpointLog
 from personastream.transforms.dedup import Dedup
 from personastream.transforms.near_dedup import NearDedup
+from tests.support.effort import tries
 
 START = Position(0, 0)
 END = Position(99, 0)
@@ -161,7 +162,7 @@ def test_where_there_can_be_no_log_the_run_goes_on_without(tmp_path: Path, make:
     assert load(directory)[0] == START
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 60), st.booleans()), max_size=12))
 def test_a_resume_always_finds_the_newest_frame_that_it_may_use(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, bool]]
@@ -240,6 +241,7 @@ def test_records_that_their_transform_refuses_end_the_run_and_are_gone_at_the_ne
     assert log(tmp_path).load(END, [Memory(), Picky()]) == START
 
 
+@pytest.mark.slow
 def test_the_real_transforms_come_back_as_they_were(tmp_path: Path) -> None:
     texts = [f"persona number {n % 700}" for n in range(1000)]
     transforms: tuple[StatefulTransform, ...] = (Dedup(), NearDedup())

@@ -75,6 +75,7 @@ def ends(batches: Sequence[Batch]) -> dict[int, Any]:
         {"field": "age"},
     ],
 )
+@pytest.mark.slow
 def test_parquet_gives_what_json_lines_give(folder: Path, settings: dict[str, Any]) -> None:
     jsonl, parquet = both(folder, **settings)
     found = ends(read(jsonl))

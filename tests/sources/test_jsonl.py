@@ -23,6 +23,7 @@ from personastream.ports import Source
 from personastream.records import Batch, DeadRow, Shard
 from personastream.sources import jsonl, pieces, zstd_frames
 from personastream.sources.jsonl import Jsonl
+from tests.support.effort import tries
 
 EXTENSIONS = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 MIB = 1 << 20
@@ -79,7 +80,7 @@ def test_it_is_a_source(tmp_path: Path) -> None:
     assert source.shards()[0].stem == "a"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(
     extension=st.sampled_from(EXTENSIONS),
     texts=st.lists(st.text(max_size=30) | st.just("x" * 90), max_size=60),

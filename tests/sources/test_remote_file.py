@@ -134,6 +134,7 @@ def test_a_range_that_comes_short_is_asked_for_again(system: System, waits: list
         (HttpError(401), SourceRefused, "may not be read"),
     ],
 )
+@pytest.mark.slow
 def test_what_cannot_help_to_ask_again_is_told_at_once(
     system: System, waits: list[float], fault: Exception, kind: type[RunError], what: str
 ) -> None:
@@ -170,6 +171,7 @@ def test_a_server_without_ranges_is_refused(system: System) -> None:
         ({"type": "file", "size": 7}, "has 7 bytes, but 9 when the run was set up"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_not_to_be_read_is_refused(system: System, told: dict[str, Any], what: str) -> None:
     system.told = told
     with pytest.raises(BadInput, match=what):

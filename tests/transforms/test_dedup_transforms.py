@@ -13,6 +13,7 @@ from personastream.ports import StatefulTransform
 from personastream.records import Batch, Shard
 from personastream.transforms.dedup import Dedup
 from personastream.transforms.near_dedup import NearDedup
+from tests.support.effort import tries
 
 WORDS = st.sampled_from(["a", "nurse", "Nurse", "teacher", "from", "Oslo", "who", "likes", "老", "师", "!", " "])
 TEXTS = st.lists(st.lists(WORDS, max_size=7).map(" ".join), max_size=30)
@@ -44,7 +45,7 @@ def taught(make: Callable[[], StatefulTransform], journal: Sequence[bytes]) -> S
 
 
 @EACH
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=tries(15), deadline=None)
 @given(texts=TEXTS, cuts=st.lists(st.integers(0, 30), max_size=3))
 def test_neither_batching_nor_restarts_change_a_decision(
     make: Callable[[], StatefulTransform], texts: list[str], cuts: list[int]

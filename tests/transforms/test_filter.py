@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from personastream.records import Batch, Shard
 from personastream.transforms.filter import Filter
+from tests.support.effort import tries
 
 SHARDS = Path(__file__).parents[3] / "shared/data/personas/shards"
 
@@ -107,7 +108,7 @@ def test_dropped_rows_keep_their_numbers_and_earlier_reasons() -> None:
     }
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(st.lists(st.sampled_from([text for _, text in BAD] + GOOD), max_size=12))
 def test_a_row_is_judged_by_itself(texts: list[str]) -> None:
     rules = Filter()

@@ -1,5 +1,7 @@
 """Which loops do the work: compiled ones where numba is installed, else numpy's, with the same bits."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
@@ -42,6 +44,21 @@ class Kernels(Protocol):
         self, hashes: Hashes, starts: Starts, flips: NDArray[np.uint32], factors: NDArray[np.uint32]
     ) -> NDArray[np.uint32]:
         """uint32[n, permutations]."""
+
+
+COMPILING = "compiling the loops of dedup for this machine: that takes up to a minute, once"
+_told: list[Callable[[str], None]] = []
+
+
+def when_compiling(tell: Callable[[str], None]) -> None:
+    """Have `tell` called, once in this process, when loops have to be compiled: why nothing seems to happen."""
+    _told[:] = [tell]
+
+
+def compiling() -> None:
+    """Loops are being compiled. Called by `jit`, from any thread."""
+    with suppress(IndexError):
+        _told.pop()(COMPILING)
 
 
 @cache

@@ -14,9 +14,11 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils as untyped_cgutils
-from numba.core import types
+from numba.core import event, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from personastream.dedup import backend
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 cgutils: Any = untyped_cgutils
@@ -33,6 +35,19 @@ def jit(function: Function) -> Function:
         return cast(Function, numba.njit(cache=True, nogil=True)(function))
     except RuntimeError:  # no folder to keep machine code in
         return cast(Function, numba.njit(nogil=True)(function))
+
+
+class _Compilation(event.Listener):
+    """Machine code that is kept already makes no such event."""
+
+    def on_start(self, event: Any) -> None:
+        backend.compiling()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Compilation())  # type: ignore[no-untyped-call]
 
 
 def empty_lines(count: int) -> NDArray[np.uint32]:

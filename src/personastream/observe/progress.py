@@ -10,6 +10,7 @@ from typing import Literal
 import anyio
 import orjson
 
+from personastream.dedup.backend import when_compiling
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.observe.live_file import write_live
@@ -41,6 +42,8 @@ class Display:
         style = self.style
         if style == "auto":
             style = "rich" if sys.stderr.isatty() else "plain"
+        if style in {"rich", "plain"}:
+            when_compiling(say)
         try:
             async with anyio.create_task_group() as displays:
                 displays.start_soon(_every, LIVE_FILE_S, camera, lambda seen: write_live(self.directory, seen))
