@@ -243,5 +243,6 @@ def test_a_folder_that_holds_something_else_is_left_as_it_is(folder: Path) -> No
     assert [path.name for path in (folder / "out").iterdir()] == ["letters.txt"]
 
 
+@pytest.mark.slow
 def test_nan_is_no_similarity(folder: Path) -> None:
     assert dedup(folder, "--similarity-min", "nan").code == 64

@@ -188,6 +188,7 @@ def refused_at(text: str) -> int | None:
     return None
 
 
+@pytest.mark.slow
 def test_columns_nested_without_end_are_not_equal() -> None:
     deep: Any = []
     for _ in range(100_000):

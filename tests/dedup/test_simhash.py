@@ -106,6 +106,7 @@ def test_the_order_of_words_counts_only_with_pairs() -> None:
     assert len(set(simhash(words, pairs=False).tolist())) == 1
 
 
+@pytest.mark.slow
 def test_a_row_has_the_same_signature_in_every_batch() -> None:
     texts = [f"a persona number {number} who likes numbers" for number in range(50)]
     together = simhash(hash_words(texts)).tolist()

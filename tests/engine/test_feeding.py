@@ -29,6 +29,7 @@ def test_every_row_is_settled_exactly_once(workers: int) -> None:
     assert bench.sink.rows == [17, 1, 0, 40]
 
 
+@pytest.mark.slow
 def test_three_hundred_shards_of_one_row_keep_all_workers_busy() -> None:
     bench = Bench(texts(*[1] * 300), provider=ScriptedProvider(latency_s=1.0), workers=60)
     bench.sit()

@@ -106,6 +106,7 @@ def test_an_unfit_record_is_named_and_nothing_is_left(run: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("out", ["out", "out.jsonl.zst", "out.jsonl", "out.jsonl.gz", "out.parquet"])
+@pytest.mark.slow
 def test_no_records_are_an_export_without_rows(run: Path, tmp_path: Path, out: str) -> None:
     job = export(run, tmp_path / out, "openai_chat", where=compile_where("nowhere"))
     assert (job.rows, job.files) == (0, 1)

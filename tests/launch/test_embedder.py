@@ -42,6 +42,7 @@ def vectors(base_url: str, texts: list[str], **settings: Any) -> Any:
         return wants.embedder(texts)
 
 
+@pytest.mark.slow
 def test_vectors_come_in_the_order_of_the_texts() -> None:
     with simulated() as server:
         found = vectors(server.base_url, TEXTS)
@@ -77,6 +78,7 @@ def test_a_key_that_is_refused_stops_the_run_at_once() -> None:
         vectors(server.base_url, TEXTS)
 
 
+@pytest.mark.slow
 def test_rows_that_mean_the_same_are_dropped_and_the_earliest_stays() -> None:
     texts = [
         "A beekeeper who sells honey at the village market every Saturday in summer",

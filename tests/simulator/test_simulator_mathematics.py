@@ -27,6 +27,7 @@ def reply(template: str, content: str, number: int, wrong: float = WRONG) -> str
     return writer.write(number * 0x9E3779B97F4A7C15 % 2**64, take_apart(request.system, request.user), None).text or ""
 
 
+@pytest.mark.slow
 def test_reasoning_is_right_but_for_the_share_that_is_not() -> None:
     verdicts = [
         quick_verdict(final_answer(reply("math_solution", problem, number)), str(true_answer(problem)))
@@ -49,6 +50,7 @@ def test_programs_come_to_the_same_answer_when_they_are_run() -> None:
         assert Programs().run_here(program).output.strip() == str(true_answer(problem))
 
 
+@pytest.mark.slow
 def test_wrong_programs_give_another_answer_or_none() -> None:
     solver = ProgramOfThought("math_program")
     for number, problem in enumerate(PROBLEMS[1:9], 1):

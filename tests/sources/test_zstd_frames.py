@@ -146,6 +146,7 @@ def test_a_wrong_checksum_is_an_error_even_where_a_piece_ends_with_the_frame(pat
         assert "checksum" in failure(path, bytes(data) + frame(b"more")).message
 
 
+@pytest.mark.slow
 def test_a_single_flipped_bit_never_gives_other_data(path: Path) -> None:
     draw = random.Random(2)
     words = [f"word{number}" for number in range(100)]
