@@ -66,6 +66,7 @@ def test_the_earliest_of_each_group_is_left_as_it_was_read(folder: Path) -> None
     assert (status["state"], status["rows"]["dropped"]) == ("finished", {"dedup": 2, "near_dedup": 1})
 
 
+@pytest.mark.slow
 def test_the_report_tells_what_was_dropped_and_why(folder: Path) -> None:
     dedup(folder)
     told = report(folder)
@@ -107,6 +108,7 @@ def test_a_resume_with_another_setting_is_refused_by_name(folder: Path, words: t
     assert named in refused.err
 
 
+@pytest.mark.slow
 def test_a_resume_with_another_input_is_refused(folder: Path) -> None:
     assert dedup(folder).code == 0
     write_shard(folder / "in" / "second.jsonl", SECOND[1:])
@@ -236,6 +238,7 @@ def test_what_is_wrong_with_a_plan_is_found(folder: Path) -> None:
     assert personastream("verify", folder / "out").code == 0
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_something_else_is_left_as_it_is(folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "out" / "letters.txt").write_text("mine")
