@@ -26,6 +26,21 @@ class Limits:
     backoff_s_max: float = setting(
         "Longest wait between two attempts, in seconds.", default=30.0, minimum=0.0, maximum=600.0, identity=False
     )
+    hedge_after_s: float = setting(
+        "Ask another provider as well when one has not answered for so many seconds, and take what comes first; both "
+        "may be billed. 0: never.",
+        default=0.0,
+        minimum=0.0,
+        maximum=3600.0,
+        identity=False,
+    )
+    hedge_share_max: float = setting(
+        "Largest share of all requests that is sent a second time for that.",
+        default=0.05,
+        minimum=0.0,
+        maximum=1.0,
+        identity=False,
+    )
     outage_s_max: float = setting(
         "The run stops (exit 69) when no request has succeeded for so many seconds.",
         default=300.0,

@@ -1,14 +1,11 @@
 """Several endpoints behind one queue."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import anyio
 import pytest
 
-from personastream.core.pace import Pace
-from personastream.core.retry import Health, RetryPolicy
-from personastream.engine.endpoint import Endpoint
+from personastream.core.retry import RetryPolicy
 from personastream.errors import (
     AttemptError,
     ProviderDown,
@@ -22,33 +19,8 @@ from personastream.errors import (
 )
 from personastream.records import Request
 from personastream.testing import ScriptedProvider
-from tests.support.virtual import Bench, after, duration_s, ids, on_virtual_clock
-
-Fault = Callable[[Request, int], AttemptError | None]
-
-
-@dataclass
-class Fleet(Bench):
-    """A bench with several providers; `adaptive` as in their `pacing`."""
-
-    providers: Sequence[ScriptedProvider] = ()
-    weights: Sequence[float] = ()
-    adaptive: bool = False
-    made: list[Endpoint] = field(init=False, default_factory=list)
-
-    def endpoints(self) -> list[Endpoint]:
-        now_s = anyio.current_time()
-        self.made = [
-            Endpoint(
-                provider, Pace(provider.in_flight_max, self.adaptive, now_s), Health(self.retry, now_s), weight=weight
-            )
-            for provider, weight in zip(self.providers, self.weights or [1.0] * len(self.providers), strict=True)
-        ]
-        return self.made
-
-
-def rows(count: int) -> list[list[str]]:
-    return [[f"row {row}" for row in range(count)]]
+from tests.support.fleet import Fault, Fleet, rows
+from tests.support.virtual import after, duration_s, ids, on_virtual_clock
 
 
 def down(from_s: float, to_s: float, error: Callable[[], AttemptError] = lambda: Unreachable("refused")) -> Fault:

@@ -42,6 +42,8 @@ class Bench:
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     workers: int = 4
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    hedge_after_s: float = 0.0
+    hedge_share_max: float = 1.0
     drain_s_max: float = 120.0
     dead_share_max: float = 0.5
     rows_max: int | None = None
@@ -96,6 +98,8 @@ class Bench:
             group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
             workers=self.workers,
             retry=self.retry,
+            hedge_after_s=self.hedge_after_s,
+            hedge_share_max=self.hedge_share_max,
             drain_s_max=self.drain_s_max,
             dead_share_max=self.dead_share_max,
             rows_max=self.rows_max,

@@ -10,7 +10,8 @@ from personastream.core.retry import UNTRIED, RetryPolicy, Trial, Verdict, after
 from personastream.core.spend import most_nanos, spend_nanos
 from personastream.engine.budget import Budget
 from personastream.engine.endpoint import Endpoint
-from personastream.engine.pool import Abandoned, Pool
+from personastream.engine.hedge import Hedge
+from personastream.engine.pool import Abandoned, Pool, Turn
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import AttemptError, NotFound, StaleConnection, Throttled, Unavailable, Unreachable
@@ -30,6 +31,7 @@ class Asker:
     statistics: Statistics
     stop: Stop
     budget: Budget | None = None
+    hedge: Hedge | None = None
     clock: Callable[[], float] = anyio.current_time
     chance: random.Random = field(default_factory=random.Random)
     probe: Request = PROBE
@@ -37,26 +39,38 @@ class Asker:
     async def __call__(self, request: Request) -> Completion:
         """Raises `RowError` for the row's own fault, `RunError` to stop the run, `Abandoned` on a drain."""
         trial, again, failed = UNTRIED, False, None
+        hedge = self.hedge
         while True:
-            endpoint, sent_s = await self.pool.turn(again, failed, request.provider)
-            try:
-                completion = await self._within_limits(endpoint, request)
-                if completion is not None:
-                    now_s = self.clock()
-                    endpoint.health.succeeded(now_s)
-                    endpoint.pace.answered(now_s, sent_s, completion.output_tokens, completion.headers)
-                    return completion
-                endpoint.pace.ended(self.clock(), sent_s)
-                continue
-            except AttemptError as error:
-                verdict = self._judged(error, trial, endpoint, sent_s, request.provider)
-            except BaseException:  # cancelled, or the run ends: neither a good nor a bad sign
-                endpoint.pace.ended(self.clock(), sent_s)
-                raise
-            finally:
-                self.pool.give_back(endpoint)
-            await self._wait(verdict, endpoint, request.provider)
-            trial, again, failed = verdict.trial, True, endpoint
+            turn = await self.pool.turn(again, failed, request.provider)
+            if hedge is None:
+                outcome = await self.attempt(turn, request, trial)
+            else:
+                outcome = await hedge.race(self.attempt, self.pool, turn, request, trial)
+            if isinstance(outcome, Completion):
+                return outcome
+            if outcome is not None:
+                await self._wait(outcome, turn.endpoint, request.provider)
+                trial, again, failed = outcome.trial, True, turn.endpoint
+
+    async def attempt(self, turn: Turn, request: Request, trial: Trial) -> Completion | Verdict | None:
+        """Use a turn. None if the endpoint is not to be asked just now; else what it answered, or how to go on."""
+        endpoint, sent_s = turn
+        try:
+            completion = await self._within_limits(endpoint, request)
+            now_s = self.clock()
+            if completion is None:
+                endpoint.pace.ended(now_s, sent_s)
+                return None
+            endpoint.health.succeeded(now_s)
+            endpoint.pace.answered(now_s, sent_s, completion.output_tokens, completion.headers)
+            return completion
+        except AttemptError as error:
+            return self._judged(error, trial, endpoint, sent_s, request.provider)
+        except BaseException:  # cancelled, or the run ends: neither a good nor a bad sign
+            endpoint.pace.ended(self.clock(), sent_s)
+            raise
+        finally:
+            self.pool.give_back(endpoint)
 
     async def _within_limits(self, endpoint: Endpoint, request: Request) -> Completion | None:
         """The completion, or None if the endpoint is not to be asked just now. Raises `AttemptError`."""
@@ -84,7 +98,7 @@ class Asker:
     async def _paid(self, endpoint: Endpoint, request: Request) -> Completion:
         budget = self.budget
         if budget is None:
-            return await self._attempt(endpoint, request)
+            return await self._sent(endpoint, request)
         most = most_nanos(endpoint.prices, request)
         with self.stop.not_past_drain() as waiting:
             await budget.reserve(most)
@@ -92,7 +106,7 @@ class Asker:
             raise Abandoned
         cost = most  # whatever happens, as long as nobody knows better
         try:
-            completion = await self._attempt(endpoint, request)
+            completion = await self._sent(endpoint, request)
             cost = spend_nanos(endpoint.prices, completion)
         except AttemptError as error:
             cost = most if isinstance(error, Unavailable) and error.billed else 0
@@ -101,7 +115,7 @@ class Asker:
             budget.settle(most, cost)
         return completion
 
-    async def _attempt(self, endpoint: Endpoint, request: Request) -> Completion:
+    async def _sent(self, endpoint: Endpoint, request: Request) -> Completion:
         statistics = self.statistics
         statistics.requests += 1
         endpoint.requests += 1

@@ -135,6 +135,14 @@ class Pool:
         others = (each for each in line.endpoints if each is not endpoint and each.out is None)
         return any(each.pace.wait_s(now_s, each.in_flight) == 0.0 for each in others)
 
+    def spare(self, avoid: Endpoint, name: str = "") -> Turn | None:
+        """A turn at another endpoint, if one may be asked now and nobody waits for it."""
+        line, now_s = self._line(name) if name else self._any, self._clock()
+        if line.again or line.first or self._stop.draining:
+            return None
+        endpoint = line.choose(now_s, avoid)
+        return None if endpoint is None or endpoint is avoid else self._take(endpoint, now_s)
+
     def check_outage(self, error: AttemptError, name: str = "") -> None:
         """Raise `ProviderDown` if every endpoint has done nothing but fail for longer than its `outage_s_max`."""
         now_s = self._clock()

@@ -11,6 +11,7 @@ from personastream.engine.ask import Asker
 from personastream.engine.budget import Budget
 from personastream.engine.endpoint import Endpoint
 from personastream.engine.feed import Feed, Reading
+from personastream.engine.hedge import Hedge
 from personastream.engine.pool import Abandoned, Pool
 from personastream.engine.settle import GroupCommit, Settle
 from personastream.engine.statistics import Statistics
@@ -30,7 +31,10 @@ async def nothing_to_prepare(ask: Ask) -> None:
 
 @dataclass(slots=True)
 class Graph:
-    """A run, ready to go: every part built, nothing started. Times are seconds, on the scale of `clock`."""
+    """A run, ready to go: every part built, nothing started. Times are seconds, on the scale of `clock`.
+
+    Nothing is hedged if `hedge_after_s` is 0.
+    """
 
     source: Source
     shards: Sequence[Shard]
@@ -45,6 +49,8 @@ class Graph:
     prepare: Prepare = nothing_to_prepare
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     budget: Budget | None = None
+    hedge_after_s: float = 0.0
+    hedge_share_max: float = 0.05
     drain_s_max: float = 120.0
     dead_share_max: float = 0.5
     rows_max: int | None = None
@@ -102,7 +108,8 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
 async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics, stop: Stop) -> None:
     """Until the rows end, or a drain is done, or an abort cuts it short."""
     pool = Pool(graph.endpoints, stop, graph.clock)
-    ask = Asker(pool, graph.retry, statistics, stop, graph.budget, graph.clock)
+    hedge = Hedge(graph.hedge_after_s, graph.hedge_share_max, statistics) if graph.hedge_after_s else None
+    ask = Asker(pool, graph.retry, statistics, stop, graph.budget, hedge, graph.clock)
     async with anyio.create_task_group() as around:
         around.start_soon(feed.fill)
         around.start_soon(pool.run)

@@ -13,8 +13,9 @@ class Statistics:
     """Counts of this sitting, besides `committed`, which covers the whole run.
 
     `settled_before` is the rows that earlier sittings settled, `spent_before_nanos` what they spent. `in_flight` is
-    requests on the wire now, `waiting` rows between two attempts; `faults` counts failed attempts by error class;
-    `rows_estimated` is the likely length of the whole input; `latency_s_sum` adds up the answered requests' seconds.
+    requests on the wire now, `waiting` rows between two attempts; `hedges` counts requests that were sent to another
+    endpoint as well, `faults` failed attempts by error class; `rows_estimated` is the likely length of the whole
+    input; `latency_s_sum` adds up the answered requests' seconds.
     `paused` says why nothing moves, if so; `endpoints` are the services asked, each with counters of its own.
     """
 
@@ -28,6 +29,7 @@ class Statistics:
     requests: int = 0
     answered: int = 0
     retries: int = 0
+    hedges: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0

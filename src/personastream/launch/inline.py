@@ -194,6 +194,8 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
         prepare=inference(parts.recipe, Path(parts.sink.path)),
         retry=policy,
         budget=budget(Path(sink.path), limits, parts.providers),
+        hedge_after_s=limits.hedge_after_s,
+        hedge_share_max=limits.hedge_share_max,
         drain_s_max=limits.drain_s_max,
         dead_share_max=limits.dead_share_max,
         rows_max=rows_max,

@@ -33,6 +33,7 @@ class Snapshot:
     waiting: int
     requests: int
     retries: int
+    hedges: int
     input_tokens: int
     output_tokens: int
     rows_per_s: float
@@ -88,6 +89,7 @@ class Camera:
             waiting=seen.waiting,
             requests=seen.requests,
             retries=seen.retries,
+            hedges=seen.hedges,
             input_tokens=seen.input_tokens,
             output_tokens=seen.output_tokens,
             rows_per_s=0.0 if seen.paused else rates.rows,
