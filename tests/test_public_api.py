@@ -51,8 +51,8 @@ FIELDS: dict[type[Any], tuple[str, ...]] = {
     ports.Chunk: ("shard", "kind", "lines", "outcomes", "usage"),
     ports.ShardState: ("settled", "counts", "usage", "rows", "revived"),
     Limits: (
-        "attempts_max", "backoff_s", "backoff_s_max", "outage_s_max", "pause_s_max", "spend_max", "drain_s_max",
-        "dead_share_max",
+        "attempts_max", "backoff_s", "backoff_s_max", "hedge_after_s", "hedge_share_max", "outage_s_max", "pause_s_max",
+        "spend_max", "drain_s_max", "dead_share_max",
     ),
 }  # fmt: skip
 
