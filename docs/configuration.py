@@ -15,7 +15,7 @@ HEAD = """\
 # Configuration
 
 A run is described by one TOML file. Its sections are `[source]`, `[[transform]]` (any number, applied in order),
-`[recipe]`, `[provider]`, `[sink]` and `[limits]`. `personastream check FILE` shows the file with all defaults filled
+`[recipe]`, `[provider]`, `[sink]`, `[[screen]]` (any number, see screens.md) and `[limits]`. `personastream check FILE` shows the file with all defaults filled
 in, the first prompt, and an estimate; it sends nothing.
 
 - Paths are relative to the configuration file.
@@ -34,7 +34,7 @@ def page() -> str:
     """The whole page."""
     parts = [HEAD]
     for kind in FOLDERS:
-        title = "[[transform]]" if kind == "transform" else f"[{kind}]"
+        title = f"[[{kind}]]" if kind in ("transform", "screen") else f"[{kind}]"
         for name in known(kind):
             cls = adapter_class(kind, name, title)
             default = " (the default)" if DEFAULT_TYPES.get(kind) == name else ""

@@ -17,7 +17,7 @@ LAYERS = (
     ("core", "dedup", "templates", "limits"),
     ("ports", "sandbox"),
     ("engine",),
-    ("sources", "transforms", "recipes", "providers", "sinks", "testing"),
+    ("sources", "transforms", "recipes", "providers", "sinks", "screens", "testing"),
     ("config", "build", "stages"),
     ("launch", "observe", "simulator", "samples", "export"),
     ("report",),

@@ -14,7 +14,7 @@ CONFIG_BYTES_MAX = 1 << 20
 DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames", "limits": ""}
 REQUIRED = ("source", "recipe", "provider", "sink")
 OF_ASKING = ("recipe", "provider")
-LISTS = ("transform", "provider")
+LISTS = ("transform", "screen", "provider")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Config:
     sink: Section
     limits: Section
     stage: str = ""
+    screens: Sequence[Section] = ()
 
     @property
     def where(self) -> str:
@@ -99,7 +100,7 @@ def nearest(word: str, valid: Iterable[str]) -> str:
 
 def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Config:
     """A document as sections. Only a stage may do without a recipe. Raises `ConfigError`."""
-    valid = {*DEFAULT_TYPES, "transform"}
+    valid = {*DEFAULT_TYPES, "transform", "screen"}
     for name in document:
         if name not in valid:
             raise ConfigError(f"{path}: unknown section [{name}]", hint=nearest(name, valid))
@@ -108,12 +109,10 @@ def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Con
         if name not in document and (asks or name not in OF_ASKING):
             of_stage = f" in stage {stage!r}" if stage else ""
             raise ConfigError(f"{path}: section [{name}] is missing{of_stage}")
-    transforms = document.get("transform", [])
-    if not isinstance(transforms, list):
-        raise ConfigError(f"{path}: write [[transform]], in double brackets: there may be several")
     return Config(
         path=path,
-        transforms=[_section(path, f"transform[{place}]", table, "") for place, table in enumerate(transforms)],
+        transforms=_several(path, "transform", document),
+        screens=_several(path, "screen", document) if asks else [],
         providers=_providers(path, document["provider"]) if asks else [],
         recipe=_section(path, "recipe", document["recipe"], DEFAULT_TYPES["recipe"]) if asks else _NO_RECIPE,
         stage=stage,
@@ -122,6 +121,14 @@ def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Con
             for name in ("source", "sink", "limits")
         },
     )
+
+
+def _several(path: Path, name: str, document: Mapping[str, Any]) -> list[Section]:
+    """The sections of a kind of which there may be any number."""
+    tables = document.get(name, [])
+    if not isinstance(tables, list):
+        raise ConfigError(f"{path}: write [[{name}]], in double brackets: there may be several")
+    return [_section(path, f"{name}[{place}]", table, "") for place, table in enumerate(tables)]
 
 
 def _providers(path: Path, tables: object) -> list[Section]:

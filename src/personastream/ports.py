@@ -71,6 +71,39 @@ class Recipe(Protocol):
         """The row's records, at least one, without `id` (the engine adds it). Raises `RowError` for a dead letter."""
 
 
+class Judgement(NamedTuple):
+    """What a screen says of a text: why it must not pass, the gravest reason first; nothing if it may.
+
+    Reasons are short snake_case labels. `redacted` is the text with marks such as `[email]` in place of what was found;
+    None if the screen cannot tell where that is.
+    """
+
+    reasons: tuple[str, ...] = ()
+    redacted: str | None = None
+
+
+class Screen(Protocol):
+    """Judges texts: of rows before they are asked for (`on` is `row` or `both`), of records (`reply` or `both`).
+
+    `policy` is what becomes of what it finds: `drop`, `redact` or `flag`. It may also have `sample`, the share of rows
+    that it judges, and, if it can fail, `unavailable` (`closed`: nothing goes out unscreened; `open`: it does, and says
+    so) and `patience_s`, how long it may take if it is open.
+    """
+
+    @property
+    def name(self) -> str:
+        """With which its reasons begin, and by which records tell of it."""
+
+    @property
+    def on(self) -> str: ...
+
+    @property
+    def policy(self) -> str: ...
+
+    async def __call__(self, texts: Sequence[str], ask: Ask) -> Sequence[Judgement]:
+        """One judgement a text, in order. May ask; raises `RowError` if that does not bring a judgement."""
+
+
 @runtime_checkable
 class Inferring(Protocol):
     """A recipe some of whose demonstrations have no persona yet: each is inferred once in the life of a run."""

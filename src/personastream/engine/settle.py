@@ -108,6 +108,11 @@ class Settle:
         pending.lines.extend(lines)
         self._asked(sum(map(len, lines)))
 
+    def screened(self, row: Row, reason: str) -> None:
+        """A screen drops the row, for which something may have been asked."""
+        self._of(row.shard).dropped.setdefault(reason, []).append((row.number, row.number + 1))
+        self._asked(0)
+
     def dead(self, shard: int, row: DeadRow, *, asked: bool = True) -> None:
         """The row cannot be delivered; it becomes a dead letter. `asked` is false for one that could not be read."""
         pending, row = self._of(shard), encodable(row)

@@ -190,7 +190,7 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
         checkpoints=checkpoints,
         group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
         workers=sum(provider.in_flight_max for provider in parts.providers),
-        parse=parse_of(parts.providers) or no_parse,
+        parse=parse_of(parts.answering) or no_parse,
         prepare=inference(parts.recipe, Path(parts.sink.path)),
         retry=policy,
         budget=budget(Path(sink.path), limits, parts.providers),
@@ -199,6 +199,7 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
         drain_s_max=limits.drain_s_max,
         dead_share_max=limits.dead_share_max,
         rows_max=rows_max,
+        screens=parts.screens,
         clock=time.monotonic,  # a third of the cost of asking the event loop
     )
 
