@@ -16,6 +16,7 @@ from personastream.simulator.embeddings import embed
 from personastream.transforms.dedup import Dedup
 from personastream.transforms.filter import Filter
 from personastream.transforms.near_dedup import NearDedup
+from personastream.transforms.personal_data import PersonalData
 from personastream.transforms.planned import Planned
 from personastream.transforms.quality import Quality
 from personastream.transforms.semantic_dedup import SemanticDedup
@@ -46,6 +47,7 @@ TRANSFORMS: dict[str, Callable[[], Transform]] = {
     "semantic_dedup": with_vectors,
     "filter": Filter,
     "quality": Quality,
+    "personal_data": PersonalData,
     "FirstOnly": FirstOnly,
     "Without": lambda: Without("a night"),
 }

@@ -1,0 +1,78 @@
+"""Presidio as a second pair of eyes: it finds what has no form, such as names and places. Optional, and slow.
+
+Its language model must be installed: Presidio would download it, and nothing here ever contacts anybody unasked.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anyio.to_thread
+
+from personastream.core.personal_data import Found
+from personastream.errors import ConfigError
+
+KIND_OF: Mapping[str, str] = {
+    "EMAIL_ADDRESS": "email",
+    "PHONE_NUMBER": "phone",
+    "CREDIT_CARD": "card",
+    "IBAN_CODE": "iban",
+    "IP_ADDRESS": "ip_address",
+    "PERSON": "person",
+    "LOCATION": "location",
+}
+"""What Presidio calls the kinds; all else that it finds for a country is an identity number."""
+NOT_PERSONAL = frozenset({"DATE_TIME", "NRP", "URL", "ORGANIZATION"})
+
+
+class Presidio:
+    """Analyses texts in a thread. Raises `ConfigError` if the package or the model is missing."""
+
+    def __init__(self, language: str, model: str, score_min: float) -> None:
+        self._language = language
+        self._score_min = score_min
+        self._engine = _engine(language, model)
+
+    async def added_to(self, found: Mapping[int, list[Found]], texts: Sequence[str]) -> dict[int, list[Found]]:
+        """What was found, and what Presidio finds beside it."""
+        more = await anyio.to_thread.run_sync(lambda: [self._in(text) for text in texts])
+        merged = {}
+        for place, own in enumerate(more):
+            if here := _apart([*found.get(place, ()), *own]):
+                merged[place] = here
+        return merged
+
+    def _in(self, text: str) -> list[Found]:
+        results = self._engine.analyze(text, language=self._language, score_threshold=self._score_min)
+        return [
+            Found(KIND_OF.get(each.entity_type, "national_id"), each.start, each.end)
+            for each in sorted(results, key=lambda each: -each.score)
+            if each.entity_type not in NOT_PERSONAL
+        ]
+
+
+def _apart(found: Sequence[Found]) -> list[Found]:
+    """Those that do not overlap one before them in the list, by place."""
+    taken: list[Found] = []
+    for each in found:
+        if all(each.stop <= other.start or other.stop <= each.start for other in taken):
+            taken.append(each)
+    return sorted(taken, key=lambda each: each.start)
+
+
+def _engine(language: str, model: str) -> Any:
+    try:
+        from presidio_analyzer import AnalyzerEngine
+        from presidio_analyzer.nlp_engine import NlpEngineProvider
+        from spacy.util import is_package
+    except ImportError as error:
+        raise ConfigError(
+            'backend = "presidio" needs a package that is not installed',
+            hint="pip install 'personastream[presidio]'",
+        ) from error
+    if not is_package(model):
+        raise ConfigError(
+            f"language_model = {model!r} is not installed", hint=f"Install it first: python -m spacy download {model}"
+        )
+    named = [{"lang_code": language, "model_name": model}]
+    provider = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": named})
+    return AnalyzerEngine(nlp_engine=provider.create_engine(), supported_languages=[language])
