@@ -15,8 +15,9 @@ HEAD = """\
 # Configuration
 
 A run is described by one TOML file. Its sections are `[source]`, `[[transform]]` (any number, applied in order),
-`[recipe]`, `[provider]`, `[sink]`, `[[screen]]` (any number, see screens.md) and `[limits]`. `personastream check FILE` shows the file with all defaults filled
-in, the first prompt, and an estimate; it sends nothing.
+`[recipe]`, `[provider]`, `[sink]`, `[[screen]]` (any number, see screens.md) and `[limits]`.
+`personastream check FILE` shows the file with all defaults filled in, the first prompt, and an estimate; it sends
+nothing.
 
 - Paths are relative to the configuration file.
 - `--set section.key=value` overrides a key for one call; entries of a list are counted from 0, as in
@@ -68,6 +69,8 @@ def _table(cls: type[Any]) -> str:
 def _type(hint: Any) -> str:
     if typing.get_origin(hint) is list:
         return f"list of {_type(typing.get_args(hint)[0])}"
+    if typing.get_origin(hint) is dict:
+        return "table of numbers"
     names = [one for one in typing.get_args(hint) if one is not type(None)] or [hint]
     words = {str: "text", int: "integer", float: "number", bool: "true or false"}
     return " or ".join(words.get(one, str(one)) for one in names)

@@ -27,7 +27,7 @@ FOLDERS = {
     "screen": "screens",
 }
 SHIPPED = {
-    **dict.fromkeys(("template", "continuation", "program_template", "judge_template"), ".toml"),
+    **dict.fromkeys(("template", "continuation", "program_template", "judge_template", "prompt"), ".toml"),
     "setting": ".txt",
 }
 """Keys that hold the name of something shipped, or the path of a file with this ending."""
@@ -238,6 +238,7 @@ _KINDS = {
     list[str]: "a list of texts",
     list: "a list",
     dict: "a table",
+    dict[str, float]: "a table of numbers",
 }
 
 
@@ -275,6 +276,8 @@ def _fits(value: Any, kind: Any) -> bool:
     if typing.get_origin(kind) is list:
         (item,) = typing.get_args(kind)
         return isinstance(value, list) and all(_fits(one, item) for one in value)
+    if typing.get_origin(kind) is dict:
+        return isinstance(value, dict) and all(_fits(one, float) or _fits(one, int) for one in value.values())
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is float:
