@@ -87,7 +87,7 @@ class Screen(Protocol):
 
     `policy` is what becomes of what it finds: `drop`, `redact` or `flag`. It may also have `sample`, the share of rows
     that it judges, and, if it can fail, `unavailable` (`closed`: nothing goes out unscreened; `open`: it does, and says
-    so) and `patience_s`, how long it may take if it is open.
+    so), `patience_s`, how long it may take if it is open, and `MODEL_ONLY`, if it is to see only what the model wrote.
     """
 
     @property

@@ -150,8 +150,9 @@ def test_an_answer_is_a_completion(make: Make) -> None:
         assert answer.text
         assert answer.finish_reason
         assert answer.model
-        assert answer.input_tokens > 0
-        assert answer.output_tokens > 0
+        counts_tokens = make is not moderation
+        assert (answer.input_tokens > 0) is counts_tokens
+        assert (answer.output_tokens > 0) is counts_tokens
         assert answer.body
 
     with_provider(make, act)

@@ -15,6 +15,7 @@ from personastream.records import Batch, DeadRow, Shard
 from personastream.simulator.embeddings import embed
 from personastream.transforms.dedup import Dedup
 from personastream.transforms.filter import Filter
+from personastream.transforms.injection import Injection
 from personastream.transforms.near_dedup import NearDedup
 from personastream.transforms.personal_data import PersonalData
 from personastream.transforms.planned import Planned
@@ -48,6 +49,7 @@ TRANSFORMS: dict[str, Callable[[], Transform]] = {
     "filter": Filter,
     "quality": Quality,
     "personal_data": PersonalData,
+    "injection": Injection,
     "FirstOnly": FirstOnly,
     "Without": lambda: Without("a night"),
 }

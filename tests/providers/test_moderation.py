@@ -69,7 +69,7 @@ def test_an_error_inside_a_200_is_what_it_says() -> None:
 def test_it_answers_nobody_who_does_not_ask_it_by_name() -> None:
     for settings in ({"reserved": False}, {"name": ""}):
         with pytest.raises(ConfigError, match="only who asks it by name"):
-            Moderation("http://127.0.0.1:1/v1", **settings)  # type: ignore[arg-type]
+            Moderation("http://127.0.0.1:1/v1", **settings)
 
 
 def test_the_simulator_says_what_a_text_says_of_itself() -> None:

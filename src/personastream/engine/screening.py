@@ -55,8 +55,10 @@ class Screening:
         """The records as they may be delivered, marked where screens have something to say. Raises like `row`."""
         for screen in self._at_replies:
             if _sampled(screen, row.id, marks):
+                model_only = getattr(screen, "MODEL_ONLY", False)
                 known = row.text if screen.on == "both" else ""
-                changed = await _judged(screen, [_written(record) for record in records], known, ask, marks)
+                written = [_replied(each, row.text) if model_only else _written(each) for each in records]
+                changed = await _judged(screen, written, known, ask, marks)
                 if changed:
                     records = [_redacted(record, changed) for record in records]
         return [{**record, "meta": {**_meta(record), "screens": marks}} for record in records] if marks else records
@@ -117,6 +119,13 @@ def _written(record: Mapping[str, object]) -> list[object]:
     """What others than the program wrote in a record."""
     own = [value for key, value in record.items() if key not in OWN_KEYS]
     return [*own, _foreign(_origin(record))]
+
+
+def _replied(record: Mapping[str, object], text: str) -> list[object]:
+    """What the model wrote in a record, less what it quotes of the row's text."""
+    quoted = text.strip().rstrip(".")
+    own = [value for key, value in record.items() if key not in OWN_KEYS]
+    return [leaf.replace(quoted, " ") if quoted else leaf for leaf in leaves(own)]
 
 
 def _redacted(record: Mapping[str, object], changed: Mapping[str, str]) -> dict[str, object]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from personastream.core.personal_data import KINDS, Found, find, redacted
+from personastream.core.marks import Found, redacted
+from personastream.core.personal_data import KINDS, find
 from personastream.errors import ConfigError
 from personastream.ports import Ask, Judgement
 from personastream.screens.presidio import Presidio

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from personastream.core.personal_data import Found
+from personastream.core.marks import Found, apart
 from personastream.errors import ConfigError
 
 KIND_OF: Mapping[str, str] = {
@@ -37,7 +37,7 @@ class Presidio:
         more = await anyio.to_thread.run_sync(lambda: [self._in(text) for text in texts])
         merged = {}
         for place, own in enumerate(more):
-            if here := _apart([*found.get(place, ()), *own]):
+            if here := apart([*found.get(place, ()), *own]):
                 merged[place] = here
         return merged
 
@@ -48,15 +48,6 @@ class Presidio:
             for each in sorted(results, key=lambda each: -each.score)
             if each.entity_type not in NOT_PERSONAL
         ]
-
-
-def _apart(found: Sequence[Found]) -> list[Found]:
-    """Those that do not overlap one before them in the list, by place."""
-    taken: list[Found] = []
-    for each in found:
-        if all(each.stop <= other.start or other.stop <= each.start for other in taken):
-            taken.append(each)
-    return sorted(taken, key=lambda each: each.start)
 
 
 def _engine(language: str, model: str) -> Any:

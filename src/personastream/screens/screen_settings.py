@@ -9,9 +9,12 @@ from personastream.settings import setting
 
 @dataclass
 class Judging:
-    """Settings of all screens. `PLACES` tells whether a screen knows where in a text the fault is."""
+    """Settings of all screens. `PLACES` tells whether a screen knows where in a text the fault is, `MODEL_ONLY` whether
+    it judges only what the model wrote, less what that quotes of its row.
+    """
 
     PLACES: ClassVar[bool] = False
+    MODEL_ONLY: ClassVar[bool] = False
 
     on: str = setting(
         "What is judged: rows before they are asked for, records after it (input columns included), or both.",

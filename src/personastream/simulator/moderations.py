@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from xxhash import xxh3_64_intdigest
+
 from personastream.simulator.chat import json_object
 from personastream.simulator.dialect import InvalidRequest
 
@@ -14,7 +16,7 @@ CATEGORIES = (
 )
 _SAYS = re.compile(r"\bunsafe:([a-z/-]+)(?:=(0(?:\.\d+)?|1(?:\.0+)?))?")
 """A text says itself what is to be found in it: `unsafe:violence`, or `unsafe:hate=0.4` with a score."""
-SCORE, FLAGGED_FROM, LITTLE = 0.9, 0.5, 0.001
+SCORE, FLAGGED_FROM, LITTLE_MAX = 0.9, 0.5, 0.01
 
 
 def moderations_of(body: bytes) -> dict[str, Any]:
@@ -29,7 +31,8 @@ def moderations_of(body: bytes) -> dict[str, Any]:
 
 def _result(text: str) -> dict[str, Any]:
     said = {name: float(score) if score else SCORE for name, score in _SAYS.findall(text) if name in CATEGORIES}
-    scores = {name: said.get(name, LITTLE) for name in CATEGORIES}
+    little = LITTLE_MAX * xxh3_64_intdigest(text.encode()) / 2**64  # no two texts are quite alike
+    scores = {name: said.get(name, little) for name in CATEGORIES}
     categories = {name: score >= FLAGGED_FROM for name, score in scores.items()}
     return {
         "flagged": any(categories.values()),

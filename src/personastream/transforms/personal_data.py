@@ -6,6 +6,7 @@ from personastream.core.personal_data import KINDS, find
 from personastream.errors import ConfigError
 from personastream.records import Batch
 from personastream.settings import setting
+from personastream.transforms.dropping import without_found
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,4 @@ class PersonalData:
             raise ConfigError(f"kinds = {self.kinds!r} is not a list of kinds", hint=f"Valid: {', '.join(KINDS)}.")
 
     def __call__(self, batch: Batch) -> Batch:
-        found = find(batch.texts, self.kinds)
-        if not found:
-            return batch
-        reasons = [""] * len(batch.texts)
-        for place, here in found.items():
-            reasons[place] = f"personal_data_{here[0].kind}"
-        for reason in sorted({*reasons} - {""}):
-            batch = batch.keep([other != reason for other in reasons], reason)
-            reasons = [other for other in reasons if other != reason]
-        return batch
+        return without_found(batch, find(batch.texts, self.kinds), "personal_data")
