@@ -1,7 +1,9 @@
 """What every screen promises, proven for each. A new screen adds its line to `SCREENS`."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import anyio
 import orjson
@@ -179,3 +181,37 @@ def test_thresholds_and_categories_of_others() -> None:
 def test_mistakes_are_told(made: Callable[[], Screen], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         made()
+
+
+def test_presidio_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
+    with pytest.raises(ConfigError) as caught:
+        PersonalData(backend="presidio")
+    assert "pip install 'personastream[presidio]'" in caught.value.hint
+
+
+def test_what_presidio_finds_stands_beside_what_patterns_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for the package, which is large: it knows one name."""
+
+    class Result(NamedTuple):
+        entity_type: str
+        start: int
+        end: int
+        score: float
+
+    def analyze(text: str, **_: object) -> list[Result]:
+        start = text.find("Ada Lovelace")
+        return [Result("PERSON", start, start + 12, 0.9)] if start >= 0 else []
+
+    engine = SimpleNamespace(analyze=analyze)
+    package = SimpleNamespace(AnalyzerEngine=lambda **_: engine)
+    maker = SimpleNamespace(NlpEngineProvider=lambda **_: SimpleNamespace(create_engine=lambda: None))
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", package)
+    monkeypatch.setitem(sys.modules, "presidio_analyzer.nlp_engine", maker)
+    monkeypatch.setitem(sys.modules, "spacy", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "spacy.util", SimpleNamespace(is_package=lambda name: name == "small"))
+    screen = PersonalData(backend="presidio", language_model="small")
+    found = judge(screen, ["Ada Lovelace, a@example.org", "nobody"])
+    assert found == [Judgement(("person", "email"), "[person], [email]"), Judgement()]
+    with pytest.raises(ConfigError, match="'large' is not installed"):
+        PersonalData(backend="presidio", language_model="large")

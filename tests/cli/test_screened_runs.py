@@ -7,6 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
+from personastream.build import build
+from personastream.config import load
+from personastream.errors import ConfigError
 from tests.support.command import personastream
 from tests.support.outputs import read_records
 from tests.support.simulated import Simulated, simulated
@@ -85,13 +88,12 @@ def test_check_shows_screens_with_all_settings_and_where_they_stand(tmp_path: Pa
         ("screen.0.type=refusals", "Did you mean `refusal`?"),
         ("screen.0.on=replies", "Did you mean `reply`?"),
         ("screen.0.smaple=1", "Did you mean `sample`?"),
+        ("screen.0.type=moderation", "[screen[0]] asks the provider 'moderation', which is not there"),
         ("provider.reserved=true", "every provider answers only who asks it by name"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_asked(
-    tmp_path: Path, simulator: Simulated, setting: str, says: str
-) -> None:
-    done = personastream("run", config(tmp_path, simulator), "--set", setting)
-    assert done.code == 78
-    assert says in done.err
-    assert simulator.stats()["arrivals"] == 0
+def test_mistakes_are_told(tmp_path: Path, setting: str, says: str) -> None:
+    path = write_config(tmp_path / "job.toml", "http://127.0.0.1:9/v1", screens=["refusal"])
+    with pytest.raises(ConfigError) as caught:
+        build(load(str(path), [setting]))
+    assert says in str(caught.value)

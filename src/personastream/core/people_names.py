@@ -76,7 +76,8 @@ KNOWN = tuple(
     David Beckham, Serena Williams, Roger Federer, Rafael Nadal, Novak Djokovic, Usain Bolt, Muhammad Ali,
     Mike Tyson, Michael Jordan, LeBron James, Kobe Bryant, Tiger Woods, Simone Biles, Lewis Hamilton,
     Tom Brady, Sachin Tendulkar, Neil Armstrong, Yuri Gagarin, 习近平, 毛泽东, 邓小平, 马云, 马化腾, 任正非, 姚明,
-    鲁迅, 成龙, 李小龙, 周杰伦, 屠呦呦, 安倍晋三, 宮崎駿, 村上春樹, 大谷翔平, 黒澤明, Владимир Путин, Лев Толстой, Юрий Гагарин
+    鲁迅, 成龙, 李小龙, 周杰伦, 屠呦呦, 安倍晋三, 宮崎駿, 村上春樹, 大谷翔平, 黒澤明,
+    Владимир Путин, Лев Толстой, Юрий Гагарин
     """.replace("\n", " ").split(",")
 )
 """Some very well-known people; a list that anybody can lengthen, and none can complete."""

@@ -22,7 +22,7 @@ class PersonalData(Judging):
 
     kinds: list[str] = setting(f"Which kinds to look for: {', '.join(KINDS)}.", default_factory=lambda: list(KINDS))
     backend: str = setting(
-        "What looks: patterns and checksums, or these and Presidio, which also knows names and places and is slow.",
+        "What looks: patterns and checksums, or beside these Presidio, for names and places, which is slow.",
         default="patterns",
         choices=("patterns", "presidio"),
     )

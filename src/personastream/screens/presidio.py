@@ -11,17 +11,8 @@ import anyio.to_thread
 from personastream.core.marks import Found, apart
 from personastream.errors import ConfigError
 
-KIND_OF: Mapping[str, str] = {
-    "EMAIL_ADDRESS": "email",
-    "PHONE_NUMBER": "phone",
-    "CREDIT_CARD": "card",
-    "IBAN_CODE": "iban",
-    "IP_ADDRESS": "ip_address",
-    "PERSON": "person",
-    "LOCATION": "location",
-}
-"""What Presidio calls the kinds; all else that it finds for a country is an identity number."""
-NOT_PERSONAL = frozenset({"DATE_TIME", "NRP", "URL", "ORGANIZATION"})
+ENTITIES: Mapping[str, str] = {"PERSON": "person", "LOCATION": "location"}
+"""What it is asked for, and what that is called here: all else has a form, and is found without it."""
 
 
 class Presidio:
@@ -42,11 +33,12 @@ class Presidio:
         return merged
 
     def _in(self, text: str) -> list[Found]:
-        results = self._engine.analyze(text, language=self._language, score_threshold=self._score_min)
+        results = self._engine.analyze(
+            text, language=self._language, entities=[*ENTITIES], score_threshold=self._score_min
+        )
         return [
-            Found(KIND_OF.get(each.entity_type, "national_id"), each.start, each.end)
+            Found(ENTITIES[each.entity_type], each.start, each.end)
             for each in sorted(results, key=lambda each: -each.score)
-            if each.entity_type not in NOT_PERSONAL
         ]
 
 
