@@ -45,6 +45,7 @@ def main() -> None:
         "recall_by_kind": shares(Counter(each.kind for each in misses), Counter(each.kind for each in full)),
         "recall_by_locale": shares(Counter(each.locale for each in misses), Counter(each.locale for each in full)),
         "persona_rows_per_s_core": best(people, options.rounds),
+        "persona_rows_per_s_core_one_in_100_planted": best(sprinkled(people, full), options.rounds),
         "reply_rows_per_s_core": best(replies(options.texts), options.rounds),
         "planted_rows_per_s_core": best([each.text for each in full], options.rounds),
         "negative_rows_per_s_core": best(clean, options.rounds),
@@ -68,6 +69,11 @@ def missed(full: Sequence[Planted]) -> list[Planted]:
 def shares(lost: "Counter[str]", total: "Counter[str]") -> dict[str, float]:
     """What share of each was found."""
     return {name: round(1 - lost[name] / count, 4) for name, count in sorted(total.items())}
+
+
+def sprinkled(people: Sequence[str], full: Sequence[Planted]) -> list[str]:
+    """Personas, one in 100 with a planted item."""
+    return [full[row].text if row % 100 == 0 else text for row, text in enumerate(people)]
 
 
 def replies(count: int) -> list[str]:

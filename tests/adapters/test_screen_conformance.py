@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 
 from personastream.build import known
 from personastream.errors import ConfigError, RowError
+from personastream.launch.endpoints import check_prices
+from personastream.limits import Limits
 from personastream.ports import Ask, Judgement, Screen
+from personastream.providers.moderation import Moderation as Service
+from personastream.providers.openai import Openai
 from personastream.records import Completion, Request
 from personastream.screens.canary import Canary
 from personastream.screens.guard_model import GuardModel
@@ -215,3 +219,26 @@ def test_what_presidio_finds_stands_beside_what_patterns_find(monkeypatch: pytes
     assert found == [Judgement(("person", "email"), "[person], [email]"), Judgement()]
     with pytest.raises(ConfigError, match="'large' is not installed"):
         PersonalData(backend="presidio", language_model="large")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't help with that.",
+        "Math problem: I cannot write such a problem.",
+        "Title: x\nAs an AI language model I have no views",
+        "抱歉，我无法回答。",
+    ],
+)
+def test_refusals_are_found_behind_an_opening_too(text: str) -> None:
+    assert [each.reasons for each in judge(Refusal(), [text, "Math problem: A baker sold 3 loaves: how many?"])] == [
+        ("refusal",),
+        (),
+    ]
+
+
+def test_a_moderation_service_may_be_free_though_spending_has_a_ceiling() -> None:
+    free, paid = Service("http://127.0.0.1:1/v1"), Openai("http://127.0.0.1:1/v1", "m", input_price=1.0)
+    check_prices(Limits(spend_max=1.0), [free, paid])
+    with pytest.raises(ConfigError, match="needs the prices"):
+        check_prices(Limits(spend_max=1.0), [free, Openai("http://127.0.0.1:1/v1", "m")])

@@ -10,6 +10,8 @@ from personastream.settings import setting
 
 CLEAN, REFUSED = Judgement(), Judgement(("refusal",))
 ANY_LENGTH = 1 << 40
+OPENING_MAX = 200
+"""So much of a text is looked at for an opening, and behind it for a refusal."""
 
 
 @dataclass
@@ -23,4 +25,15 @@ class Refusal(Judging):
     )
 
     async def __call__(self, texts: Sequence[str], ask: Ask) -> Sequence[Judgement]:
-        return [REFUSED if reason else CLEAN for reason in judge(texts, ("refusal",), 0, ANY_LENGTH)]
+        both = zip(_refused(texts), _refused([_behind_opening(text) for text in texts]), strict=True)
+        return [REFUSED if any(each) else CLEAN for each in both]
+
+
+def _refused(texts: Sequence[str]) -> list[str]:
+    return judge(texts, ("refusal",), 0, ANY_LENGTH)
+
+
+def _behind_opening(text: str) -> str:
+    """What stands behind the words that a template makes every reply begin with, such as `Math problem:`."""
+    opening, colon, rest = text[:OPENING_MAX].partition(":")
+    return rest if colon and "\n" not in opening else ""

@@ -16,16 +16,17 @@ _END = r"(?![A-Za-z0-9_-]|[.,]\d|[ ]\d)"
 
 
 class Form(NamedTuple):
-    """How a number is written, what checks it, and whether a word must name it."""
+    """How a number is written, with how many digits it begins, what checks it, and whether a word must name it."""
 
     country: str
+    begins: tuple[int, ...]
     pattern: "re.Pattern[str]"
     check: str
     named: bool = False
 
 
-def _form(country: str, pattern: str, check: str, *, named: bool = False) -> Form:
-    return Form(country, re.compile(f"(?:{pattern}){_END}"), check, named)
+def _form(country: str, begins: tuple[int, ...], pattern: str, check: str, *, named: bool = False) -> Form:
+    return Form(country, begins, re.compile(f"(?:{pattern}){_END}"), check, named)
 
 
 _WORDS = {
@@ -48,31 +49,31 @@ _WORDS = {
 """What people call the number of a country."""
 
 FORMS: Sequence[Form] = (
-    _form("US", r"\d{3}-\d{2}-\d{4}", "us.ssn"),
-    _form("US", r"\d{3} \d{2} \d{4}|\d{9}", "us.ssn", named=True),
-    _form("GB", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]( ?)\d{2}(?:\1\d{2}){2}\1[A-D]", "nino"),
-    _form("DE", r"\d{2} \d{3} \d{3} \d{3}", "de.idnr"),
-    _form("DE", r"\d{11}", "de.idnr", named=True),
-    _form("FR", r"[1-478]( ?)\d{2}\1\d{2}\1\d[\dAB]\1\d{3}\1\d{3}\1\d{2}", "fr.nir"),
-    _form("ES", r"\d{8}[ -]?[A-HJ-NP-TV-Z]", "es.dni"),
-    _form("ES", r"[XYZ][ -]?\d{7}[ -]?[A-HJ-NP-TV-Z]", "es.nie"),
-    _form("IT", r"[A-Z]{6}[\dL-NP-V]{2}[A-EHLMPRST][\dL-NP-V]{2}[A-Z][\dL-NP-V]{3}[A-Z]", "it.codicefiscale"),
-    _form("PL", r"\d{11}", "pl.pesel", named=True),
-    _form("NL", r"\d{9}|\d{4}[. ]\d{2}[. ]\d{3}", "nl.bsn", named=True),
-    _form("SE", r"(?:\d{2})?\d{6}[-+]\d{4}", "se.personnummer"),
-    _form("SE", r"(?:\d{2})?\d{10}", "se.personnummer", named=True),
-    _form("BR", r"\d{3}\.\d{3}\.\d{3}-\d{2}", "br.cpf"),
-    _form("BR", r"\d{11}", "br.cpf", named=True),
-    _form("IN", r"[2-9]\d{3}([ -])\d{4}\1\d{4}", "in_.aadhaar"),
-    _form("IN", r"[2-9]\d{11}", "in_.aadhaar", named=True),
-    _form("CN", r"[1-8]\d{5}(?:19|20)\d{9}[\dXx]", "cn.ric"),
-    _form("JP", r"\d{12}|\d{4}([ -])\d{4}\1\d{4}", "jp.in_", named=True),
-    _form("CA", r"\d{9}|\d{3}([ -])\d{3}\1\d{3}", "ca.sin", named=True),
-    _form("AU", r"\d{8,9}|\d{3} \d{3} \d{2,3}", "au.tfn", named=True),
+    _form("US", (3,), r"\d{3}-\d{2}-\d{4}", "us.ssn"),
+    _form("US", (3, 9), r"\d{3} \d{2} \d{4}|\d{9}", "us.ssn", named=True),
+    _form("GB", (0,), r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]( ?)\d{2}(?:\1\d{2}){2}\1[A-D]", "nino"),
+    _form("DE", (2,), r"\d{2} \d{3} \d{3} \d{3}", "de.idnr"),
+    _form("DE", (11,), r"\d{11}", "de.idnr", named=True),
+    _form("FR", (1, 6, 15), r"[1-478]( ?)\d{2}\1\d{2}\1\d[\dAB]\1\d{3}\1\d{3}\1\d{2}", "fr.nir"),
+    _form("ES", (8,), r"\d{8}[ -]?[A-HJ-NP-TV-Z]", "es.dni"),
+    _form("ES", (0,), r"[XYZ][ -]?\d{7}[ -]?[A-HJ-NP-TV-Z]", "es.nie"),
+    _form("IT", (0,), r"[A-Z]{6}[\dL-NP-V]{2}[A-EHLMPRST][\dL-NP-V]{2}[A-Z][\dL-NP-V]{3}[A-Z]", "it.codicefiscale"),
+    _form("PL", (11,), r"\d{11}", "pl.pesel", named=True),
+    _form("NL", (4, 9), r"\d{9}|\d{4}[. ]\d{2}[. ]\d{3}", "nl.bsn", named=True),
+    _form("SE", (6, 8), r"(?:\d{2})?\d{6}[-+]\d{4}", "se.personnummer"),
+    _form("SE", (10, 12), r"(?:\d{2})?\d{10}", "se.personnummer", named=True),
+    _form("BR", (3,), r"\d{3}\.\d{3}\.\d{3}-\d{2}", "br.cpf"),
+    _form("BR", (11,), r"\d{11}", "br.cpf", named=True),
+    _form("IN", (4,), r"[2-9]\d{3}([ -])\d{4}\1\d{4}", "in_.aadhaar"),
+    _form("IN", (12,), r"[2-9]\d{11}", "in_.aadhaar", named=True),
+    _form("CN", (17, 18), r"[1-8]\d{5}(?:19|20)\d{9}[\dXx]", "cn.ric"),
+    _form("JP", (4, 12), r"\d{12}|\d{4}([ -])\d{4}\1\d{4}", "jp.in_", named=True),
+    _form("CA", (3, 9), r"\d{9}|\d{3}([ -])\d{3}\1\d{3}", "ca.sin", named=True),
+    _form("AU", (3, 8, 9), r"\d{8,9}|\d{3} \d{3} \d{2,3}", "au.tfn", named=True),
 )
 
-_LETTERED = [form for form in FORMS if form.country in ("GB", "ES", "IT")]
-_NUMBERED = [form for form in FORMS if form.country not in ("GB", "IT")]
+_DIGITS = re.compile(r"[0-9]*")
+_BY_BEGINNING = {count: [form for form in FORMS if count in form.begins] for count in range(20)}
 
 
 def national_ids(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -86,7 +87,8 @@ def with_countries(text: str, starts: Sequence[int]) -> Iterator[tuple[str, int,
     for start in starts:
         if text[start - 1 : start] in (".", "/", "-", "+"):
             continue
-        for form in _LETTERED if text[start].isalpha() else _NUMBERED:
+        digits = _DIGITS.match(text, start)
+        for form in _BY_BEGINNING.get(digits.end() - start if digits else 0, ()):
             match = form.pattern.match(text, start)
             if match and _check(form.check)(match[0].replace(" ", "")):
                 said = speaks_for(text, start, _WORDS[form.country])
