@@ -31,7 +31,7 @@ def holds(row: list[str], item: list[str], size: int, share_min: float) -> bool:
 
 
 @BOTH_KERNELS
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     items=st.lists(WORDS, max_size=5),
     rows=st.lists(WORDS, max_size=5),
@@ -49,7 +49,7 @@ def test_what_is_found_is_what_the_rule_says(
 
 
 @BOTH_KERNELS
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(items=st.lists(WORDS, max_size=4), rows=st.lists(WORDS, max_size=4), size=st.integers(1, 5))
 def test_overlap_counts_runs_and_tokens(items: list[list[str]], rows: list[list[str]], size: int) -> None:
     index = NgramIndex(list(map(" ".join, items)), size, share_min=1.0)
