@@ -33,7 +33,7 @@ class Grams(NamedTuple):
     first tokens, as many as the least size, of those below the full size.
 
     `keys` of all n-grams are sorted; `slots` hold the number of one or -1. N-gram g is found in `items` from
-    `posting_starts[g]` to `posting_starts[g + 1]`, at `offsets`, which count the `tokens` of all items. A row holds an
+    `posting_starts[g]` to `posting_starts[g + 1]`, at `offsets`, which count the tokens of all items. A row holds an
     item if it shares `needed` of its tokens within n-grams; one of fewer than `anywhere_min` tokens, only if it is the
     whole row.
     """
@@ -50,7 +50,6 @@ class Grams(NamedTuple):
     posting_starts: Starts
     items: NDArray[np.int32]
     offsets: Starts
-    tokens: int
     needed: Starts
     anywhere_min: int
 
@@ -93,7 +92,6 @@ def grams_of(items: Words, size: int, share_min: float, anywhere_min: int) -> Gr
         posting_starts=np.searchsorted(gram[order], np.arange(len(unique) + 1)).astype(np.int64),
         items=owners.astype(np.int32),
         offsets=offsets.astype(np.int64),
-        tokens=len(items.hashes),
         needed=np.maximum(1, np.ceil(share_min * counts)).astype(np.int64),
         anywhere_min=min(anywhere_min, size),
     )

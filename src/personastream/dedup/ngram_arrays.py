@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 from personastream.dedup.grams import Grams, Hashes, Starts, window_keys
 
 
-def find(hashes: Hashes, starts: Starts, grams: Grams) -> NDArray[np.int64]:
-    """See `ngrams.NgramKernels`."""
+def find(
+    hashes: Hashes, starts: Starts, grams: Grams, first: int, seen_in: Starts, covered: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """See `ngrams.NgramKernels`. Needs no scratch."""
     found = np.full(len(starts) - 1, -1, np.int64)
     counts = np.diff(starts)
-    covered: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    shares: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
     for row, _, size, gram in sorted(_hits(hashes, starts, grams), key=_longest_first):
         if found[row] >= 0 or (size < grams.anywhere_min and size != counts[row]):
             continue
         for posting in range(grams.posting_starts[gram], grams.posting_starts[gram + 1]):
             item, offset = int(grams.items[posting]), int(grams.offsets[posting])
-            shared = covered[row, item]
+            shared = shares[row, item]
             shared.update(range(offset, offset + size))
             if len(shared) >= grams.needed[item]:
                 found[row] = item

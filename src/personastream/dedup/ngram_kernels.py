@@ -82,16 +82,17 @@ def _find(tokens: int, grams: Grams, prefixes: Hashes, row: int, seen_in: Starts
 
 
 @jit
-def find(hashes: Hashes, starts: Starts, grams: Grams) -> NDArray[np.int64]:
+def find(
+    hashes: Hashes, starts: Starts, grams: Grams, first: int, seen_in: Starts, covered: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """See `ngrams.NgramKernels`."""
     found = np.full(len(starts) - 1, -1, np.int64)
     prefixes = np.empty(longest(starts) + 2, np.uint64)
-    seen_in, covered = np.full(grams.tokens, -1, np.int64), np.full((len(grams.needed), 2), -1, np.int64)
     for row in range(len(found)):
         tokens = starts[row + 1] - starts[row]
         if tokens >= grams.sizes[0]:
             _set_prefixes(hashes[starts[row] : starts[row + 1]], prefixes)
-            found[row] = _find(tokens, grams, prefixes, row, seen_in, covered)
+            found[row] = _find(tokens, grams, prefixes, first + row, seen_in, covered)
     return found
 
 

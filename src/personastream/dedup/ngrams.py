@@ -28,8 +28,14 @@ ANYWHERE_MIN = 3
 class NgramKernels(Protocol):
     """Loops over rows of token hashes: row i is `hashes` from `starts[i]` to `starts[i + 1]`."""
 
-    def find(self, hashes: Hashes, starts: Starts, grams: Grams) -> NDArray[np.int64]:
-        """An item that each row holds, or -1."""
+    def find(
+        self, hashes: Hashes, starts: Starts, grams: Grams, first: int, seen_in: Starts, covered: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """An item that each row holds, or -1: the first that does, from its first token on.
+
+        The last two are scratch: for each token of the items the row that last shared it, and for each item that row
+        and how many of its tokens it shares. Rows are numbered from `first`, each time from where the last call ended.
+        """
 
     def overlap(self, hashes: Hashes, starts: Starts, grams: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The longest run of tokens of each row within n-grams that are known, each begun one token after the one
@@ -38,13 +44,16 @@ class NgramKernels(Protocol):
 
 
 class NgramIndex:
-    """The n-grams of `size` tokens of items. It never changes."""
+    """The n-grams of `size` tokens of items. Not for several threads at once."""
 
     def __init__(
         self, items: Sequence[str], size: int, *, share_min: float = 0.0, anywhere_min: int = ANYWHERE_MIN
     ) -> None:
         self.tokens = hash_tokens(items)
         self._grams = grams_of(self.tokens, size, share_min, anywhere_min)
+        self._seen_in = np.full(len(self.tokens.hashes), -1, np.int64)
+        self._covered = np.full((len(self.tokens), 2), -1, np.int64)
+        self._rows = 0
 
     def __len__(self) -> int:
         """Distinct n-grams."""
@@ -52,7 +61,13 @@ class NgramIndex:
 
     def find(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """For each text the number of an item that it holds, or -1."""
-        return _in_steps(texts, lambda rows: ngram_kernels().find(rows.hashes, rows.starts, self._grams))
+
+        def step(rows: Words) -> NDArray[np.int64]:
+            first, self._rows = self._rows, self._rows + len(rows)
+            scratch = self._seen_in, self._covered
+            return ngram_kernels().find(rows.hashes, rows.starts, self._grams, first, *scratch)
+
+        return _in_steps(texts, step)
 
     def overlap(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """For each text its longest run of tokens in shared n-grams, all its tokens in such, and all its tokens.

@@ -17,6 +17,8 @@ Starts = NDArray[np.int64]
 _U = np.uint64
 _NONE, _ONE = _U(0), _U(1)
 _APOSTROPHE, _ZERO, _NINE = 39, 48, 57
+_MARK_BITS = 12
+_MARK_SHIFT = _U(64 - _MARK_BITS)
 
 
 @jit
@@ -60,12 +62,6 @@ def _rewrite(row: Bytes, plain: Bytes) -> int:
 
 
 @jit
-def _bits(value: np.uint64) -> np.uint64:
-    """Two bits that a hash names: most hashes name others than those of a few words do."""
-    return (_ONE << (value >> _U(58))) | (_ONE << (value & _U(63)))
-
-
-@jit
 def _is_among(value: np.uint64, values: Hashes) -> bool:
     found = False
     for other in values:
@@ -81,9 +77,9 @@ def hash_tokens(data: Bytes, starts: Starts, digits: Hashes, silent: Hashes) -> 
     scratch = longest(starts) + 2 * BLOCK + PADDING
     folded, letters, numerals = np.empty(scratch, np.uint8), np.empty(scratch, np.uint8), np.empty(scratch, np.uint8)
     plain = np.zeros(scratch, np.uint8)
-    silent_bits = _NONE
+    may_be_silent = np.zeros(1 << _MARK_BITS, np.bool_)  # by their upper bits: few others share those
     for hashed in silent:
-        silent_bits |= _bits(hashed)
+        may_be_silent[hashed >> _MARK_SHIFT] = True
     count = 0
     for row in range(len(starts) - 1):
         token_starts[row] = count
@@ -108,6 +104,6 @@ def hash_tokens(data: Bytes, starts: Starts, digits: Hashes, silent: Hashes) -> 
                 begins &= begins - _ONE
                 hashed = hash_word(folded, place) if letters[place] else digits[source[place] - _ZERO]
                 hashes[count] = hashed
-                count += _bits(hashed) & ~silent_bits != _NONE or not _is_among(hashed, silent)
+                count += not (may_be_silent[hashed >> _MARK_SHIFT] and _is_among(hashed, silent))
     token_starts[-1] = count
     return hashes[:count], token_starts

@@ -3,8 +3,8 @@
 A token is a run of letters, or a single digit; nothing else counts. So these light edits make no difference: case,
 punctuation, white space, markup and the spacing of formulas (`2x`, `2 x`; `80,000`, `80000`; `x^2`, `x²`), while every
 digit does. An apostrophe within a word vanishes (`Ann's`, `Anns`). So do words by which LaTeX says how a thing looks,
-wherever they stand: `\\frac{3}{4}` is `3/4`, `\\left(` is `(`. Signs of operation do not count: who copies a passage
-rarely changes just those, and they are written in many ways.
+wherever they stand: `\\frac{3}{4}` is `3/4`, `\\left(` is `(`. Signs of operation do not count, nor do their names
+(`\\cdot`, `times`): who copies a passage rarely changes just those, and they are written in many ways.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,9 @@ from personastream.dedup.words import Words
 SILENT = (
     *("frac", "dfrac", "tfrac", "cfrac", "left", "right", "big", "bigl", "bigr", "displaystyle", "quad"),
     *("qquad", "text", "textbf", "textit", "textrm", "mathrm", "mathbf", "mathit", "mbox", "operatorname"),
+    *("times", "cdot", "div", "pm", "le", "leq", "ge", "geq", "neq", "dots", "cdots", "ldots"),
 )
-"""Words that do not count: LaTeX's for how something looks."""
+"""Words that do not count: LaTeX's for how something looks, and for signs of operation."""
 
 
 def hash_tokens(texts: Sequence[str]) -> Words:
