@@ -7,7 +7,7 @@ import pytest
 
 from personastream.dedup.backend import kernels
 from personastream.dedup.ngrams import ngram_kernels
-from personastream.dedup.tokens import known_hashes
+from personastream.dedup.tokens import silent_hashes, small_numbers
 
 
 @pytest.fixture(params=["compiled", "numpy"], scope="module")
@@ -23,5 +23,5 @@ def each_kernel(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def _forget() -> None:
-    for cached in (kernels, ngram_kernels, known_hashes):
+    for cached in (kernels, ngram_kernels, silent_hashes, small_numbers):
         cached.cache_clear()

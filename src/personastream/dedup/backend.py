@@ -28,13 +28,8 @@ class Kernels(Protocol):
     def hash_words(self, data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]:
         """The hashes of all words and where each row's begin."""
 
-    def hash_tokens(
-        self, data: NDArray[np.uint8], starts: Starts, digits: Hashes, silent: Hashes
-    ) -> tuple[Hashes, Starts]:
-        """The hashes of all tokens (see `tokens`) and where each row's begin.
-
-        `digits` are the hashes of 0 to 9, `silent` those of words that do not count.
-        """
+    def hash_tokens(self, data: NDArray[np.uint8], starts: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
+        """The hashes of all tokens (see `tokens`) but the `silent` ones, and where each row's begin."""
 
     def rehash(self, hashes: Hashes, flip: np.uint64, factor: np.uint64) -> Hashes:
         """Another hash of each: `fold(hash ^ flip, factor)`, uint64 as many as `hashes`."""

@@ -27,7 +27,9 @@ _BLOCK_BYTES = 16
 _LOW_HALF = np.uint64(0xFFFF_FFFF)
 _HALF = np.uint64(32)
 _ONE = np.uint64(1)
-_TOKEN = re.compile(rb"[a-z\x80-\xff]+(?:'[a-z\x80-\xff]+)*|[0-9]")
+_LETTERS = rb"[a-z\x80-\xff]+"
+_TOKEN = re.compile(_LETTERS + rb"(?:'" + _LETTERS + rb")*|[0-9](?:[0-9]|,(?=[0-9]{3}(?![0-9]))|\.(?=[0-9]))*")
+_POINTS = bytes.maketrans(b".", b"\xff")
 
 _FOLDED = np.zeros(256, np.uint8)
 for _code in range(256):
@@ -67,15 +69,15 @@ def hash_words(data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]
     return fold_product(hashes ^ END_FLIP, END_FACTOR), np.searchsorted(edges[0::2], starts).astype(np.int64)
 
 
-def hash_tokens(data: NDArray[np.uint8], starts: Starts, digits: Hashes, silent: Hashes) -> tuple[Hashes, Starts]:
+def hash_tokens(data: NDArray[np.uint8], starts: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
     """See `backend.Kernels`."""
     tokens, counts = list[bytes](), [0]
     raw = data.tobytes().lower()
     for start, end in pairwise(starts.tolist()):
-        tokens += _TOKEN.findall(raw, start, end - 1)
+        tokens += _TOKEN.findall(raw[start : end - 1])
         counts.append(len(tokens))
-    joined = np.frombuffer(b" ".join([*tokens, b""]).replace(b"'", b""), np.uint8)
-    hashes, _ = hash_words(joined, np.array([0, len(joined)], np.int64))
+    joined = b" ".join([*tokens, b""]).translate(_POINTS, b"',")
+    hashes, _ = hash_words(np.frombuffer(joined, np.uint8), np.array([0, len(joined)], np.int64))
     counted = ~np.isin(hashes, silent)
     return hashes[counted], np.append(0, np.cumsum(counted))[counts]
 

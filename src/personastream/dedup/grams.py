@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personastream.dedup.constants import NGRAM_BASE
-from personastream.dedup.tokens import known_hashes
+from personastream.dedup.tokens import small_numbers
 from personastream.dedup.words import Words
 
 Hashes = NDArray[np.uint64]
@@ -58,7 +58,7 @@ def grams_of(items: Words, size: int, share_min: float, anywhere_min: int) -> Gr
     """The n-grams of `size` tokens of items, and of shorter items all of them as one.
 
     An item is held by a row that shares `share_min` of its tokens; if that is 0, by one that shares any n-gram. Then
-    n-grams that are next to all digits do not count, unless the item has no others.
+    n-grams that are next to all small numbers do not count, unless the item has no others.
     """
     counts = items.counts
     sizes = np.union1d(np.minimum(counts[counts > 0], size), [size]).astype(np.int64)
@@ -122,8 +122,8 @@ def _begins(items: Words, size: int, *, whole: bool) -> NDArray[np.bool_]:
 
 
 def _telling(items: Words, size: int, begins: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without n-grams that are next to all digits, but for items that have no others."""
-    words = np.append(0, np.cumsum(~np.isin(items.hashes, known_hashes()[0])))
+    """Without n-grams that are next to all small numbers, but for items that have no others."""
+    words = np.append(0, np.cumsum(~np.isin(items.hashes, small_numbers())))
     ends = np.minimum(np.arange(len(items.hashes)) + size, len(items.hashes))
     telling = begins & (_WORDS_SHARE * (words[ends] - words[:-1]) >= size)
     owner = np.repeat(np.arange(len(items)), items.counts)

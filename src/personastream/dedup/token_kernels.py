@@ -1,7 +1,7 @@
 """Tokens and their hashes, compiled: see `tokens`.
 
-A row is rewritten only if it holds an apostrophe. Then letters and digits are told apart 64 bytes at a
-time: a token begins where a run of letters does, and at every digit.
+A row is rewritten only if it holds an apostrophe, or a comma before a digit. Then letters and numbers are told apart 64
+bytes at a time: a token begins where a run of either does.
 """
 
 import numpy as np
@@ -16,7 +16,8 @@ Starts = NDArray[np.int64]
 
 _U = np.uint64
 _NONE, _ONE = _U(0), _U(1)
-_APOSTROPHE, _ZERO, _NINE = 39, 48, 57
+_APOSTROPHE, _COMMA, _POINT = 39, 44, 46
+_POINT_INSIDE = 0xFF  # stands for a point in a number: UTF-8 has no such byte
 _MARK_BITS = 12
 _MARK_SHIFT = _U(64 - _MARK_BITS)
 
@@ -28,37 +29,59 @@ def _is_letter(code: int) -> bool:
 
 
 @jit
-def _has_apostrophe(row: Bytes) -> bool:
+def _is_digit(code: int) -> bool:
+    return bool((code >= 48) & (code <= 57))
+
+
+@jit
+def _is_to_rewrite(data: Bytes, size: int) -> bool:
+    """Whether a row holds an apostrophe, or a comma before a digit."""
     found = False
-    for place in range(len(row)):
-        found |= bool(row[place] == _APOSTROPHE)
+    for place in range(size):
+        found |= bool((data[place] == _APOSTROPHE) | ((data[place] == _COMMA) & _is_digit(data[place + 1])))
     return found
 
 
 @jit
-def _fold_row(data: Bytes, folded: Bytes, letters: Bytes, digits: Bytes, size: int) -> None:
-    """Lower-case letters, with 0 for all else; and mark them with 1, and digits elsewhere."""
-    for place in range(size):
-        code = data[place]
-        letter = code | 32
-        upper = (code >= 65) & (code <= 90)
-        is_letter = ((letter >= 97) & (letter <= 122)) | (code >= 128)
-        letters[place] = is_letter
-        digits[place] = (code >= _ZERO) & (code <= _NINE)
-        folded[place] = (code | (upper << 5)) if is_letter else 0
+def _vanishes(row: Bytes, place: int) -> bool:
+    """Whether it is an apostrophe between letters, or a comma between a digit and exactly three more."""
+    if place == 0 or place + 1 == len(row):
+        return False
+    if row[place] == _APOSTROPHE:
+        return _is_letter(row[place - 1]) and _is_letter(row[place + 1])
+    if row[place] != _COMMA or not _is_digit(row[place - 1]) or place + 3 >= len(row):
+        return False
+    three = _is_digit(row[place + 1]) and _is_digit(row[place + 2]) and _is_digit(row[place + 3])
+    return three and not (place + 4 < len(row) and _is_digit(row[place + 4]))
 
 
 @jit
 def _rewrite(row: Bytes, plain: Bytes) -> int:
-    """Copy a row without apostrophes between letters; returns its new size."""
+    """Copy a row without what vanishes, and a line feed after it; returns its new size."""
     size = 0
     for place in range(len(row)):
-        code = row[place]
-        is_inside = 0 < place < len(row) - 1 and _is_letter(row[place - 1]) and _is_letter(row[place + 1])
-        if code != _APOSTROPHE or not is_inside:
-            plain[size] = code
+        if not _vanishes(row, place):
+            plain[size] = row[place]
             size += 1
+    plain[size] = 10
     return size
+
+
+@jit
+def _fold_row(data: Bytes, letters: Bytes, in_word: Bytes, numerals: Bytes, in_number: Bytes, size: int) -> None:
+    """Letters in lower case, and numbers, each with 0 for all else; and marks of 1 where they are."""
+    before = data[0] & 0
+    for place in range(size):
+        code = data[place]
+        upper = (code >= 65) & (code <= 90)
+        is_letter = _is_letter(code)
+        is_point = (code == _POINT) & _is_digit(before) & _is_digit(data[place + 1])
+        is_number = _is_digit(code) | is_point
+        in_word[place] = is_letter
+        in_number[place] = is_number
+        letters[place] = (code | (upper << 5)) if is_letter else 0
+        numerals[place] = (_POINT_INSIDE if is_point else code) if is_number else 0
+        before = code
 
 
 @jit
@@ -70,12 +93,13 @@ def _is_among(value: np.uint64, values: Hashes) -> bool:
 
 
 @jit
-def hash_tokens(data: Bytes, starts: Starts, digits: Hashes, silent: Hashes) -> tuple[Hashes, Starts]:
+def hash_tokens(data: Bytes, starts: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
     """See `backend.Kernels`."""
     hashes = np.empty(len(data), np.uint64)
     token_starts = np.empty(len(starts), np.int64)
     scratch = longest(starts) + 2 * BLOCK + PADDING
-    folded, letters, numerals = np.empty(scratch, np.uint8), np.empty(scratch, np.uint8), np.empty(scratch, np.uint8)
+    letters, in_word = np.zeros(scratch, np.uint8), np.zeros(scratch, np.uint8)
+    numerals, in_number = np.zeros(scratch, np.uint8), np.zeros(scratch, np.uint8)
     plain = np.zeros(scratch, np.uint8)
     may_be_silent = np.zeros(1 << _MARK_BITS, np.bool_)  # by their upper bits: few others share those
     for hashed in silent:
@@ -85,24 +109,24 @@ def hash_tokens(data: Bytes, starts: Starts, digits: Hashes, silent: Hashes) -> 
         token_starts[row] = count
         size = starts[row + 1] - 1 - starts[row]
         source = data[starts[row] :]
-        if _has_apostrophe(source[:size]):
+        if _is_to_rewrite(source, size):
             size = _rewrite(source[:size], plain)
             source = plain
         padded = (size // BLOCK + 1) * BLOCK
-        _fold_row(source, folded, letters, numerals, padded)
-        folded[size] = 0
-        before = _NONE
+        _fold_row(source, letters, in_word, numerals, in_number, padded)
+        letters[size] = numerals[size] = 0
+        words_before = numbers_before = _NONE
         for base in range(0, padded, BLOCK):
-            inside, numbers = marked(letters, base), marked(numerals, base)
+            words, numbers = marked(in_word, base), marked(in_number, base)
             if size - base < BLOCK:
-                inside &= (_ONE << _U(size - base)) - _ONE
+                words &= (_ONE << _U(size - base)) - _ONE
                 numbers &= (_ONE << _U(size - base)) - _ONE
-            begins = (inside & ~((inside << _ONE) | before)) | numbers
-            before = inside >> _U(63)
+            begins = (words & ~((words << _ONE) | words_before)) | (numbers & ~((numbers << _ONE) | numbers_before))
+            words_before, numbers_before = words >> _U(63), numbers >> _U(63)
             while begins:
                 place = base + trailing_zeros(begins)
                 begins &= begins - _ONE
-                hashed = hash_word(folded, place) if letters[place] else digits[source[place] - _ZERO]
+                hashed = hash_word(letters if in_word[place] else numerals, place)
                 hashes[count] = hashed
                 count += not (may_be_silent[hashed >> _MARK_SHIFT] and _is_among(hashed, silent))
     token_starts[-1] = count

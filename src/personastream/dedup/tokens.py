@@ -1,8 +1,8 @@
 """The tokens of mathematical and other texts, as 64-bit hashes: what two texts must share to hold the same passage.
 
-A token is a run of letters, or a single digit; nothing else counts. So these light edits make no difference: case,
+A token is a run of letters or a number; nothing else counts. So these light edits make no difference: case,
 punctuation, white space, markup and the spacing of formulas (`2x`, `2 x`; `80,000`, `80000`; `x^2`, `x²`), while every
-digit does. An apostrophe within a word vanishes (`Ann's`, `Anns`). So do words by which LaTeX says how a thing looks,
+number does. An apostrophe within a word vanishes (`Ann's`, `Anns`). So do words by which LaTeX says how a thing looks,
 wherever they stand: `\\frac{3}{4}` is `3/4`, `\\left(` is `(`. Signs of operation do not count, nor do their names
 (`\\cdot`, `times`): who copies a passage rarely changes just those, and they are written in many ways.
 """
@@ -28,11 +28,21 @@ SILENT = (
 def hash_tokens(texts: Sequence[str]) -> Words:
     """The hashes of the tokens of each text, in order."""
     packed = pack_symbols(texts)
-    return Words(*kernels().hash_tokens(packed.data, packed.starts, *known_hashes()))
+    return Words(*kernels().hash_tokens(packed.data, packed.starts, silent_hashes()))
 
 
 @cache
-def known_hashes() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """The hashes of the digits 0 to 9, and of words that do not count."""
-    digits, silent = (pack_words([" ".join(words)]) for words in ("0123456789", SILENT))
-    return kernels().hash_words(digits.data, digits.starts)[0], kernels().hash_words(silent.data, silent.starts)[0]
+def silent_hashes() -> NDArray[np.uint64]:
+    """The hashes of words that do not count."""
+    return _hashes(SILENT)
+
+
+@cache
+def small_numbers() -> NDArray[np.uint64]:
+    """The hashes of 0 to 99, which tell less than words do."""
+    return _hashes([str(number) for number in range(100)])
+
+
+def _hashes(words: Sequence[str]) -> NDArray[np.uint64]:
+    packed = pack_words([" ".join(words)])
+    return kernels().hash_words(packed.data, packed.starts)[0]
