@@ -78,8 +78,12 @@ class Against:
         from personastream.dedup.ngrams import NgramIndex
 
         share_min = self.share_min if self.rule == "coverage" else 0.0
-        size = SIZES[self.rule] if self.ngram is None else self.ngram
-        return NgramIndex([item.text for item in self.items], size, share_min=share_min)
+        return NgramIndex([item.text for item in self.items], self.size, share_min=share_min)
+
+    @property
+    def size(self) -> int:
+        """Tokens of an n-gram."""
+        return SIZES[self.rule] if self.ngram is None else self.ngram
 
     @property
     def fingerprint(self) -> str:

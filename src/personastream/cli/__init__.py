@@ -23,6 +23,7 @@ VERBS = {
     "retry": "Ask the dead rows of a run again, into the same run.",
     "reparse": "Read kept replies again by a mended template; asks nothing.",
     "dedup": "Drop duplicates from files of rows; no model is asked.",
+    "decontaminate": "Tell which records hold texts of test sets; changes nothing.",
     "report": "Write a page about a run: what it made, how fast, how diverse.",
     "export": "Write a run's records as training data for other tools.",
     "verify": "Read a run's output back and prove it whole.",

@@ -28,7 +28,7 @@ _LOW_HALF = np.uint64(0xFFFF_FFFF)
 _HALF = np.uint64(32)
 _ONE = np.uint64(1)
 _LETTERS = rb"[a-z\x80-\xff]+"
-_TOKEN = re.compile(_LETTERS + rb"(?:'" + _LETTERS + rb")*|[0-9](?:[0-9]|,(?=[0-9]{3}(?![0-9]))|\.(?=[0-9]))*")
+TOKEN = re.compile(_LETTERS + rb"(?:'" + _LETTERS + rb")*|[0-9](?:[0-9]|,(?=[0-9]{3}(?![0-9]))|\.(?=[0-9]))*")
 _POINTS = bytes.maketrans(b".", b"\xff")
 
 _FOLDED = np.zeros(256, np.uint8)
@@ -74,7 +74,7 @@ def hash_tokens(data: NDArray[np.uint8], starts: Starts, silent: Hashes) -> tupl
     tokens, counts = list[bytes](), [0]
     raw = data.tobytes().lower()
     for start, end in pairwise(starts.tolist()):
-        tokens += _TOKEN.findall(raw[start : end - 1])
+        tokens += TOKEN.findall(raw[start : end - 1])
         counts.append(len(tokens))
     joined = b" ".join([*tokens, b""]).translate(_POINTS, b"',")
     hashes, _ = hash_words(np.frombuffer(joined, np.uint8), np.array([0, len(joined)], np.int64))

@@ -16,7 +16,7 @@ def find(
     found = np.full(len(starts) - 1, -1, np.int64)
     counts = np.diff(starts)
     shares: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
-    for row, _, size, gram in sorted(_hits(hashes, starts, grams), key=_longest_first):
+    for row, _, size, gram in sorted(hits(hashes, starts, grams), key=_longest_first):
         if found[row] >= 0 or (size < grams.anywhere_min and size != counts[row]):
             continue
         for posting in range(grams.posting_starts[gram], grams.posting_starts[gram + 1]):
@@ -33,7 +33,7 @@ def overlap(hashes: Hashes, starts: Starts, grams: Grams) -> tuple[NDArray[np.in
     """See `ngrams.NgramKernels`."""
     runs, covered = np.zeros(len(starts) - 1, np.int64), np.zeros(len(starts) - 1, np.int64)
     reaches: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for row, place, size, _ in _hits(hashes, starts, grams):
+    for row, place, size, _ in hits(hashes, starts, grams):
         reaches[row][place] = size  # sizes ascend: the longest is the last
     for row, reach_of in reaches.items():
         begin, last, inside = 0, -2, set[int]()
@@ -46,7 +46,7 @@ def overlap(hashes: Hashes, starts: Starts, grams: Grams) -> tuple[NDArray[np.in
     return runs, covered
 
 
-def _hits(hashes: Hashes, starts: Starts, grams: Grams) -> Iterator[tuple[int, int, int, int]]:
+def hits(hashes: Hashes, starts: Starts, grams: Grams) -> Iterator[tuple[int, int, int, int]]:
     """Row, place in it, size and number of each n-gram that is known, by size."""
     row_of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     for size in grams.sizes.tolist():

@@ -8,17 +8,19 @@ of the item's tokens, as in the decontamination of Tulu 3 (8-grams, one half). I
 texts in which all their tokens stand in a row.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from personastream.dedup.grams import Grams, Hashes, Starts, grams_of
+from personastream.dedup.ngram_arrays import hits
 from personastream.dedup.text import STEP_ROWS
-from personastream.dedup.tokens import hash_tokens
+from personastream.dedup.tokens import hash_tokens, split_tokens
 from personastream.dedup.words import Words
 
 ANYWHERE_MIN = 3
@@ -41,6 +43,16 @@ class NgramKernels(Protocol):
         """The longest run of tokens of each row within n-grams that are known, each begun one token after the one
         before; and how many of its tokens lie within any.
         """
+
+
+class Holding(NamedTuple):
+    """An item that a text holds, the share of its tokens that n-grams of both cover, and the longest passage of both
+    as tokens.
+    """
+
+    item: int
+    share: float
+    passage: str
 
 
 class NgramIndex:
@@ -69,6 +81,25 @@ class NgramIndex:
 
         return _in_steps(texts, step)
 
+    def holdings(self, text: str) -> list[Holding]:
+        """All items that a text holds, by their number. Slow: for texts in which `find` has found one."""
+        rows, tokens, grams = hash_tokens([text]), split_tokens(text), self._grams
+        covered: defaultdict[int, set[int]] = defaultdict(set)
+        places: defaultdict[int, set[int]] = defaultdict(set)
+        for _, place, size, gram in hits(rows.hashes, rows.starts, grams):
+            if size < grams.anywhere_min and size != len(tokens):
+                continue
+            for posting in range(grams.posting_starts[gram], grams.posting_starts[gram + 1]):
+                item, offset = int(grams.items[posting]), int(grams.offsets[posting])
+                covered[item].update(range(offset, offset + size))
+                places[item].update(range(place, place + size))
+        counts = self.tokens.counts
+        return [
+            Holding(item, len(shared) / int(counts[item]), _longest(tokens, places[item]))
+            for item, shared in sorted(covered.items())
+            if len(shared) >= grams.needed[item]
+        ]
+
     def overlap(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """For each text its longest run of tokens in shared n-grams, all its tokens in such, and all its tokens.
 
@@ -79,6 +110,15 @@ class NgramIndex:
             return np.stack([*ngram_kernels().overlap(rows.hashes, rows.starts, self._grams), rows.counts], axis=1)
 
         return _in_steps(texts, step, np.empty((0, 3), np.int64))
+
+
+def _longest(tokens: Sequence[str], places: set[int]) -> str:
+    """The longest run of tokens at these places."""
+    begin, best = 0, range(0)
+    for place in sorted(places):
+        begin = begin if place - 1 in places else place
+        best = max(best, range(begin, place + 1), key=len)
+    return " ".join(tokens[best.start : best.stop])
 
 
 def _in_steps(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personastream.dedup.backend import kernels
+from personastream.dedup.feature_arrays import TOKEN
 from personastream.dedup.text import pack_symbols, pack_words
 from personastream.dedup.words import Words
 
@@ -29,6 +30,14 @@ def hash_tokens(texts: Sequence[str]) -> Words:
     """The hashes of the tokens of each text, in order."""
     packed = pack_symbols(texts)
     return Words(*kernels().hash_tokens(packed.data, packed.starts, silent_hashes()))
+
+
+def split_tokens(text: str) -> list[str]:
+    """The tokens of a text, in order."""
+    packed = pack_symbols([text])
+    found = TOKEN.findall(packed.data[: packed.starts[-1]].tobytes().lower())
+    tokens = (token.translate(None, b"',").decode("utf-8", "replace") for token in found)
+    return [token for token in tokens if token not in SILENT]
 
 
 @cache
