@@ -7,6 +7,7 @@ from typing import Any
 
 from personastream.build import FOLDERS, adapter_class, known
 from personastream.config import DEFAULT_TYPES
+from personastream.guard import Guard
 from personastream.limits import Limits
 
 TARGET = Path(__file__).with_name("configuration.md")
@@ -40,6 +41,7 @@ def page() -> str:
             cls = adapter_class(kind, name, title)
             default = " (the default)" if DEFAULT_TYPES.get(kind) == name else ""
             parts.append(f'## {title} type = "{name}"{default}\n\n{_first_sentence(cls)}\n\n{_table(cls)}')
+    parts.append(f"## [guard]\n\n{_first_sentence(Guard)}\n\n{_table(Guard)}")
     parts.append(f"## [limits]\n\n{_first_sentence(Limits)}\n\n{_table(Limits)}")
     return "\n".join(parts)
 

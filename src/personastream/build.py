@@ -14,6 +14,7 @@ from typing import Any
 
 from personastream.config import Config, Section, nearest
 from personastream.errors import ConfigError
+from personastream.guard import Guard
 from personastream.limits import Limits
 from personastream.ports import Provider, Recipe, Screen, Sink, Source, Transform
 from personastream.sources.places import is_url
@@ -56,6 +57,7 @@ class Parts:
     sink: Sink
     limits: Limits
     screens: Sequence[Screen] = ()
+    guard: Guard | None = None
 
     @property
     def answering(self) -> list[Provider]:
@@ -79,6 +81,7 @@ def build(config: Config) -> Parts:
         sink=thinning.sink,
         limits=thinning.limits,
         screens=[_adapter(config, section) for section in config.screens],
+        guard=None if config.guard is None else _construct(config, config.guard, Guard),
     )
     _check_names(config, parts)
     return parts

@@ -11,7 +11,14 @@ from typing import Any
 from personastream.errors import ConfigError
 
 CONFIG_BYTES_MAX = 1 << 20
-DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames", "limits": ""}
+DEFAULT_TYPES = {
+    "source": "jsonl",
+    "recipe": "generate",
+    "provider": "openai",
+    "sink": "frames",
+    "limits": "",
+    "guard": "",
+}
 REQUIRED = ("source", "recipe", "provider", "sink")
 OF_ASKING = ("recipe", "provider")
 LISTS = ("transform", "screen", "provider")
@@ -42,6 +49,7 @@ class Config:
     limits: Section
     stage: str = ""
     screens: Sequence[Section] = ()
+    guard: Section | None = None
 
     @property
     def where(self) -> str:
@@ -116,6 +124,7 @@ def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Con
         providers=_providers(path, document["provider"]) if asks else [],
         recipe=_section(path, "recipe", document["recipe"], DEFAULT_TYPES["recipe"]) if asks else _NO_RECIPE,
         stage=stage,
+        guard=_section(path, "guard", document["guard"], "") if "guard" in document else None,
         **{
             name: _section(path, name, document.get(name, {}), DEFAULT_TYPES[name])
             for name in ("source", "sink", "limits")
@@ -146,7 +155,7 @@ def _providers(path: Path, tables: object) -> list[Section]:
 def _section(path: Path, name: str, table: object, default_type: str) -> Section:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [{name}] must be a table")
-    if name == "limits":
+    if name in ("limits", "guard"):
         return Section(name, "", table)
     kind = table.get("type", default_type)
     if not isinstance(kind, str) or not kind:

@@ -140,6 +140,12 @@ class SpendLimitReached(RunError):
     exit_code = ExitCode.WORK_LEFT
 
 
+class ExtractionSuspected(RunError):
+    """What a model has given passes a cap of `[guard]`: it may be a dump of the model's memory."""
+
+    exit_code = ExitCode.WORK_LEFT
+
+
 class RequestsRefused(ConfigError):
     """The model service refuses every single request: something is wrong with all of them."""
 

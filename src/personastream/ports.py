@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_ch
 from personastream.core.frame_log import LogKind
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Ranges
+from personastream.errors import RunError
 from personastream.records import Batch, Completion, DeadLetter, Position, Request, Row, Shard
 
 if TYPE_CHECKING:
@@ -255,6 +256,20 @@ class Sink(Protocol):
 
     def letters(self, shard: int) -> Iterator[DeadLetter]:
         """Dead letters of rows that are dead or revived now, in the order of their deaths; a row may have several."""
+
+
+class Watch(Protocol):
+    """Sees what is committed, and may stop the run. One caller at a time."""
+
+    @property
+    def alert(self) -> str:
+        """What people should know of, in words; empty if nothing."""
+
+    def committed(self, chunk: Chunk) -> None:
+        """It is durable. Blocks."""
+
+    def problem(self) -> RunError | None:
+        """Why the run must stop, if it must."""
 
 
 class Checkpoints(Protocol):

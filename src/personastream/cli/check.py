@@ -113,6 +113,8 @@ def _sections(config: Config, thinning: Thinning, parts: Parts | None) -> dict[s
         (config.sink, thinning.sink),
         (config.limits, thinning.limits),
     ]
+    if config.guard is not None and parts is not None and parts.guard is not None:
+        pairs.append((config.guard, parts.guard))
     return {section.name: effective(section, part) for section, part in pairs}
 
 

@@ -12,7 +12,7 @@ import orjson
 from personastream.cli.dedup import Share
 from personastream.cli.export import manifest_to_read
 from personastream.cli.words import json_text
-from personastream.core.leaves import leaves
+from personastream.core.leaves import reply_texts
 from personastream.errors import BadInput, CannotCreate, ExitCode
 from personastream.export.run_log import RunLog
 from personastream.launch.contamination import Contamination, Hit, Texts
@@ -22,8 +22,6 @@ from personastream.sources.jsonl import Jsonl
 from personastream.sources.parquet import Parquet
 from personastream.test_sets import FIELDS, SIZES, Against
 
-OWN_KEYS = frozenset({"id", "description", "synthetic", "meta", "input persona"})
-"""Keys of a record that hold no reply."""
 LINE_CHARACTERS = 100
 Advance = Callable[[int], None]
 
@@ -94,8 +92,7 @@ def _of_run(directory: str) -> Parts:
 
 
 def _texts_of(record: Mapping[str, Any]) -> Texts:
-    foreign = [value for key, value in record.items() if key not in OWN_KEYS]
-    return Texts(str(record.get("id", "")), tuple(dict.fromkeys(leaves(foreign))))
+    return Texts(str(record.get("id", "")), reply_texts(record))
 
 
 def _of_files(pattern: str, field: str) -> Parts:

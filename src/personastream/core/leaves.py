@@ -6,6 +6,8 @@ from personastream.errors import RowError
 
 DEPTH_MAX = 250
 """What is deeper cannot be written as JSON either."""
+NO_REPLY = frozenset({"id", "description", "synthetic", "meta", "input persona", "input text"})
+"""Keys of a record that hold what was asked with, or the program's own words."""
 
 
 def leaves(value: object, depth: int = 0) -> Iterator[str]:
@@ -21,6 +23,12 @@ def leaves(value: object, depth: int = 0) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from leaves(each, depth + 1)
+
+
+def reply_texts(record: Mapping[str, object]) -> tuple[str, ...]:
+    """The texts in a record that a model wrote, wherever they stand, each once."""
+    foreign = [value for key, value in record.items() if key not in NO_REPLY]
+    return tuple(dict.fromkeys(leaves(foreign)))
 
 
 def with_leaves(value: object, changed: Mapping[str, str]) -> object:

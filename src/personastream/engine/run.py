@@ -19,7 +19,7 @@ from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.engine.work import Parse, no_parse, work
 from personastream.errors import RunError
-from personastream.ports import Ask, Checkpoints, Offload, Recipe, Screen, Sink, Source, Transform
+from personastream.ports import Ask, Checkpoints, Offload, Recipe, Screen, Sink, Source, Transform, Watch
 from personastream.records import Shard
 
 Prepare = Callable[[Ask], Awaitable[None]]
@@ -56,6 +56,7 @@ class Graph:
     dead_share_max: float = 0.5
     rows_max: int | None = None
     screens: Sequence[Screen] = ()
+    watch: Watch | None = None
     clock: Callable[[], float] = anyio.current_time
 
 
@@ -79,7 +80,9 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
     statistics.endpoints = graph.endpoints
     if graph.budget is not None:
         graph.budget.begin(statistics.committed_usage.spend_nanos)
-    settle = Settle(graph.sink, graph.shards, states, graph.group, graph.dead_share_max, statistics, stop, offload)
+    settle = Settle(
+        graph.sink, graph.shards, states, graph.group, graph.dead_share_max, statistics, stop, offload, graph.watch
+    )
     reading = Reading(
         source=graph.source,
         transforms=graph.transforms,

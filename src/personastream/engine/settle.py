@@ -14,7 +14,7 @@ from personastream.core.ranges import Range
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import DiskFull, DiskStillFull, TooManyDead
-from personastream.ports import Chunk, Offload, ShardState, Sink
+from personastream.ports import Chunk, Offload, ShardState, Sink, Watch
 from personastream.records import Batch, DeadRow, Row, Shard
 
 DROPS_MAX = 1 << 20
@@ -59,6 +59,7 @@ class Settle:
         statistics: Statistics,
         stop: Stop,
         offload: Offload,
+        watch: Watch | None = None,
     ) -> None:
         self._sink = sink
         self._shards = shards
@@ -67,6 +68,7 @@ class Settle:
         self._statistics = statistics
         self._stop = stop
         self._offload = offload
+        self._watch = watch
         self._ledgers = [Ledger(state.settled) for state in states]
         self._rows: list[int | None] = [state.rows for state in states]
         self._finished = [state.finished for state in states]
@@ -175,6 +177,8 @@ class Settle:
             for chunk in self._chunks(shard, pending[shard]):
                 await self._until_written(lambda chunk=chunk: self._sink.commit(chunk))  # type: ignore[misc]
                 self._committed(chunk)
+                if self._watch is not None:
+                    await self._watched(self._watch, chunk)
         self._statistics.uncommitted -= done
         if self._closing:
             await self._commit_usage()
@@ -235,6 +239,12 @@ class Settle:
         self._statistics.committed += chunk.outcomes.counts()
         self._statistics.committed_usage += chunk.usage
         self._statistics.commits += 1
+
+    async def _watched(self, watch: Watch, chunk: Chunk) -> None:
+        await self._offload(lambda: watch.committed(chunk))
+        self._statistics.alert = watch.alert
+        if (problem := watch.problem()) is not None:
+            self._stop.fail(problem)
 
     def _advance(self) -> None:
         while self._first_unfinished < len(self._finished) and self._finished[self._first_unfinished]:
