@@ -176,9 +176,7 @@ class Settle:
         for shard in sorted(pending):
             for chunk in self._chunks(shard, pending[shard]):
                 await self._until_written(lambda chunk=chunk: self._sink.commit(chunk))  # type: ignore[misc]
-                self._committed(chunk)
-                if self._watch is not None:
-                    await self._watched(self._watch, chunk)
+                await self._committed(chunk)
         self._statistics.uncommitted -= done
         if self._closing:
             await self._commit_usage()
@@ -199,7 +197,7 @@ class Settle:
             self._usage_committed = self._statistics.usage
             chunk = Chunk(shard, "data", (), Outcomes(), spent)
             await self._until_written(lambda: self._sink.commit(chunk))
-            self._committed(chunk)
+            await self._committed(chunk)
 
     def _chunks(self, shard: int, pending: Pending) -> list[Chunk]:
         dropped = {reason: ranges.union_all([rows]) for reason, rows in pending.dropped.items()}
@@ -234,17 +232,16 @@ class Settle:
                 self._statistics.paused = ""
                 return
 
-    def _committed(self, chunk: Chunk) -> None:
+    async def _committed(self, chunk: Chunk) -> None:
         self._ledgers[chunk.shard].settle(chunk.outcomes.settled())
         self._statistics.committed += chunk.outcomes.counts()
         self._statistics.committed_usage += chunk.usage
         self._statistics.commits += 1
-
-    async def _watched(self, watch: Watch, chunk: Chunk) -> None:
-        await self._offload(lambda: watch.committed(chunk))
-        self._statistics.alert = watch.alert
-        if (problem := watch.problem()) is not None:
-            self._stop.fail(problem)
+        if (watch := self._watch) is not None:
+            await self._offload(lambda: watch.committed(chunk))
+            self._statistics.alert = watch.alert
+            if (problem := watch.problem()) is not None:
+                self._stop.fail(problem)
 
     def _advance(self) -> None:
         while self._first_unfinished < len(self._finished) and self._finished[self._first_unfinished]:

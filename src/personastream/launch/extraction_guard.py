@@ -1,8 +1,9 @@
 """The extraction guard: sees every record as it is committed, counts, and stops the run when a cap is passed.
 
-What it has counted is kept in `state/guard.json` with how many lines of each shard that covers. A start takes up that
-file and reads the lines behind it, all of them if there is none: so nothing is counted twice or left out, however the
-run ended. Only the order of replies of different shards may differ then from that in which they came.
+What it has counted is kept in `state/guard.json`, with how many lines of each shard that covers. A start takes up that
+file and reads the lines behind it; all of them if there is none, or if other texts are protected now. So nothing is
+counted twice or left out, however the run ended; only the order of replies of different shards may differ then from
+that in which they came.
 """
 
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import xxhash
 
 from personastream.core.extraction import Drawn, NearCopies, Reading, Tally
 from personastream.core.leaves import reply_texts
@@ -53,10 +55,18 @@ class ExtractionGuard:
         items = read_items(self.settings.protected, self.settings.protected_field)
         return NgramIndex([item.text for item in items], PIECE_WORDS, share_min=1.0)
 
+    @cached_property
+    def _basis(self) -> str:
+        """What counts depend on, besides the records: those of another basis are of no use."""
+        settings, tokens = self.settings, None if self._protected is None else self._protected.tokens
+        told = f"{settings.overlap_words} {settings.overlap_share} {settings.window_replies}".encode()
+        texts = b"" if tokens is None else tokens.starts.tobytes() + tokens.hashes.tobytes()
+        return xxhash.xxh3_128_hexdigest(told + texts)
+
     def begin(self) -> None:
         """Count what is committed so far. Raises `BadInput` for protected texts, `CorruptOutput` for the run."""
         _ = self._protected
-        self._tally, self._lines = _saved(self.directory, self.settings.window_replies)
+        self._tally, self._lines = _saved(self.directory, self.settings.window_replies, self._basis)
         try:
             self._count_behind()
         except _OtherLines:
@@ -129,7 +139,7 @@ class ExtractionGuard:
         self._saved_s = time.monotonic()
         path = self.directory / "state" / NAME
         figures = [reading._asdict() for reading in self.readings()]
-        document = {"lines": self._lines, "readings": figures, **self._tally.as_dict()}
+        document = {"basis": self._basis, "lines": self._lines, "readings": figures, **self._tally.as_dict()}
         with suppress(OSError):
             path.parent.mkdir(exist_ok=True)
             temporary = path.with_suffix(".tmp")
@@ -198,9 +208,11 @@ def _nothing(window: int) -> tuple[Tally, dict[str, int]]:
     return Tally(NearCopies(window)), {}
 
 
-def _saved(directory: Path, window: int) -> tuple[Tally, dict[str, int]]:
+def _saved(directory: Path, window: int, basis: str) -> tuple[Tally, dict[str, int]]:
     try:
         document = orjson.loads((directory / "state" / NAME).read_bytes())
+        if document["basis"] != basis:
+            return _nothing(window)
         lines = {str(stem): int(count) for stem, count in document["lines"].items()}
         return Tally.from_dict(document, window), lines
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
