@@ -19,12 +19,12 @@ NAMES = {
     ports: {
         "Ask", "Offload", "Source", "Transform", "StatefulTransform", "Recipe", "Provider", "Limit", "Chunk",
         "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding", "Inferring",
-        "Meeting", "Judgement", "Screen",
+        "Meeting", "Judgement", "Screen", "Watch",
     },
     errors: {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
         "RunExists", "RunBusy", "ManifestMismatch", "CorruptOutput", "StorageFailed", "DiskFull", "ProviderDown",
-        "ProviderRejected", "QuotaSpent", "SpendLimitReached", "DiskStillFull", "RequestsRefused", "AttemptError",
+        "ProviderRejected", "QuotaSpent", "SpendLimitReached", "ExtractionSuspected", "DiskStillFull", "RequestsRefused", "AttemptError",
         "NoConfinement", "SourceDown", "SourceRefused", "ScreenedOut",
         "Throttled", "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
     },
@@ -77,11 +77,13 @@ METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
         "load": ("not_after", "transforms"),
         "save": ("at", "transforms"),
     },
+    ports.Watch: {"committed": ("chunk",), "problem": ()},
     records.Batch: {"keep": ("mask", "reason"), "only": ("mask",)},
 }
 
 PROPERTIES = {
     ports.Screen: {"name", "on", "policy"},
+    ports.Watch: {"alert"},
     ports.Provider: {"in_flight_max", "requests_per_minute", "tokens_per_minute"},
     ports.Sink: {"path", "commit_rows_max", "commit_bytes_max", "commit_interval_s"},
 }
@@ -105,6 +107,7 @@ EXIT_CODE_OF = {
     errors.ProviderRejected: 77,
     errors.QuotaSpent: 75,
     errors.SpendLimitReached: 75,
+    errors.ExtractionSuspected: 75,
     errors.DiskStillFull: 75,
     errors.RequestsRefused: 78,
     errors.NoConfinement: 78,

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.dedup.ngrams import ANYWHERE_MIN, NgramIndex
+from tests.support.effort import tries
 
 BOTH_KERNELS = pytest.mark.usefixtures("each_kernel")
 WORDS = st.lists(st.sampled_from("abcd5"), max_size=14)
@@ -31,7 +32,7 @@ def holds(row: list[str], item: list[str], size: int, share_min: float) -> bool:
 
 
 @BOTH_KERNELS
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(
     items=st.lists(WORDS, max_size=5),
     rows=st.lists(WORDS, max_size=5),
@@ -49,7 +50,7 @@ def test_what_is_found_is_what_the_rule_says(
 
 
 @BOTH_KERNELS
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(items=st.lists(WORDS, max_size=4), rows=st.lists(WORDS, max_size=4), size=st.integers(1, 5))
 def test_overlap_counts_runs_and_tokens(items: list[list[str]], rows: list[list[str]], size: int) -> None:
     index = NgramIndex(list(map(" ".join, items)), size, share_min=1.0)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from personastream.dedup.backend import kernels
 from personastream.dedup.scripts import space_words
 from personastream.dedup.tokens import SILENT, hash_tokens
+from tests.support.effort import tries
 
 BOTH_KERNELS = pytest.mark.usefixtures("each_kernel")
 LETTERS = r"[a-z\x80-\U0010ffff]+"
@@ -58,7 +59,7 @@ def hash_of(word: str) -> int:
 
 
 @BOTH_KERNELS
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(texts=TEXTS)
 def test_tokens_of_any_text_are_as_defined(texts: list[str]) -> None:
     rows = hash_tokens(texts)
