@@ -24,8 +24,8 @@ NAMES = {
     errors: {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
         "RunExists", "RunBusy", "ManifestMismatch", "CorruptOutput", "StorageFailed", "DiskFull", "ProviderDown",
-        "ProviderRejected", "QuotaSpent", "SpendLimitReached", "ExtractionSuspected", "DiskStillFull", "RequestsRefused", "AttemptError",
-        "NoConfinement", "SourceDown", "SourceRefused", "ScreenedOut",
+        "ProviderRejected", "QuotaSpent", "SpendLimitReached", "DiskStillFull", "RequestsRefused", "AttemptError",
+        "ExtractionSuspected", "NoConfinement", "SourceDown", "SourceRefused", "ScreenedOut",
         "Throttled", "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
     },
     testing: {
