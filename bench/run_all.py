@@ -174,6 +174,7 @@ BENCHMARKS = (
     Benchmark("near_scale", "--rows 300000", dedup_tables.scale_rows),
     Benchmark("semantic", "--rows 2000", dedup_tables.semantic_rows),
     Benchmark("dedup_job", "--rows 100000", dedup_tables.job_rows),
+    Benchmark("decontaminate", "--rows 20000", dedup_tables.decontaminate_rows),
     Benchmark("dedup_peers", "--rounds 1 --rows 5000 --quality-rows 2000", dedup_tables.peer_rows),
 )
 

@@ -16,7 +16,8 @@ HEAD = """\
 # Configuration
 
 A run is described by one TOML file. Its sections are `[source]`, `[[transform]]` (any number, applied in order),
-`[recipe]`, `[provider]`, `[sink]`, `[[screen]]` (any number, see screens.md) and `[limits]`.
+`[recipe]`, `[provider]`, `[sink]`, `[[screen]]` (any number, see screens.md), `[guard]` (see
+decontamination.md) and `[limits]`.
 `personastream check FILE` shows the file with all defaults filled in, the first prompt, and an estimate; it sends
 nothing.
 

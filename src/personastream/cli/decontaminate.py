@@ -134,17 +134,17 @@ def _writer(out: str | None, files: ExitStack) -> Callable[[Hit], None]:
 def _lines(document: Mapping[str, Any], out: str | None) -> Iterator[str]:
     """The report for people."""
     records, guilty = document["records"], document["contaminated"]
-    yield f"records   {records:>12,}  of {document['source']}"
+    yield f"records   {records:>12,}  of {_one_line(document['source'])}"
     share = f" ({document['share']:.4%})" if records else ""
     yield f"hold texts{guilty:>12,}  of test sets{share}, by {document['ngram']}-grams, rule {document['rule']}"
     for told in document["sets"]:
         found = f"{told['items_found']:,} of {told['items']:,} texts found"
-        yield f"  against {told['records']:>12,}  records: {found}, {told['path']}"
+        yield f"  against {told['records']:>12,}  records: {found}, {_one_line(told['path'])}"
     for told in document["examples"]:
         yield ""
         yield f"record    {_one_line(told['id'])}"
         yield f"  says    {_one_line(told['text'])}"
-        yield f"  test    {_one_line(told['item'])}  ({told['against']}, row {told['row']})"
+        yield f"  test    {_one_line(told['item'])}  ({_one_line(told['against'])}, row {told['row']})"
         yield f"  shared  {_one_line(told['passage'])}  ({told['share']:.0%} of the test text)"
     if out is not None:
         yield f"output    {out}"

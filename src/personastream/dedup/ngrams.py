@@ -87,7 +87,7 @@ class NgramIndex:
         covered: defaultdict[int, set[int]] = defaultdict(set)
         places: defaultdict[int, set[int]] = defaultdict(set)
         for _, place, size, gram in hits(rows.hashes, rows.starts, grams):
-            if size < grams.anywhere_min and size != len(tokens):
+            if size < grams.anywhere_min and size != len(rows.hashes):
                 continue
             for posting in range(grams.posting_starts[gram], grams.posting_starts[gram + 1]):
                 item, offset = int(grams.items[posting]), int(grams.offsets[posting])

@@ -152,6 +152,7 @@ def guarding(settings: Guard | None, directory: Path, shards: Sequence[Shard]) -
     cap is passed already.
     """
     if settings is None:
+        (directory / "state" / NAME).unlink(missing_ok=True)  # what it tells would soon be out of date
         return None
     guard = ExtractionGuard(settings, directory, [shard.stem for shard in shards])
     guard.begin()
