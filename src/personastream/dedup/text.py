@@ -93,10 +93,10 @@ def split_words(texts: Sequence[str]) -> tuple[list[bytes], NDArray[np.int64]]:
 
 
 def _pack_ascii(texts: Sequence[str]) -> Packed | None:
-    """Texts that are all of ASCII and a line each, packed without a look at any of them alone; else none."""
-    joined = "\n".join([*texts, _PADDING])
-    if not joined.isascii():
+    """Texts that are all of ASCII and a line each, packed at once; else none."""
+    if not all(map(str.isascii, texts)):  # else a few rows would make all characters two or four bytes wide
         return None
+    joined = "\n".join([*texts, _PADDING])
     data = np.frombuffer(joined.encode("ascii"), np.uint8)
     ends = (data == _LINE_FEED).nonzero()[0]
     if len(ends) != len(texts):

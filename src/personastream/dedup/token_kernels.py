@@ -126,7 +126,7 @@ def hash_tokens(data: Bytes, starts: Starts, silent: Hashes) -> tuple[Hashes, St
             while begins:
                 place = base + trailing_zeros(begins)
                 begins &= begins - _ONE
-                hashed = hash_word(letters if in_word[place] else numerals, place)
+                hashed = hash_word(letters, place) if in_word[place] else hash_word(numerals, place)
                 hashes[count] = hashed
                 count += not (may_be_silent[hashed >> _MARK_SHIFT] and _is_among(hashed, silent))
     token_starts[-1] = count
