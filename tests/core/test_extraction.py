@@ -80,6 +80,13 @@ def test_what_is_no_tally_is_refused(told: dict[str, object]) -> None:
         Tally.from_dict(told, 10)
 
 
+def test_only_the_first_record_of_a_row_is_compared() -> None:
+    tally = Tally(NearCopies(10))
+    for name in ("a#1:0#0", "a#1:0#1", "a#1:0#2", "a#1:1#0", "a#1:2"):
+        tally.take(Drawn(name, "m", 1, 7, False))
+    assert (len(tally.near.last), list(tally.copies), tally.records["m"]) == (3, ["a#1:1#0", "a#1:2"], 5)
+
+
 def test_a_cap_is_passed_only_beyond_it() -> None:
     readings = [Reading("x", value, 10, "cap") for value in (9, 10, 11)]
     assert [reading.is_passed for reading in readings] == [False, False, True]

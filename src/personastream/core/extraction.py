@@ -28,6 +28,11 @@ class Drawn(NamedTuple):
     signature: int
     overlaps: bool
 
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first record of its row: several for one persona may well be alike."""
+        return self.id.rpartition(":")[2].partition("#")[2] in ("", "0")
+
 
 class Reading(NamedTuple):
     """How a figure stands against its cap. `examples` are ids of records that drove it."""
@@ -112,7 +117,7 @@ class Tally:
             self.overlaps += 1
             if len(self.overlapping) < EXAMPLES_MAX:
                 self.overlapping.append(drawn.id)
-        if self.near.take(drawn.signature):
+        if drawn.is_first and self.near.take(drawn.signature):
             self.copies.append(drawn.id)
 
     def as_dict(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class ExtractionGuard:
         self.save()
 
     def _count_behind(self) -> None:
-        for stem, lines in lines_behind(self.directory, self._lines):
+        for stem, lines in lines_behind(self.directory, dict(self._lines)):
             if lines is None:
                 raise _OtherLines
             self.take(stem, lines)
