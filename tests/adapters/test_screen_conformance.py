@@ -20,17 +20,26 @@ from personastream.providers.moderation import Moderation as Service
 from personastream.providers.openai import Openai
 from personastream.records import Completion, Request
 from personastream.screens.canary import Canary
+from personastream.screens.decontaminate import Decontaminate
 from personastream.screens.guard_model import GuardModel
 from personastream.screens.injection import Injection
 from personastream.screens.moderation import CATEGORIES, Moderation
 from personastream.screens.named_people import NamedPeople
 from personastream.screens.personal_data import PersonalData
 from personastream.screens.refusal import Refusal
+from personastream.test_sets import Item
 from tests.support.adapters import Forbidden
 from tests.support.hostile_texts import hostile
 
 BAD = "As an AI language model, Ada Lovelace, a countess, bad@example.org {{7*7}} ZEBRA"
 """What every screen finds something in, if the service that it asks does."""
+
+
+class FromMemory(Decontaminate):
+    """Its texts are in no file."""
+
+    items = (Item("memory", 0, "Ada Lovelace, a countess"),)
+
 
 SCREENS: Mapping[str, Callable[..., Screen]] = {
     "refusal": Refusal,
@@ -40,6 +49,7 @@ SCREENS: Mapping[str, Callable[..., Screen]] = {
     "guard_model": lambda **given: GuardModel(provider="judge", **given),
     "injection": Injection,
     "canary": lambda **given: Canary(words=["ZEBRA"], **given),
+    "decontaminate": lambda **given: FromMemory(against=["memory"], **given),
     "Forbidden": lambda **given: Forbidden(word="ZEBRA", **given),
 }
 ASKING = ("named_people", "moderation", "guard_model")

@@ -16,9 +16,6 @@ class Statistics:
     requests on the wire now, `waiting` rows between two attempts; `hedges` counts requests that were sent to another
     endpoint as well, `faults` failed attempts by error class; `rows_estimated` is the likely length of the whole
     input; `latency_s_sum` adds up the answered requests' seconds.
-    `paused` says why nothing moves, if so; `endpoints` are the services asked, each with counters of its own.
-    requests on the wire now, `waiting` rows between two attempts; `faults` counts failed attempts by error class;
-    `rows_estimated` is the likely length of the whole input; `latency_s_sum` adds up the answered requests' seconds.
     `paused` says why nothing moves, if so, `alert` what is near a cap of `[guard]`; `endpoints` are the services asked,
     each with counters of its own.
     """
