@@ -22,6 +22,20 @@ def exact_index_rows(result: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def decontaminate_rows(result: Mapping[str, Any]) -> list[Row]:
+    """Quality and speed of each rule."""
+    rows = []
+    for rule, found in ((name, told) for name, told in result.items() if isinstance(told, dict) and "ngrams" in told):
+        what = f"{result['planted']:,} items of GSM8K and MATH-500 planted in {result['rows']:,} rows, {rule}"
+        recall = f"{found['recall_verbatim']:.2%}, {found['recall_edited']:.2%}"
+        rows += [
+            Row(f"{what}: recall verbatim, edited", "100 %, ≥ 95 %", recall),
+            Row(f"{what}: wrongly dropped", "≤ 0.01 %", f"{found['false_positive_share']:.4%}"),
+            Row(f"{what}: CPU", "≥ 200,000 rows/s", f"{found['rows_per_s_core']:,} rows/s"),
+        ]
+    return rows
+
+
 def kernel_rows(result: Mapping[str, Any]) -> list[Row]:
     """Rates on rows of 26 words."""
     rates = ", ".join(f"{case} {rate['median']:.2f}" for case, rate in result["medium"]["million_rows_per_s"].items())

@@ -142,6 +142,21 @@ def simulator_rows(result: Mapping[str, Any]) -> list[Row]:
     return [Row("simulator: requests per second of one core", "≥ 5,000", f"{rate:,}")]
 
 
+def screen_rows(result: Mapping[str, Any]) -> list[Row]:
+    """What the screen for personal data finds, and how fast it goes through rows."""
+    kinds = ", ".join(f"{kind} {share:.2%}" for kind, share in result["recall_by_kind"].items())
+    names = ("persona", "reply", "planted", "negative")
+    speed = ", ".join(f"{name} {result[f'{name}_rows_per_s_core']:,}" for name in names)
+    wrong = f"{result['false_positives_share']:.2%} of {result['negatives']:,} hard negatives"
+    return [
+        Row(
+            f"personal data, {result['planted']:,} planted items: recall", "≥ 98 %", f"{result['recall']:.2%} ({kinds})"
+        ),
+        Row("personal data: false positives", "≤ 0.5 %", wrong),
+        Row("personal data: rows per second of one core", "≥ 100,000 personas, replies", speed),
+    ]
+
+
 BENCHMARKS = (
     Benchmark("engine", "--rounds 1 --rows 2000 --near", engine_rows),
     Benchmark("parts", "--rounds 1 --rows 2000", parts_rows),
@@ -152,12 +167,14 @@ BENCHMARKS = (
     Benchmark("pacing", "", pacing_rows),
     Benchmark("startup", "--rounds 3", startup_rows),
     Benchmark("simulator", "--rounds 1 --requests 5000", simulator_rows),
+    Benchmark("screens", "--rounds 1 --texts 2000", screen_rows),
     Benchmark("kernels", "--rounds 1 --rows 5000", dedup_tables.kernel_rows),
     Benchmark("exact_index", "--rows 1000000", dedup_tables.exact_index_rows),
     Benchmark("near_dedup", "--rows 20000 --quality-rows 3000", dedup_tables.near_rows),
     Benchmark("near_scale", "--rows 300000", dedup_tables.scale_rows),
     Benchmark("semantic", "--rows 2000", dedup_tables.semantic_rows),
     Benchmark("dedup_job", "--rows 100000", dedup_tables.job_rows),
+    Benchmark("decontaminate", "--rows 20000", dedup_tables.decontaminate_rows),
     Benchmark("dedup_peers", "--rounds 1 --rows 5000 --quality-rows 2000", dedup_tables.peer_rows),
 )
 

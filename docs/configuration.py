@@ -7,6 +7,7 @@ from typing import Any
 
 from personastream.build import FOLDERS, adapter_class, known
 from personastream.config import DEFAULT_TYPES
+from personastream.guard import Guard
 from personastream.limits import Limits
 
 TARGET = Path(__file__).with_name("configuration.md")
@@ -15,8 +16,10 @@ HEAD = """\
 # Configuration
 
 A run is described by one TOML file. Its sections are `[source]`, `[[transform]]` (any number, applied in order),
-`[recipe]`, `[provider]`, `[sink]` and `[limits]`. `personastream check FILE` shows the file with all defaults filled
-in, the first prompt, and an estimate; it sends nothing.
+`[recipe]`, `[provider]`, `[sink]`, `[[screen]]` (any number, see screens.md), `[guard]` (see
+decontamination.md) and `[limits]`.
+`personastream check FILE` shows the file with all defaults filled in, the first prompt, and an estimate; it sends
+nothing.
 
 - Paths are relative to the configuration file.
 - `--set section.key=value` overrides a key for one call; entries of a list are counted from 0, as in
@@ -34,11 +37,12 @@ def page() -> str:
     """The whole page."""
     parts = [HEAD]
     for kind in FOLDERS:
-        title = "[[transform]]" if kind == "transform" else f"[{kind}]"
+        title = f"[[{kind}]]" if kind in ("transform", "screen") else f"[{kind}]"
         for name in known(kind):
             cls = adapter_class(kind, name, title)
             default = " (the default)" if DEFAULT_TYPES.get(kind) == name else ""
             parts.append(f'## {title} type = "{name}"{default}\n\n{_first_sentence(cls)}\n\n{_table(cls)}')
+    parts.append(f"## [guard]\n\n{_first_sentence(Guard)}\n\n{_table(Guard)}")
     parts.append(f"## [limits]\n\n{_first_sentence(Limits)}\n\n{_table(Limits)}")
     return "\n".join(parts)
 
@@ -68,6 +72,8 @@ def _table(cls: type[Any]) -> str:
 def _type(hint: Any) -> str:
     if typing.get_origin(hint) is list:
         return f"list of {_type(typing.get_args(hint)[0])}"
+    if typing.get_origin(hint) is dict:
+        return "table of numbers"
     names = [one for one in typing.get_args(hint) if one is not type(None)] or [hint]
     words = {str: "text", int: "integer", float: "number", bool: "true or false"}
     return " or ".join(words.get(one, str(one)) for one in names)

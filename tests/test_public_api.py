@@ -19,13 +19,13 @@ NAMES = {
     ports: {
         "Ask", "Offload", "Source", "Transform", "StatefulTransform", "Recipe", "Provider", "Limit", "Chunk",
         "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding", "Inferring",
-        "Meeting",
+        "Meeting", "Judgement", "Screen", "Watch",
     },
     errors: {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
         "RunExists", "RunBusy", "ManifestMismatch", "CorruptOutput", "StorageFailed", "DiskFull", "ProviderDown",
         "ProviderRejected", "QuotaSpent", "SpendLimitReached", "DiskStillFull", "RequestsRefused", "AttemptError",
-        "NoConfinement", "SourceDown", "SourceRefused",
+        "ExtractionSuspected", "NoConfinement", "SourceDown", "SourceRefused", "ScreenedOut",
         "Throttled", "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
     },
     testing: {
@@ -48,6 +48,7 @@ FIELDS: dict[type[Any], tuple[str, ...]] = {
         "text", "finish_reason", "model", "input_tokens", "output_tokens", "body", "cached_tokens", "headers",
     ),
     records.Prices: ("input", "cached_input", "output"),
+    ports.Judgement: ("reasons", "redacted"),
     ports.Chunk: ("shard", "kind", "lines", "outcomes", "usage"),
     ports.ShardState: ("settled", "counts", "usage", "rows", "revived"),
     Limits: (
@@ -61,6 +62,7 @@ METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
     ports.Transform: {"__call__": ("batch",)},
     ports.StatefulTransform: {"expect": ("rows",), "learnt": (), "learn": ("records",)},
     ports.Recipe: {"__call__": ("row", "ask")},
+    ports.Screen: {"__call__": ("texts", "ask")},
     ports.Provider: {"complete": ("request",), "aclose": ()},
     ports.Limit: {"take": ("request",), "acquire": ("request",), "settle": ("reserved", "used")},
     ports.Sink: {
@@ -75,10 +77,13 @@ METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
         "load": ("not_after", "transforms"),
         "save": ("at", "transforms"),
     },
+    ports.Watch: {"committed": ("chunk",), "problem": ()},
     records.Batch: {"keep": ("mask", "reason"), "only": ("mask",)},
 }
 
 PROPERTIES = {
+    ports.Screen: {"name", "on", "policy"},
+    ports.Watch: {"alert"},
     ports.Provider: {"in_flight_max", "requests_per_minute", "tokens_per_minute"},
     ports.Sink: {"path", "commit_rows_max", "commit_bytes_max", "commit_interval_s"},
 }
@@ -102,6 +107,7 @@ EXIT_CODE_OF = {
     errors.ProviderRejected: 77,
     errors.QuotaSpent: 75,
     errors.SpendLimitReached: 75,
+    errors.ExtractionSuspected: 75,
     errors.DiskStillFull: 75,
     errors.RequestsRefused: 78,
     errors.NoConfinement: 78,
@@ -159,7 +165,7 @@ def test_every_error_that_stops_a_run_has_its_exit_code() -> None:
 
 
 def test_errors_are_split_by_what_happens_next() -> None:
-    branches = (RunError, AttemptError, RowError, errors.DiskFull)
+    branches = (RunError, AttemptError, RowError, errors.ScreenedOut, errors.DiskFull)
     for error in vars(errors).values():
         if isinstance(error, type) and issubclass(error, PersonaStreamError) and error is not PersonaStreamError:
             assert sum(issubclass(error, branch) for branch in branches) == 1

@@ -14,10 +14,10 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = (
     ("__init__", "errors", "records", "settings"),
-    ("core", "dedup", "templates", "limits"),
-    ("ports", "sandbox"),
+    ("core", "dedup", "templates", "limits", "guard"),
+    ("ports", "sandbox", "test_sets"),
     ("engine",),
-    ("sources", "transforms", "recipes", "providers", "sinks", "testing"),
+    ("sources", "transforms", "recipes", "providers", "sinks", "screens", "testing"),
     ("config", "build", "stages"),
     ("launch", "observe", "simulator", "samples", "export"),
     ("report",),

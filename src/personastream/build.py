@@ -7,15 +7,16 @@ import math
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
 from personastream.config import Config, Section, nearest
 from personastream.errors import ConfigError
+from personastream.guard import Guard
 from personastream.limits import Limits
-from personastream.ports import Provider, Recipe, Sink, Source, Transform
+from personastream.ports import Provider, Recipe, Screen, Sink, Source, Transform
 from personastream.sources.places import is_url
 
 FOLDERS = {
@@ -24,9 +25,10 @@ FOLDERS = {
     "recipe": "recipes",
     "provider": "providers",
     "sink": "sinks",
+    "screen": "screens",
 }
 SHIPPED = {
-    **dict.fromkeys(("template", "continuation", "program_template", "judge_template"), ".toml"),
+    **dict.fromkeys(("template", "continuation", "program_template", "judge_template", "prompt"), ".toml"),
     "setting": ".txt",
 }
 """Keys that hold the name of something shipped, or the path of a file with this ending."""
@@ -54,6 +56,18 @@ class Parts:
     providers: list[Provider]
     sink: Sink
     limits: Limits
+    screens: Sequence[Screen] = ()
+    guard: Guard | None = None
+
+    @property
+    def answering(self) -> list[Provider]:
+        """The providers that any request may go to: not those that answer only who asks them by name."""
+        return [provider for provider in self.providers if not is_reserved(provider)]
+
+
+def is_reserved(provider: Provider) -> bool:
+    """Whether a provider answers only requests that name it."""
+    return bool(getattr(provider, "reserved", False))
 
 
 def build(config: Config) -> Parts:
@@ -66,6 +80,8 @@ def build(config: Config) -> Parts:
         providers=[_adapter(config, section) for section in config.providers],
         sink=thinning.sink,
         limits=thinning.limits,
+        screens=[_adapter(config, section) for section in config.screens],
+        guard=None if config.guard is None else _construct(config, config.guard, Guard),
     )
     _check_names(config, parts)
     return parts
@@ -82,12 +98,18 @@ def build_thinning(config: Config) -> Thinning:
 
 
 def _check_names(config: Config, parts: Parts) -> None:
-    """A recipe may ask providers by name only if there are any of that name."""
+    """Recipes and screens may ask providers by name only if there are any of that name; some must be for all."""
     names = {getattr(provider, "name", "") for provider in parts.providers} - {""}
-    for asked in getattr(parts.recipe, "providers_asked", ()):
-        if asked not in names:
-            hint = nearest(asked, names) if names else 'Give one a name: name = "…" in its [[provider]].'
-            raise ConfigError(f"{config.path}: [recipe] asks the provider {asked!r}, which is not there", hint=hint)
+    asking = [(config.recipe, parts.recipe), *zip(config.screens, parts.screens, strict=True)]
+    for section, part in asking:
+        for asked in getattr(part, "providers_asked", ()):
+            if asked not in names:
+                hint = nearest(asked, names) if names else 'Give one a name: name = "…" in its [[provider]].'
+                where = f"{config.path}: [{section.name}]"
+                raise ConfigError(f"{where} asks the provider {asked!r}, which is not there", hint=hint)
+    if not parts.answering:
+        hint = "Add a [[provider]] for the recipe's requests."
+        raise ConfigError(f"{config.path}: every provider answers only who asks it by name", hint=hint)
 
 
 def identity(config: Config, parts: Parts) -> dict[str, Any]:
@@ -101,9 +123,10 @@ def identity(config: Config, parts: Parts) -> dict[str, Any]:
         (config.source, parts.source),
         *zip(config.transforms, parts.transforms, strict=True),
         (config.recipe, parts.recipe),
+        *zip(config.screens, parts.screens, strict=True),
     ):
         kept |= {f"{section.name}.{key}": value for key, value in _identity(section, part).items()}
-        if section in config.transforms and hasattr(part, "fingerprint"):
+        if (section in config.transforms or section in config.screens) and hasattr(part, "fingerprint"):
             kept[f"{section.name}.fingerprint"] = part.fingerprint
     providers = [_identity(section, part) for section, part in zip(config.providers, parts.providers, strict=True)]
     for key in dict.fromkeys(key for each in providers for key in each):
@@ -218,6 +241,7 @@ _KINDS = {
     list[str]: "a list of texts",
     list: "a list",
     dict: "a table",
+    dict[str, float]: "a table of numbers",
 }
 
 
@@ -255,6 +279,8 @@ def _fits(value: Any, kind: Any) -> bool:
     if typing.get_origin(kind) is list:
         (item,) = typing.get_args(kind)
         return isinstance(value, list) and all(_fits(one, item) for one in value)
+    if typing.get_origin(kind) is dict:
+        return isinstance(value, dict) and all(_fits(one, float) or _fits(one, int) for one in value.values())
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is float:

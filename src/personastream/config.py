@@ -11,10 +11,17 @@ from typing import Any
 from personastream.errors import ConfigError
 
 CONFIG_BYTES_MAX = 1 << 20
-DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames", "limits": ""}
+DEFAULT_TYPES = {
+    "source": "jsonl",
+    "recipe": "generate",
+    "provider": "openai",
+    "sink": "frames",
+    "limits": "",
+    "guard": "",
+}
 REQUIRED = ("source", "recipe", "provider", "sink")
 OF_ASKING = ("recipe", "provider")
-LISTS = ("transform", "provider")
+LISTS = ("transform", "screen", "provider")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,8 @@ class Config:
     sink: Section
     limits: Section
     stage: str = ""
+    screens: Sequence[Section] = ()
+    guard: Section | None = None
 
     @property
     def where(self) -> str:
@@ -99,7 +108,7 @@ def nearest(word: str, valid: Iterable[str]) -> str:
 
 def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Config:
     """A document as sections. Only a stage may do without a recipe. Raises `ConfigError`."""
-    valid = {*DEFAULT_TYPES, "transform"}
+    valid = {*DEFAULT_TYPES, "transform", "screen"}
     for name in document:
         if name not in valid:
             raise ConfigError(f"{path}: unknown section [{name}]", hint=nearest(name, valid))
@@ -108,20 +117,27 @@ def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Con
         if name not in document and (asks or name not in OF_ASKING):
             of_stage = f" in stage {stage!r}" if stage else ""
             raise ConfigError(f"{path}: section [{name}] is missing{of_stage}")
-    transforms = document.get("transform", [])
-    if not isinstance(transforms, list):
-        raise ConfigError(f"{path}: write [[transform]], in double brackets: there may be several")
     return Config(
         path=path,
-        transforms=[_section(path, f"transform[{place}]", table, "") for place, table in enumerate(transforms)],
+        transforms=_several(path, "transform", document),
+        screens=_several(path, "screen", document) if asks else [],
         providers=_providers(path, document["provider"]) if asks else [],
         recipe=_section(path, "recipe", document["recipe"], DEFAULT_TYPES["recipe"]) if asks else _NO_RECIPE,
         stage=stage,
+        guard=_section(path, "guard", document["guard"], "") if "guard" in document else None,
         **{
             name: _section(path, name, document.get(name, {}), DEFAULT_TYPES[name])
             for name in ("source", "sink", "limits")
         },
     )
+
+
+def _several(path: Path, name: str, document: Mapping[str, Any]) -> list[Section]:
+    """The sections of a kind of which there may be any number."""
+    tables = document.get(name, [])
+    if not isinstance(tables, list):
+        raise ConfigError(f"{path}: write [[{name}]], in double brackets: there may be several")
+    return [_section(path, f"{name}[{place}]", table, "") for place, table in enumerate(tables)]
 
 
 def _providers(path: Path, tables: object) -> list[Section]:
@@ -139,7 +155,7 @@ def _providers(path: Path, tables: object) -> list[Section]:
 def _section(path: Path, name: str, table: object, default_type: str) -> Section:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [{name}] must be a table")
-    if name == "limits":
+    if name in ("limits", "guard"):
         return Section(name, "", table)
     kind = table.get("type", default_type)
     if not isinstance(kind, str) or not kind:

@@ -1,6 +1,7 @@
 """Everything that can go wrong, split by what happens next.
 
 * `RowError`: this row ends in the dead letters; the run goes on.
+* `ScreenedOut`: this row is dropped; the run goes on.
 * `AttemptError`: one request on the wire failed; the retry policy decides what follows.
 * `RunError`: the run stops. Its `exit_code` is the process's exit code, its `hint` says what to do next.
 
@@ -139,6 +140,12 @@ class SpendLimitReached(RunError):
     exit_code = ExitCode.WORK_LEFT
 
 
+class ExtractionSuspected(RunError):
+    """What a model has given passes a cap of `[guard]`: it may be a dump of the model's memory."""
+
+    exit_code = ExitCode.WORK_LEFT
+
+
 class RequestsRefused(ConfigError):
     """The model service refuses every single request: something is wrong with all of them."""
 
@@ -197,6 +204,14 @@ class Refused(AttemptError):
 
 class Unauthorized(AttemptError):
     """The key or the quota is refused (401, 402, 403), or the server is not to be trusted. This endpoint is out."""
+
+
+class ScreenedOut(PersonaStreamError):
+    """A screen drops the row. `reason` is a short label for counting, such as `personal_data_email`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"dropped by a screen: {reason}")
+        self.reason = reason
 
 
 class RowError(PersonaStreamError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_ch
 from personastream.core.frame_log import LogKind
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Ranges
+from personastream.errors import RunError
 from personastream.records import Batch, Completion, DeadLetter, Position, Request, Row, Shard
 
 if TYPE_CHECKING:
@@ -69,6 +70,39 @@ class Recipe(Protocol):
 
     async def __call__(self, row: Row, ask: Ask) -> Sequence[dict[str, object]]:
         """The row's records, at least one, without `id` (the engine adds it). Raises `RowError` for a dead letter."""
+
+
+class Judgement(NamedTuple):
+    """What a screen says of a text: why it must not pass, the gravest reason first; nothing if it may.
+
+    Reasons are short snake_case labels. `redacted` is the text with marks such as `[email]` in place of what was found;
+    None if the screen cannot tell where that is.
+    """
+
+    reasons: tuple[str, ...] = ()
+    redacted: str | None = None
+
+
+class Screen(Protocol):
+    """Judges texts: of rows before they are asked for (`on` is `row` or `both`), of records (`reply` or `both`).
+
+    `policy` is what becomes of what it finds: `drop`, `redact` or `flag`. It may also have `sample`, the share of rows
+    that it judges, and, if it can fail, `unavailable` (`closed`: nothing goes out unscreened; `open`: it does, and says
+    so), `patience_s`, how long it may take if it is open, and `MODEL_ONLY`, if it is to see only what the model wrote.
+    """
+
+    @property
+    def name(self) -> str:
+        """With which its reasons begin, and by which records tell of it."""
+
+    @property
+    def on(self) -> str: ...
+
+    @property
+    def policy(self) -> str: ...
+
+    async def __call__(self, texts: Sequence[str], ask: Ask) -> Sequence[Judgement]:
+        """One judgement a text, in order. May ask; raises `RowError` if that does not bring a judgement."""
 
 
 @runtime_checkable
@@ -222,6 +256,20 @@ class Sink(Protocol):
 
     def letters(self, shard: int) -> Iterator[DeadLetter]:
         """Dead letters of rows that are dead or revived now, in the order of their deaths; a row may have several."""
+
+
+class Watch(Protocol):
+    """Sees what is committed, and may stop the run. One caller at a time."""
+
+    @property
+    def alert(self) -> str:
+        """What people should know of, in words; empty if nothing."""
+
+    def committed(self, chunk: Chunk) -> None:
+        """It is durable. Blocks."""
+
+    def problem(self) -> RunError | None:
+        """Why the run must stop, if it must."""
 
 
 class Checkpoints(Protocol):

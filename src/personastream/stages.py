@@ -22,7 +22,7 @@ from personastream.errors import ConfigError
 
 HOPS_MAX = 20
 STAGES_MAX = 100
-SECTIONS = ("source", "transform", "recipe", "provider", "sink", "limits")
+SECTIONS = ("source", "transform", "recipe", "screen", "provider", "sink", "limits", "guard")
 KEYS = ("name", "from", "hops", "rows_max", *SECTIONS)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -71,6 +71,8 @@ def load_stages(path: str, settings: Iterable[str] = ()) -> list[Stage]:
             merged = {**_merged(document, table), "sink": {**_table(document, table, "sink"), "path": f"{root}/{own}"}}
             if source:
                 merged["source"] = _source(where, table, [f"{root}/{each}" for each in source])
+            if "screen" in table and "recipe" not in merged:
+                raise ConfigError(f"{where}: screens judge what a recipe makes, and this stage has none")
             config = sections_of(file, merged, stage=own)
             stages.append(Stage(own, config, source, list(family), "spend_max" in _section(table, "limits")))
             family.append(own)

@@ -13,9 +13,13 @@ from personastream.core.plan import Plan, plan_of
 from personastream.ports import StatefulTransform, Transform
 from personastream.records import Batch, DeadRow, Shard
 from personastream.simulator.embeddings import embed
+from personastream.test_sets import Item
+from personastream.transforms.decontaminate import Decontaminate
 from personastream.transforms.dedup import Dedup
 from personastream.transforms.filter import Filter
+from personastream.transforms.injection import Injection
 from personastream.transforms.near_dedup import NearDedup
+from personastream.transforms.personal_data import PersonalData
 from personastream.transforms.planned import Planned
 from personastream.transforms.quality import Quality
 from personastream.transforms.semantic_dedup import SemanticDedup
@@ -32,6 +36,12 @@ class EveryOther(Planned):
         return plan_of(shard.fingerprint, 100, [[(row, row + 1) for row in range(0, 100, 2)]])
 
 
+class FromMemory(Decontaminate):
+    """Its texts are in no file."""
+
+    items = (Item("memory", 0, "a night nurse who"), Item("memory", 1, "from Oslo and"))
+
+
 def with_vectors() -> SemanticDedup:
     """Its vectors are made here, as the simulator makes them."""
     transform = SemanticDedup("http://127.0.0.1:1/v1", "m")
@@ -46,6 +56,9 @@ TRANSFORMS: dict[str, Callable[[], Transform]] = {
     "semantic_dedup": with_vectors,
     "filter": Filter,
     "quality": Quality,
+    "personal_data": PersonalData,
+    "injection": Injection,
+    "decontaminate": lambda: FromMemory(["memory"], ngram=4),
     "FirstOnly": FirstOnly,
     "Without": lambda: Without("a night"),
 }

@@ -86,9 +86,12 @@ def test_the_built_in_types_are_those_that_can_be_built(kind: str) -> None:
         "recipe": {"generate"},
         "provider": {"openai"},
         "sink": {"frames"},
+        "screen": {"refusal"},
     }
     assert shipped[kind] <= set(known(kind))
-    assert not {"part", "series", "limit", "input_file", "template_files", "checkpoints"} & set(known(kind))
+    assert not {"part", "series", "limit", "input_file", "template_files", "checkpoints", "screen_settings"} & set(
+        known(kind)
+    )
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_an_unknown_section_comes_with_the_nearest_one(tmp_path: Path, wrong: st
 
 def test_a_section_like_no_other_comes_with_all_of_them(tmp_path: Path) -> None:
     text = complaint(tmp_path, f"{MINIMAL}\n[zzz]\n")
-    assert "limits, provider, recipe, sink, source, transform" in text
+    assert "limits, provider, recipe, screen, sink, source, transform" in text
 
 
 def test_a_key_outside_sections_is_told_apart(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from personastream.dedup.backend import kernels
+from personastream.dedup.ngrams import ngram_kernels
+from personastream.dedup.tokens import silent_hashes, small_numbers
 
 
 @pytest.fixture(params=["compiled", "numpy"], scope="module")
@@ -14,6 +16,12 @@ def each_kernel(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "numpy":
             patch.setitem(sys.modules, "personastream.dedup.feature_kernels", None)
-        kernels.cache_clear()
+            patch.setitem(sys.modules, "personastream.dedup.ngram_kernels", None)
+        _forget()
         yield
-    kernels.cache_clear()
+    _forget()
+
+
+def _forget() -> None:
+    for cached in (kernels, ngram_kernels, silent_hashes, small_numbers):
+        cached.cache_clear()

@@ -1,10 +1,13 @@
 """Adapters of somebody else, named in configurations as `tests.support.adapters:Thing`."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from personastream.errors import ConfigError
+from personastream.errors import ConfigError, RowError
+from personastream.ports import Ask, Judgement
 from personastream.records import Batch, Completion, Request
+from personastream.screens.screen_settings import Judging
 from personastream.settings import setting
 
 
@@ -48,6 +51,34 @@ class Parrot:
         return Completion(f"Math problem: {request.user[-60:]}", "stop", self.model, 7, 11, b"{}")
 
     async def aclose(self) -> None: ...
+
+
+@dataclass
+class Forbidden(Judging):
+    """A screen that finds `word`, and asks nobody unless `asks` names a provider."""
+
+    PLACES = True
+
+    word: str = setting("What is not to stand anywhere.", default="")
+    asks: str = setting("A provider to ask whether the word is there.", default="")
+    unavailable: str = setting("If it does not answer.", default="closed", choices=("closed", "open"))
+    patience_s: float = setting("How long to wait.", default=5.0, identity=False)
+    judged: list[str] = field(init=False, default_factory=list)
+
+    @property
+    def providers_asked(self) -> tuple[str, ...]:
+        return (self.asks,) if self.asks else ()
+
+    async def __call__(self, texts: Sequence[str], ask: Ask) -> list[Judgement]:
+        self.judged += texts
+        if self.asks:
+            reply = await ask(Request("", "\n".join(texts), {}, self.asks))
+            if reply.text == "nonsense":
+                raise RowError("nonsense", reason="nonsense", response=b"nonsense")
+        return [
+            Judgement(("found",), text.replace(self.word, "[word]")) if self.word in text else Judgement()
+            for text in texts
+        ]
 
 
 class Plain:

@@ -16,7 +16,7 @@ from personastream.engine.run import Graph, Summary, run
 from personastream.engine.settle import GroupCommit
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
-from personastream.ports import Checkpoints, Limit, Offload, Recipe, Transform
+from personastream.ports import Checkpoints, Limit, Offload, Recipe, Screen, Transform
 from personastream.records import Batch
 from personastream.testing import Echo, ListSource, MemorySink, NoCheckpoints, ScriptedProvider, inline
 
@@ -48,6 +48,7 @@ class Bench:
     dead_share_max: float = 0.5
     rows_max: int | None = None
     offload: Offload = inline
+    screens: Sequence[Screen] = ()
     during: Callable[["Bench"], Coroutine[Any, Any, None]] | None = None
     statistics: Statistics = field(init=False)
     stop: Stop = field(init=False)
@@ -103,6 +104,7 @@ class Bench:
             drain_s_max=self.drain_s_max,
             dead_share_max=self.dead_share_max,
             rows_max=self.rows_max,
+            screens=self.screens,
         )
 
     def delivered(self) -> list[str]:

@@ -33,11 +33,17 @@ def write_shard(path: Path, lines: Iterable[bytes], rows_per_frame: int = 100) -
 
 
 def write_config(
-    path: Path, base_url: str, *, transforms: Iterable[str | tuple[str, Mapping[str, Any]]] = (), **sections: Any
+    path: Path,
+    base_url: str,
+    *,
+    transforms: Iterable[str | tuple[str, Mapping[str, Any]]] = (),
+    screens: Iterable[str | tuple[str, Mapping[str, Any]]] = (),
+    more_providers: Iterable[Any] = (),
+    **sections: Any,
 ) -> Path:
     """Write a configuration that reads `in/` and writes `run/` beside it; `sections` add or replace keys.
 
-    Transforms are given by type, or as type and keys.
+    Transforms and screens are given by type, or as type and keys; more providers by their keys.
     """
     document: dict[str, dict[str, Any]] = {
         "source": {"paths": ["in/*.jsonl*"]},
@@ -49,10 +55,15 @@ def write_config(
     for name, values in sections.items():
         document.setdefault(name, {}).update(values)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [line for name, values in document.items() for line in _table(f"[{name}]", values)]
-    for transform in transforms:
-        kind, values = (transform, {}) if isinstance(transform, str) else transform
-        lines += _table("[[transform]]", {"type": kind, **values})
+    several = list(more_providers)
+    heads = {"provider": "[[provider]]"} if several else {}
+    lines = [line for name, values in document.items() for line in _table(heads.get(name, f"[{name}]"), values)]
+    for values in several:
+        lines += _table("[[provider]]", values)
+    for head, adapters in (("[[transform]]", transforms), ("[[screen]]", screens)):
+        for adapter in adapters:
+            kind, values = (adapter, {}) if isinstance(adapter, str) else adapter
+            lines += _table(head, {"type": kind, **values})
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
 

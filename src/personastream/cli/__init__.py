@@ -23,10 +23,11 @@ VERBS = {
     "retry": "Ask the dead rows of a run again, into the same run.",
     "reparse": "Read kept replies again by a mended template; asks nothing.",
     "dedup": "Drop duplicates from files of rows; no model is asked.",
-    "report": "Write a page about a run: what it made, how fast, how diverse.",
+    "decontaminate": "Tell which records hold texts of test sets; changes nothing.",
+    "report": "Write a page about a run: what it made, how fast and diverse.",
     "export": "Write a run's records as training data for other tools.",
     "verify": "Read a run's output back and prove it whole.",
-    "eval": "Ask a model problems whose answers are known; report its accuracy.",
+    "eval": "Ask a model problems with known answers; report its accuracy.",
     "simulate": "Serve an LLM simulator on this machine.",
     "demo": "Run the main job on built-in personas and the simulator.",
 }

@@ -102,9 +102,10 @@ def _look(stage: Stage) -> Checked:
 
 
 def _sections(config: Config, thinning: Thinning, parts: Parts | None) -> dict[str, dict[str, Any]]:
-    asking = (
-        [] if parts is None else [(config.recipe, parts.recipe), *zip(config.providers, parts.providers, strict=True)]
-    )
+    asking: list[tuple[Section, object]] = []
+    if parts is not None:
+        screens = zip(config.screens, parts.screens, strict=True)
+        asking = [(config.recipe, parts.recipe), *screens, *zip(config.providers, parts.providers, strict=True)]
     pairs: list[tuple[Section, object]] = [
         (config.source, thinning.source),
         *zip(config.transforms, thinning.transforms, strict=True),
@@ -112,6 +113,8 @@ def _sections(config: Config, thinning: Thinning, parts: Parts | None) -> dict[s
         (config.sink, thinning.sink),
         (config.limits, thinning.limits),
     ]
+    if config.guard is not None and parts is not None and parts.guard is not None:
+        pairs.append((config.guard, parts.guard))
     return {section.name: effective(section, part) for section, part in pairs}
 
 
@@ -119,7 +122,9 @@ def _graph(thinning: Thinning, parts: Parts | None) -> str:
     steps = ["source", *(type(transform).__name__ for transform in thinning.transforms)]
     if parts is not None:
         workers = sum(provider.in_flight_max for provider in parts.providers)
+        steps += [type(screen).__name__ for screen in parts.screens if screen.on != "reply"]
         steps.append(f"{type(parts.recipe).__name__} × {workers:,} in flight")
+        steps += [type(screen).__name__ for screen in parts.screens if screen.on != "row"]
     return " → ".join([*steps, thinning.sink.path])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 
 from personastream.core.where import Where, compile_where
 from personastream.core.where_tokens import WhereError
@@ -27,6 +28,7 @@ OTHER_SUFFIXES = (".json", ".csv", ".tsv", ".txt", ".zst", ".gz", ".arrow", ".pq
 @click.option("--format", "name", type=click.Choice(NAMES), required=True, help="What the rows are to be.")
 @click.option("--out", type=click.Path(), required=True, help="A file, by its ending, or else a folder of files.")
 @click.option("--where", "condition", metavar="EXPRESSION", help="Only records for which this is true.")
+@click.option("--without", type=click.Path(), help="A file of ids to leave out, as `decontaminate --out` writes it.")
 @click.option("--files", type=click.Choice(KINDS), help="What kind of files a folder is to hold.")
 @click.option(
     "--file-bytes-max",
@@ -52,19 +54,21 @@ def command(run: str, name: str, out: str, force: bool, **options: Any) -> int:
     Of a run that is under way, what is committed is taken. The export is there whole or not at all; a card beside it
     tells where it comes from.
     """
-    manifest = _manifest(run)
+    manifest = manifest_to_read(run)
     form, destination = load_format(name), _destination(out, options["files"])
     log = RunLog(OsDisk(run), manifest.run_id, [shard.stem for shard in manifest.shards])
     kind = destination.kind or options["files"] or form.files[0]
-    where = _where(options["condition"])
+    where, without = _where(options["condition"]), _ids(options["without"])
     with click.progressbar(
         length=log.bytes_all, label="export", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
-        job = Export(log, name, form, destination, kind, where, options["file_bytes_max"])
+        job = Export(log, name, form, destination, kind, where, options["file_bytes_max"], without)
         job.progress = lambda bytes_read: bar.update(bytes_read - bar.pos)
         facts = {"run": manifest.run_id, "run begun": manifest.created, "where": options["condition"]}
+        facts |= {"left out by id": len(without)} if options["without"] else {}
         job.run(facts, replace=force)
-    left_out = f", {job.records - job.rows:,} left out by --where" if where else ""
+    options_used = " and ".join(name for name, used in (("--where", where), ("--without", without)) if used)
+    left_out = f", {job.records - job.rows:,} left out by {options_used}" if options_used else ""
     files = "1 file" if job.files == 1 else f"{job.files:,} files"
     click.echo(f"records   {job.records:>12,}  read{left_out}{', more to come' if log.is_open else ''}")
     click.echo(f"rows      {job.rows:>12,}  of {name} in {files}, {job.size_bytes:,} bytes")
@@ -74,7 +78,8 @@ def command(run: str, name: str, out: str, force: bool, **options: Any) -> int:
     return 0
 
 
-def _manifest(run: str) -> Manifest:
+def manifest_to_read(run: str) -> Manifest:
+    """The manifest of a run that holds records. Raises `BadInput`."""
     manifest = read_manifest(Path(run))
     if manifest is not None and manifest.identity.get("output") != "plan":
         return manifest
@@ -84,6 +89,18 @@ def _manifest(run: str) -> Manifest:
         hint = f"Export one of them: {', '.join(str(Path(run, stage)) for stage in stages)}"
         raise BadInput(f"{run} holds {len(stages)} stages", hint=hint)
     raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
+
+
+def _ids(path: str | None) -> frozenset[str]:
+    """The ids in a file of JSON lines, each an object with an `id`. Raises `BadInput`."""
+    if path is None:
+        return frozenset()
+    try:
+        return frozenset(str(orjson.loads(line)["id"]) for line in Path(path).read_bytes().splitlines() if line)
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path} is no list of ids: {error}", hint='Each line is an object with an "id".') from error
 
 
 def _destination(out: str, files: str | None) -> Destination:

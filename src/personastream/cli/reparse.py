@@ -24,7 +24,7 @@ def command(run: str, settings: tuple[str, ...], style: Style) -> int:
     others stay dead.
     """
     job = reopened(run, settings, contract_may_change=True)
-    parse = parse_of(job.parts.providers)
+    parse = parse_of(job.parts.answering)
     if parse is None:
         raise ConfigError("this provider does not read kept replies again")
     with job.owned() as (sink, states):

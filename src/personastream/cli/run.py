@@ -99,6 +99,8 @@ def carry_out_one(
     elif style != "none":
         for line in summary_lines(outcome):
             say(line)
+        if display.last is not None and display.last.alert:
+            say(f"near a cap: {display.last.alert}")
         if not outcome.summary.finished:
             say(f"Work is left. To continue: {again}")
     return outcome.exit_code

@@ -11,6 +11,7 @@ from personastream.cli.words import counts_lines, json_text, usage_line
 from personastream.core.outcomes import Counts, Usage
 from personastream.core.spend import shown
 from personastream.errors import BadInput
+from personastream.launch.extraction_guard import read_guard, told
 from personastream.launch.manifest import Manifest, read_manifest
 from personastream.launch.run_directory import is_owned
 from personastream.launch.spend_file import read_authorised
@@ -82,6 +83,7 @@ def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> 
             "finished": sum(state.finished for state in states),
             "started": sum(not state.finished and bool(state.settled) for state in states),
         },
+        "guard": [{**reading._asdict(), "passed": reading.is_passed} for reading in read_guard(directory)],
         "live": live,
     }
 
@@ -91,7 +93,7 @@ def _state_without_figures(directory: Path) -> str:
 
 
 def _lines(document: dict[str, Any], states: list[ShardState]) -> list[str]:
-    shards = document["shards"]
+    shards, guard = document["shards"], read_guard(Path(document["run"]))
     lines = [
         f"run       {document['run']}  ({document['state']}, started {document['created']})",
         f"shards    {shards['finished']:>12,}  of {shards['total']:,} finished, {shards['started']:,} under way",
@@ -102,6 +104,7 @@ def _lines(document: dict[str, Any], states: list[ShardState]) -> list[str]:
     if authorised > spent:
         more = shown(authorised - spent)
         lines.append(f"          {more:>12}  more may have been spent: set aside, unanswered, or lost in a crash")
+    lines += [f"guard     {told(reading)}{', PASSED' if reading.is_passed else ''}" for reading in guard]
     live = document["live"]
     if live and document["state"] != "finished":
         lines.append(

@@ -28,6 +28,9 @@ class Kernels(Protocol):
     def hash_words(self, data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]:
         """The hashes of all words and where each row's begin."""
 
+    def hash_tokens(self, data: NDArray[np.uint8], starts: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
+        """The hashes of all tokens (see `tokens`) but the `silent` ones, and where each row's begin."""
+
     def rehash(self, hashes: Hashes, flip: np.uint64, factor: np.uint64) -> Hashes:
         """Another hash of each: `fold(hash ^ flip, factor)`, uint64 as many as `hashes`."""
 

@@ -21,3 +21,6 @@ SEGMENT_WORDS_MAX = 127  # of two features each: what a count of 8 bits can hold
 
 SKETCH_BITS_2 = 56  # of the second sketch; the 8 above hold the number of distinct words
 SKETCH_SIZE_MAX = 255
+
+NGRAM_BASE = np.uint64(0x9E37_79B9_7F4A_7C15)
+"""Keys of n-grams are polynomials in it: 2^64 divided by the golden ratio, odd."""

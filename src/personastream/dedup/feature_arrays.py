@@ -3,6 +3,9 @@
 `words`, `simhash`, `sketch` and `minhash` say what they compute; `feature_kernels` is the compiled twin.
 """
 
+import re
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +27,9 @@ _BLOCK_BYTES = 16
 _LOW_HALF = np.uint64(0xFFFF_FFFF)
 _HALF = np.uint64(32)
 _ONE = np.uint64(1)
+_LETTERS = rb"[a-z\x80-\xff]+"
+TOKEN = re.compile(_LETTERS + rb"(?:'" + _LETTERS + rb")*|[0-9](?:[0-9]|,(?=[0-9]{3}(?![0-9]))|\.(?=[0-9]))*")
+_POINTS = bytes.maketrans(b".", b"\xff")
 
 _FOLDED = np.zeros(256, np.uint8)
 for _code in range(256):
@@ -61,6 +67,19 @@ def hash_words(data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]
         going_on = places <= ends  # a zero byte ends a word and is part of its last block
         words, places, ends = words[going_on], places[going_on], ends[going_on]
     return fold_product(hashes ^ END_FLIP, END_FACTOR), np.searchsorted(edges[0::2], starts).astype(np.int64)
+
+
+def hash_tokens(data: NDArray[np.uint8], starts: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
+    """See `backend.Kernels`."""
+    tokens, counts = list[bytes](), [0]
+    raw = data.tobytes().lower()
+    for start, end in pairwise(starts.tolist()):
+        tokens += TOKEN.findall(raw[start : end - 1])
+        counts.append(len(tokens))
+    joined = b" ".join([*tokens, b""]).translate(_POINTS, b"',")
+    hashes, _ = hash_words(np.frombuffer(joined, np.uint8), np.array([0, len(joined)], np.int64))
+    counted = ~np.isin(hashes, silent)
+    return hashes[counted], np.append(0, np.cumsum(counted))[counts]
 
 
 def rehash(hashes: Hashes, flip: np.uint64, factor: np.uint64) -> Hashes:

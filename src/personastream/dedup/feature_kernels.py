@@ -8,113 +8,25 @@ from numpy.typing import NDArray
 
 from personastream.dedup.constants import (
     ALL_BITS,
-    BLOCK_BEGIN,
-    BLOCK_FACTOR,
-    END_FACTOR,
-    END_FLIP,
     PAIR_FLIP_1,
     PAIR_FLIP_2,
     SEGMENT_WORDS_MAX,
     SKETCH_BITS_2,
     SKETCH_SIZE_MAX,
 )
-from personastream.dedup.jit import fold_product, jit, load64, trailing_zeros
+from personastream.dedup.jit import fold_product, jit
+from personastream.dedup.token_kernels import hash_tokens
+from personastream.dedup.word_kernels import hash_words, longest
 from personastream.dedup.xxh3_kernels import hash_texts
 
-__all__ = ["hash_texts", "hash_words", "minhash", "rehash", "simhash", "simhash_weighted", "sketches"]
+__all__ = ["hash_texts", "hash_tokens", "hash_words", "minhash", "rehash", "simhash", "simhash_weighted", "sketches"]
 
 Hashes = NDArray[np.uint64]
 Starts = NDArray[np.int64]
 
 _U = np.uint64
 _NONE, _ONE = _U(0), _U(1)
-_LOW_BITS = _U(0x0101_0101_0101_0101)
-_TOP_BITS = _U(0x8080_8080_8080_8080)
-_GATHER_LOW_BITS = _U(0x0102_0408_1020_4080)  # times eight bytes of 0 or 1 puts them into the top byte as bits
-_BLOCK = 64
-_PADDING = 16  # a word is read by 16 bytes
 _SLOTS_MIN = 256
-
-
-@jit
-def _fold_row(data: NDArray[np.uint8], folded: NDArray[np.uint8], marks: NDArray[np.uint8], size: int) -> None:
-    """Lower-case `size` bytes, with 0 for all that belong to no word; and mark those that do with 1."""
-    for place in range(size):
-        code = data[place]
-        letter = code | 32
-        upper = (code >= 65) & (code <= 90)
-        word = ((letter >= 97) & (letter <= 122)) | ((code >= 48) & (code <= 57)) | (code >= 128)
-        marks[place] = word
-        folded[place] = (code | (upper << 5)) if word else 0
-
-
-@jit
-def _marked(marks: NDArray[np.uint8], base: int) -> np.uint64:
-    """64 marks from `base` on as bits."""
-    bits = _NONE
-    for byte in range(8):
-        bits |= ((load64(marks, base + 8 * byte) * _GATHER_LOW_BITS) >> _U(56)) << _U(8 * byte)
-    return bits
-
-
-@jit
-def _zero_byte(value: np.uint64) -> np.uint64:
-    """Its lowest set bit is the top bit of the lowest zero byte; 0 if there is none."""
-    return (value - _LOW_BITS) & ~value & _TOP_BITS
-
-
-@jit
-def _hash_word(folded: NDArray[np.uint8], place: int) -> np.uint64:
-    """The hash of the word that begins at `place` and ends before the next zero byte."""
-    found = BLOCK_BEGIN
-    low, high = load64(folded, place), load64(folded, place + 8)
-    low_end, high_end = _zero_byte(low), _zero_byte(high)
-    while low_end | high_end == _NONE:
-        found = fold_product(low ^ BLOCK_FACTOR, high ^ found)
-        place += 16
-        low, high = load64(folded, place), load64(folded, place + 8)
-        low_end, high_end = _zero_byte(low), _zero_byte(high)
-    low &= (low_end - _ONE) & ~low_end
-    high &= (high_end - _ONE) & ~high_end
-    high = high if low_end == _NONE else _NONE
-    found = fold_product(low ^ BLOCK_FACTOR, high ^ found)
-    return fold_product(found ^ END_FLIP, END_FACTOR)
-
-
-@jit
-def _longest(starts: Starts) -> int:
-    longest = 0
-    for row in range(len(starts) - 1):
-        longest = max(longest, starts[row + 1] - starts[row])
-    return longest
-
-
-@jit
-def hash_words(data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]:
-    """See `backend.Kernels`."""
-    hashes = np.empty(len(data) // 2 + 1, np.uint64)
-    word_starts = np.empty(len(starts), np.int64)
-    scratch_bytes = _longest(starts) + 2 * _BLOCK + _PADDING
-    folded, marks = np.empty(scratch_bytes, np.uint8), np.empty(scratch_bytes, np.uint8)
-    count = 0
-    for row in range(len(starts) - 1):
-        word_starts[row] = count
-        size = starts[row + 1] - 1 - starts[row]
-        padded = (size // _BLOCK + 1) * _BLOCK  # the byte after a row is a line feed, so there is always a zero
-        _fold_row(data[starts[row] : starts[row] + padded], folded, marks, padded)
-        before = _NONE
-        for base in range(0, padded, _BLOCK):
-            inside = _marked(marks, base)
-            if size - base < _BLOCK:
-                inside &= (_ONE << _U(size - base)) - _ONE
-            begins = inside & ~((inside << _ONE) | before)
-            before = inside >> _U(63)
-            while begins:
-                hashes[count] = _hash_word(folded, base + trailing_zeros(begins))
-                begins &= begins - _ONE
-                count += 1
-    word_starts[-1] = count
-    return hashes[:count], word_starts
 
 
 @jit
@@ -235,7 +147,7 @@ def sketches(hashes: Hashes, starts: Starts) -> Hashes:
     """
     found = np.zeros((len(starts) - 1, 2), np.uint64)
     slots = _SLOTS_MIN
-    while slots < 2 * _longest(starts):
+    while slots < 2 * longest(starts):
         slots *= 2
     table = np.full(slots, -1, np.int64)
     for row in range(len(found)):

@@ -23,12 +23,18 @@ _SPACE, _LINE_FEED = ord(" "), ord("\n")
 
 _CODED = "utf-32-le"
 
+APOSTROPHE = "\u2019"
+"""As typographers write it."""
+
 
 class _Tables(NamedTuple):
-    """By character number: its normal form, or `_HARD`; the same for words; and how many places it takes as a word."""
+    """By character number: its normal form, or `_HARD`; the same for words, without and with the symbols of ASCII;
+    and how many places it takes as a word.
+    """
 
     normal: NDArray[np.uint32]
     worded: NDArray[np.uint32]
+    with_symbols: NDArray[np.uint32]
     places: NDArray[np.uint8]
 
 
@@ -38,13 +44,16 @@ def normal_forms(texts: list[str]) -> tuple[list[str], list[int]]:
     return _rows(_tables().normal[codes], ends)
 
 
-def word_forms(texts: list[str]) -> tuple[list[str], list[int]]:
-    """The words of each text, normal and with spaces between them; and which rows are not to be used."""
+def word_forms(texts: list[str], *, symbols: bool = False) -> tuple[list[str], list[int]]:
+    """The words of each text, normal and with spaces between them; and which rows are not to be used.
+
+    With `symbols` those of ASCII stay where they are, and a typographic apostrophe is a plain one.
+    """
     codes, ends = _codes(texts)
     tables = _tables()
     places = tables.places[codes]
     behind = np.cumsum(places, dtype=np.int64)
-    spread = np.repeat(tables.worded[codes], places)
+    spread = np.repeat((tables.with_symbols if symbols else tables.worded)[codes], places)
     alone = behind[places == 3]
     spread[alone - 1] = spread[alone - 3] = _SPACE
     return _rows(spread, behind[ends] - 1)
@@ -68,6 +77,7 @@ def _rows(codes: NDArray[np.uint32], ends: NDArray[np.int64]) -> tuple[list[str]
 def _tables() -> _Tables:
     normal = np.full(_PLANE, _HARD, np.uint32)
     worded = np.full(_PLANE, _HARD, np.uint32)
+    with_symbols = np.full(_PLANE, _HARD, np.uint32)
     places = np.ones(_PLANE, np.uint8)
     for code in range(_HARD):
         folded = _alone(chr(code))
@@ -75,8 +85,10 @@ def _tables() -> _Tables:
             is_word = unicodedata.category(folded)[0] in "LNM"
             normal[code] = _SPACE if folded.isspace() else ord(folded)
             worded[code] = ord(folded) if is_word else _SPACE
+            with_symbols[code] = normal[code] if is_word or folded.isascii() else _SPACE
             places[code] = 3 if is_word and is_unspaced(ord(folded)) else 1
-    return _Tables(normal, worded, places)
+    with_symbols[ord(APOSTROPHE)] = ord("'")
+    return _Tables(normal, worded, with_symbols, places)
 
 
 def _alone(character: str) -> str:

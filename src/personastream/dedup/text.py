@@ -7,11 +7,12 @@ are those of Python's own `unicodedata`.
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.fold import normal_forms, word_forms
+from personastream.dedup.fold import APOSTROPHE, normal_forms, word_forms
 from personastream.dedup.scripts import space_words
 
 # CPython puts combining marks into canonical order by insertion: quadratic in the length of a run of marks. A text
@@ -48,6 +49,11 @@ def pack_words(texts: Sequence[str]) -> Packed:
     is a space there, and words of one character in scripts written without spaces stand apart.
     """
     return _pack_ascii(texts) or _pack(_ascii_apart(texts, word_forms, lambda text: space_words(_fold(text))))
+
+
+def pack_symbols(texts: Sequence[str]) -> Packed:
+    """As `pack_words`, but symbols of ASCII stay in texts of every kind, a typographic apostrophe as a plain one."""
+    return _pack_ascii(texts) or _pack(_ascii_apart(texts, partial(word_forms, symbols=True), _with_symbols))
 
 
 def pack_texts(texts: Sequence[str]) -> Packed:
@@ -87,10 +93,10 @@ def split_words(texts: Sequence[str]) -> tuple[list[bytes], NDArray[np.int64]]:
 
 
 def _pack_ascii(texts: Sequence[str]) -> Packed | None:
-    """Texts that are all of ASCII and a line each, packed without a look at any of them alone; else none."""
-    joined = "\n".join([*texts, _PADDING])
-    if not joined.isascii():
+    """Texts that are all of ASCII and a line each, packed at once; else none."""
+    if not all(map(str.isascii, texts)):  # else a few rows would make all characters two or four bytes wide
         return None
+    joined = "\n".join([*texts, _PADDING])
     data = np.frombuffer(joined.encode("ascii"), np.uint8)
     ends = (data == _LINE_FEED).nonzero()[0]
     if len(ends) != len(texts):
@@ -134,6 +140,10 @@ def _oddly_spaced(packed: Packed) -> list[int]:
     odd[:1] |= spacing[:1]
     rows: list[int] = np.unique(np.searchsorted(packed.starts, odd.nonzero()[0], "right") - 1).tolist()
     return rows
+
+
+def _with_symbols(text: str) -> str:
+    return space_words(_fold(text).replace(APOSTROPHE, "'"))
 
 
 def _fold(text: str) -> str:

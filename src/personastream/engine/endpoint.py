@@ -13,9 +13,10 @@ from personastream.records import Prices
 class Endpoint:
     """`in_flight` is the requests on their way to it or under way; `out` is why it is not to be asked any more.
 
-    `name` is what requests call it that only it, and others of that name, may answer; `weight` is its share of the load
-    beside others. `requests`, `answered` and `throttled` count this sitting. A
-    `resumable` one goes on without us: what is under way when the run drains is left there for the next sitting.
+    `name` is what requests call it that only it, and others of that name, may answer; a `reserved` one answers no other
+    requests. `weight` is its share of the load beside others. `requests`, `answered` and `throttled` count this
+    sitting. A `resumable` one goes on without us: what is under way when the run drains is left there for the next
+    sitting.
     """
 
     provider: Provider
@@ -27,6 +28,7 @@ class Endpoint:
     prices: Prices = field(default_factory=Prices)
     label: str = ""
     name: str = ""
+    reserved: bool = False
     in_flight: int = 0
     requests: int = 0
     answered: int = 0

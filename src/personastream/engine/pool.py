@@ -42,7 +42,7 @@ class _Waiter:
 
 
 class _Line:
-    """A queue of requests, and the endpoints that may answer them: all there are, or those of one name."""
+    """A queue of requests, and the endpoints that may answer them: all but reserved ones, or those of one name."""
 
     __slots__ = ("again", "endpoints", "first", "only")
 
@@ -83,7 +83,8 @@ class Pool:
     """Hands out turns. `run` must be running for turns that come with time. `clock` tells seconds, monotonic."""
 
     def __init__(self, endpoints: Sequence[Endpoint], stop: Stop, clock: Callable[[], float]) -> None:
-        self._any = _Line(endpoints)
+        self._endpoints = endpoints
+        self._any = _Line([each for each in endpoints if not each.reserved])
         self._lines = {"": self._any}
         self._stop = stop
         self._clock = clock
@@ -178,7 +179,7 @@ class Pool:
         """The line for endpoints of this name, from the first request for them on. Raises why none is left."""
         line = self._lines.get(name)
         if line is None:
-            line = self._lines[name] = _Line([each for each in self._any.endpoints if each.name == name])
+            line = self._lines[name] = _Line([each for each in self._endpoints if each.name == name])
             if not line.endpoints:
                 raise ConfigError(f"no provider has the name {name!r}")
         if line.out is not None:

@@ -13,12 +13,13 @@ from personastream.engine.endpoint import Endpoint
 from personastream.engine.feed import Feed, Reading
 from personastream.engine.hedge import Hedge
 from personastream.engine.pool import Abandoned, Pool
+from personastream.engine.screening import Screening
 from personastream.engine.settle import GroupCommit, Settle
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.engine.work import Parse, no_parse, work
 from personastream.errors import RunError
-from personastream.ports import Ask, Checkpoints, Offload, Recipe, Sink, Source, Transform
+from personastream.ports import Ask, Checkpoints, Offload, Recipe, Screen, Sink, Source, Transform, Watch
 from personastream.records import Shard
 
 Prepare = Callable[[Ask], Awaitable[None]]
@@ -54,6 +55,8 @@ class Graph:
     drain_s_max: float = 120.0
     dead_share_max: float = 0.5
     rows_max: int | None = None
+    screens: Sequence[Screen] = ()
+    watch: Watch | None = None
     clock: Callable[[], float] = anyio.current_time
 
 
@@ -77,7 +80,9 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
     statistics.endpoints = graph.endpoints
     if graph.budget is not None:
         graph.budget.begin(statistics.committed_usage.spend_nanos)
-    settle = Settle(graph.sink, graph.shards, states, graph.group, graph.dead_share_max, statistics, stop, offload)
+    settle = Settle(
+        graph.sink, graph.shards, states, graph.group, graph.dead_share_max, statistics, stop, offload, graph.watch
+    )
     reading = Reading(
         source=graph.source,
         transforms=graph.transforms,
@@ -110,6 +115,7 @@ async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics
     pool = Pool(graph.endpoints, stop, graph.clock)
     hedge = Hedge(graph.hedge_after_s, graph.hedge_share_max, statistics) if graph.hedge_after_s else None
     ask = Asker(pool, graph.retry, statistics, stop, graph.budget, hedge, graph.clock)
+    screening = Screening(graph.screens) if graph.screens else None
     async with anyio.create_task_group() as around:
         around.start_soon(feed.fill)
         around.start_soon(pool.run)
@@ -118,7 +124,7 @@ async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics
         await _prepare(graph.prepare, ask, stop)
         async with anyio.create_task_group() as workers:
             for _ in range(graph.workers):
-                workers.start_soon(work, feed, graph.recipe, ask, graph.parse, settle, stop)
+                workers.start_soon(work, feed, graph.recipe, ask, graph.parse, settle, stop, screening)
         around.cancel_scope.cancel()
 
 

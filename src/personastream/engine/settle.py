@@ -14,7 +14,7 @@ from personastream.core.ranges import Range
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import DiskFull, DiskStillFull, TooManyDead
-from personastream.ports import Chunk, Offload, ShardState, Sink
+from personastream.ports import Chunk, Offload, ShardState, Sink, Watch
 from personastream.records import Batch, DeadRow, Row, Shard
 
 DROPS_MAX = 1 << 20
@@ -59,6 +59,7 @@ class Settle:
         statistics: Statistics,
         stop: Stop,
         offload: Offload,
+        watch: Watch | None = None,
     ) -> None:
         self._sink = sink
         self._shards = shards
@@ -67,6 +68,7 @@ class Settle:
         self._statistics = statistics
         self._stop = stop
         self._offload = offload
+        self._watch = watch
         self._ledgers = [Ledger(state.settled) for state in states]
         self._rows: list[int | None] = [state.rows for state in states]
         self._finished = [state.finished for state in states]
@@ -107,6 +109,11 @@ class Settle:
         pending.delivered.append(row.number)
         pending.lines.extend(lines)
         self._asked(sum(map(len, lines)))
+
+    def screened(self, row: Row, reason: str) -> None:
+        """A screen drops the row, for which something may have been asked."""
+        self._of(row.shard).dropped.setdefault(reason, []).append((row.number, row.number + 1))
+        self._asked(0)
 
     def dead(self, shard: int, row: DeadRow, *, asked: bool = True) -> None:
         """The row cannot be delivered; it becomes a dead letter. `asked` is false for one that could not be read."""
@@ -169,7 +176,7 @@ class Settle:
         for shard in sorted(pending):
             for chunk in self._chunks(shard, pending[shard]):
                 await self._until_written(lambda chunk=chunk: self._sink.commit(chunk))  # type: ignore[misc]
-                self._committed(chunk)
+                await self._committed(chunk)
         self._statistics.uncommitted -= done
         if self._closing:
             await self._commit_usage()
@@ -190,7 +197,7 @@ class Settle:
             self._usage_committed = self._statistics.usage
             chunk = Chunk(shard, "data", (), Outcomes(), spent)
             await self._until_written(lambda: self._sink.commit(chunk))
-            self._committed(chunk)
+            await self._committed(chunk)
 
     def _chunks(self, shard: int, pending: Pending) -> list[Chunk]:
         dropped = {reason: ranges.union_all([rows]) for reason, rows in pending.dropped.items()}
@@ -225,11 +232,16 @@ class Settle:
                 self._statistics.paused = ""
                 return
 
-    def _committed(self, chunk: Chunk) -> None:
+    async def _committed(self, chunk: Chunk) -> None:
         self._ledgers[chunk.shard].settle(chunk.outcomes.settled())
         self._statistics.committed += chunk.outcomes.counts()
         self._statistics.committed_usage += chunk.usage
         self._statistics.commits += 1
+        if (watch := self._watch) is not None:
+            await self._offload(lambda: watch.committed(chunk))
+            self._statistics.alert = watch.alert
+            if (problem := watch.problem()) is not None:
+                self._stop.fail(problem)
 
     def _advance(self) -> None:
         while self._first_unfinished < len(self._finished) and self._finished[self._first_unfinished]:

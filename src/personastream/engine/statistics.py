@@ -16,7 +16,8 @@ class Statistics:
     requests on the wire now, `waiting` rows between two attempts; `hedges` counts requests that were sent to another
     endpoint as well, `faults` failed attempts by error class; `rows_estimated` is the likely length of the whole
     input; `latency_s_sum` adds up the answered requests' seconds.
-    `paused` says why nothing moves, if so; `endpoints` are the services asked, each with counters of its own.
+    `paused` says why nothing moves, if so, `alert` what is near a cap of `[guard]`; `endpoints` are the services asked,
+    each with counters of its own.
     """
 
     committed: Counts = field(default_factory=Counts)
@@ -42,6 +43,7 @@ class Statistics:
     faults: Counter[str] = field(default_factory=Counter)
     last_fault: str = ""
     paused: str = ""
+    alert: str = ""
     endpoints: Sequence[Endpoint] = ()
 
     @property

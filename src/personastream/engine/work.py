@@ -7,9 +7,10 @@ import orjson
 
 from personastream.engine.feed import Feed
 from personastream.engine.pool import Abandoned
+from personastream.engine.screening import Screening
 from personastream.engine.settle import Settle
 from personastream.engine.stop import Stop
-from personastream.errors import AttemptError, RowError, RunError, Unavailable
+from personastream.errors import AttemptError, RowError, RunError, ScreenedOut, Unavailable
 from personastream.ports import Ask, Recipe
 from personastream.records import Completion, DeadRow, Request, Row
 
@@ -24,13 +25,27 @@ def no_parse(body: bytes) -> Completion:
     raise Unavailable("kept replies are not read")
 
 
-async def work(feed: Feed, recipe: Recipe, ask: Ask, parse: Parse, settle: Settle, stop: Stop) -> None:
+async def work(
+    feed: Feed,
+    recipe: Recipe,
+    ask: Ask,
+    parse: Parse,
+    settle: Settle,
+    stop: Stop,
+    screening: Screening | None = None,
+) -> None:
     """Take rows until there are none. A `RunError` drains the run; the row is left unsettled, to be asked again."""
     while (row := await feed.next()) is not None:
         try:
+            if screening is not None:
+                row, marks = await screening.row(row, ask)
             from_kept = row.reply and _asks_once(recipe)
             records = await _from_kept(row, recipe, ask, parse) if from_kept else await recipe(row, ask)
+            if screening is not None:
+                records = await screening.records(row, records, marks, ask)
             lines = encode(row.id, records)
+        except ScreenedOut as screened:
+            settle.screened(row, screened.reason)
         except RowError as error:
             settle.dead(row.shard, _dead(row, error))
         except RunError as error:

@@ -29,7 +29,10 @@ LinedRecord = tuple[bytes, Record]
 
 @dataclass(slots=True)
 class Export:
-    """One export. `where` is the condition and its text; `progress` is told how many bytes of the run are read."""
+    """One export, of records for which `where` is true and whose id is not in `without`.
+
+    `progress` is told how many bytes of the run are read.
+    """
 
     log: RunLog
     name: str
@@ -38,6 +41,7 @@ class Export:
     kind: str
     where: Where | None = None
     file_bytes_max: int = FILE_BYTES_MAX
+    without: frozenset[str] = frozenset()
     progress: Callable[[int], None] = lambda bytes_read: None
     records: int = field(init=False, default=0)
     rows: int = field(init=False, default=0)
@@ -88,7 +92,7 @@ class Export:
             for line in lines:
                 record = orjson.loads(line)
                 self.records += 1
-                if self.where is None or self.where(record):
+                if (self.where is None or self.where(record)) and record.get("id") not in self.without:
                     self._count(record)
                     yield line, record
             self.progress(self.log.bytes_read)

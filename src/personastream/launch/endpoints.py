@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from personastream.build import is_reserved
 from personastream.core.pace import Pace
 from personastream.core.retry import Health, RetryPolicy
 from personastream.core.spend import NANOS
@@ -52,6 +53,7 @@ def endpoints(providers: Sequence[Provider], policy: RetryPolicy) -> list[Endpoi
             prices=prices(provider),
             label=getattr(provider, "label", type(provider).__name__),
             name=getattr(provider, "name", ""),
+            reserved=is_reserved(provider),
         )
         for provider in providers
     ]
@@ -87,7 +89,7 @@ def budget(directory: Path, limits: Limits, providers: Sequence[Provider]) -> Bu
 
 def check_prices(limits: Limits, providers: Sequence[Provider]) -> None:
     """A ceiling on spending means nothing without prices. Raises `ConfigError`."""
-    if limits.spend_max and any(prices(provider) == FREE for provider in providers):
+    if limits.spend_max and any(prices(each) == FREE and not getattr(each, "free", False) for each in providers):
         raise ConfigError(
             f"[limits] spend_max = {limits.spend_max:g} needs the prices of every provider",
             hint="Set [provider] input_price and output_price, per million tokens.",

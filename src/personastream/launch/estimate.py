@@ -111,7 +111,7 @@ def _requests_per_row(recipe: Recipe) -> int:
 
 def _seconds(parts: Parts, requests: int, input_tokens: float, output_tokens: float) -> float:
     """By the tightest of all bounds; a ceiling that one of several providers does not have bounds nothing."""
-    providers = parts.providers
+    providers = parts.answering
     amounts = {
         "requests_per_minute": requests,
         "tokens_per_minute": input_tokens + output_tokens,
@@ -128,7 +128,7 @@ def _seconds(parts: Parts, requests: int, input_tokens: float, output_tokens: fl
 
 def _cost(parts: Parts, input_tokens: float, output_tokens: float) -> float | None:
     """At the mean of the providers' prices, with nothing cached."""
-    named = [prices(provider) for provider in parts.providers]
+    named = [prices(provider) for provider in parts.answering]
     if not any(each.input or each.output for each in named):
         return None
     return (input_tokens * _mean([p.input for p in named]) + output_tokens * _mean([p.output for p in named])) / 1e6

@@ -24,6 +24,7 @@ from personastream.engine.work import no_parse
 from personastream.errors import ConfigError, ExitCode
 from personastream.launch.earlier import AfterEarlier, earlier_run
 from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
+from personastream.launch.extraction_guard import ExtractionGuard, guarding
 from personastream.launch.inference import inference
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
@@ -97,8 +98,9 @@ def run_config(
         )
         introduce(parts.recipe, parts.source, shards)
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
+        guard = guarding(parts.guard, directory, shards)
         return anyio.run(
-            partial(_run, parts, shards, manifest, _checkpoints(parts, manifest, knows), progress, rows_max),
+            partial(_run, parts, shards, _checkpoints(parts, manifest, knows), progress, rows_max, guard),
             backend_options={"use_uvloop": True},
         )
 
@@ -147,10 +149,10 @@ def _raise_file_limit(in_flight_max: int) -> None:
 async def _run(
     parts: Parts,
     shards: Sequence[Shard],
-    manifest: Manifest,
     checkpoints: Checkpoints,
     progress: Progress,
     rows_max: int | None,
+    guard: ExtractionGuard | None,
 ) -> Outcome:
     started_s = anyio.current_time()
     stop, statistics = Stop(), Statistics()
@@ -160,13 +162,15 @@ async def _run(
         async with _closing(parts.providers):
             failure = None
             try:
-                graph = _graph(parts, shards, checkpoints, rows_max)
+                graph = _graph(parts, shards, checkpoints, rows_max, guard)
                 summary = await run(graph, stop, statistics, anyio.to_thread.run_sync)
                 if summary.finished:
                     await _let_go(parts.providers)
             except Exception as error:  # passed on below: leaving the group with it would wrap it
                 failure = error
         around.cancel_scope.cancel()
+    if guard is not None:
+        guard.save()
     if failure is not None:
         raise failure
     return Outcome(Path(parts.sink.path), summary, anyio.current_time() - started_s)
@@ -177,7 +181,13 @@ def _checkpoints(parts: Parts, manifest: Manifest, knows: Sequence[Config]) -> C
     return AfterEarlier(own, [earlier_run(config) for config in knows], parts.transforms) if knows else own
 
 
-def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows_max: int | None) -> Graph:
+def _graph(
+    parts: Parts,
+    shards: Sequence[Shard],
+    checkpoints: Checkpoints,
+    rows_max: int | None,
+    guard: ExtractionGuard | None,
+) -> Graph:
     sink, limits = parts.sink, parts.limits
     policy = retry_policy(limits)
     return Graph(
@@ -190,7 +200,7 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
         checkpoints=checkpoints,
         group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
         workers=sum(provider.in_flight_max for provider in parts.providers),
-        parse=parse_of(parts.providers) or no_parse,
+        parse=parse_of(parts.answering) or no_parse,
         prepare=inference(parts.recipe, Path(parts.sink.path)),
         retry=policy,
         budget=budget(Path(sink.path), limits, parts.providers),
@@ -199,6 +209,8 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
         drain_s_max=limits.drain_s_max,
         dead_share_max=limits.dead_share_max,
         rows_max=rows_max,
+        screens=parts.screens,
+        watch=guard,
         clock=time.monotonic,  # a third of the cost of asking the event loop
     )
 

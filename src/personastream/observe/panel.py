@@ -41,6 +41,8 @@ def panel(seen: Snapshot) -> RenderableType:
     parts: list[RenderableType] = [_bar(seen), Text(), rows]
     if len(seen.endpoints) > 1 or any(endpoint["state"] != "closed" for endpoint in seen.endpoints):
         parts += [Text(), _endpoints(seen.endpoints)]
+    if seen.alert:
+        parts.append(Text(f"near a cap: {seen.alert}", style="bold yellow"))
     if seen.state != "running":
         parts.append(Text(_state_words(seen.state), style="bold yellow"))
     elif seen.last_fault and seen.waiting:

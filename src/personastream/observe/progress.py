@@ -75,6 +75,8 @@ def plain_line(seen: Snapshot) -> str:
     ]
     if seen.state not in {"running", "ended"}:
         parts.append(seen.state)
+    if seen.alert:
+        parts.append(f"near a cap: {seen.alert}")
     if seen.waiting and seen.last_fault:
         parts.append(f"{seen.waiting:,} waiting after faults, the last one: {seen.last_fault[:150]}")
     return f"{duration(seen.elapsed_s)}  " + " · ".join(parts)

@@ -43,6 +43,7 @@ class Snapshot:
     spend: float
     eta_s: float | None
     last_fault: str
+    alert: str
     endpoints: list[dict[str, Any]]
 
     @property
@@ -99,6 +100,7 @@ class Camera:
             spend=(seen.spent_before_nanos + seen.spend_nanos) / NANOS,
             eta_s=None if seen.paused else rates.eta_s,
             last_fault=printable(seen.last_fault),
+            alert=printable(seen.alert),
             endpoints=[_endpoint(each, now_s) for each in seen.endpoints],
         )
 

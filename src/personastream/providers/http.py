@@ -48,6 +48,11 @@ class HttpService:
         default="",
         identity=False,
     )
+    reserved: bool = setting(
+        "Answer only requests that ask for this provider by its name, such as those of a screen.",
+        default=False,
+        identity=False,
+    )
     api_key_env: str = setting(
         "Name of the environment variable that holds the key; unset is fine for local servers.",
         default="OPENAI_API_KEY",

@@ -1,4 +1,4 @@
-"""The paths of models and embeddings."""
+"""The paths of models, embeddings and moderations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +7,7 @@ from personastream.simulator.api_calls import Make, telling
 from personastream.simulator.api_error import ApiError
 from personastream.simulator.chat import model_entry
 from personastream.simulator.dialect import InvalidRequest
+from personastream.simulator.moderations import moderations_of
 from personastream.simulator.request_reader import HttpRequest
 
 
@@ -22,6 +23,7 @@ class ModelRoutes:
             "GET /v1/models": telling(self._list),
             "GET /v1/models/*": telling(self._get),
             "POST /v1/embeddings": telling(self._embed),
+            "POST /v1/moderations": telling(self._moderate),
         }
 
     def _list(self, _: HttpRequest, __: Sequence[str]) -> Any:
@@ -37,5 +39,11 @@ class ModelRoutes:
 
         try:
             return embeddings_of(request.body)
+        except InvalidRequest as flaw:
+            raise ApiError(400, flaw.message, param=flaw.param) from None
+
+    def _moderate(self, request: HttpRequest, _: Sequence[str]) -> Any:
+        try:
+            return moderations_of(request.body)
         except InvalidRequest as flaw:
             raise ApiError(400, flaw.message, param=flaw.param) from None

@@ -1,0 +1,1 @@
+"""Screens: each judges texts of rows, of records or of both, while the run goes on."""
