@@ -57,12 +57,14 @@ def test_what_a_screen_drops_is_counted_by_its_reason_and_nothing_of_it_is_kept(
     assert simulator.stats()["arrivals"] == 12
 
 
+@pytest.mark.slow
 def test_a_flag_is_in_the_record(tmp_path: Path, simulator: Simulated) -> None:
     assert personastream("run", config(tmp_path, simulator, policy="flag")).code == 0
     flags = {record["id"]: record["meta"].get("screens") for record in read_records(tmp_path / "run" / "data")}
     assert flags == {f"a:{row}": None if row % 4 else {"refusal": ["refusal"]} for row in range(12)}
 
 
+@pytest.mark.slow
 def test_screens_belong_to_what_a_run_is(tmp_path: Path, simulator: Simulated) -> None:
     assert personastream("run", config(tmp_path, simulator)).code == 0
     kept = orjson.loads((tmp_path / "run" / "run.json").read_bytes())["identity"]
@@ -73,6 +75,7 @@ def test_screens_belong_to_what_a_run_is(tmp_path: Path, simulator: Simulated) -
     assert "screen[0].sample: was 1.0, is now 0.5" in again.err
 
 
+@pytest.mark.slow
 def test_check_shows_screens_with_all_settings_and_where_they_stand(tmp_path: Path, simulator: Simulated) -> None:
     shown = personastream("check", config(tmp_path, simulator, on="both"))
     assert shown.code == 0

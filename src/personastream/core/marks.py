@@ -1,7 +1,11 @@
 """Marks in place of what was found in a text. Pure."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
+
+_START = attrgetter("start")
 
 
 class Found(NamedTuple):
@@ -25,6 +29,7 @@ def apart(found: Sequence[Found]) -> list[Found]:
     """Those that do not overlap one before them in the list, by place."""
     taken: list[Found] = []
     for each in found:
-        if all(each.stop <= other.start or other.stop <= each.start for other in taken):
-            taken.append(each)
-    return sorted(taken, key=lambda each: each.start)
+        at = bisect_right(taken, each.start, key=_START)
+        if (at == 0 or taken[at - 1].stop <= each.start) and (at == len(taken) or each.stop <= taken[at].start):
+            taken.insert(at, each)
+    return taken
