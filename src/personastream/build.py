@@ -145,6 +145,21 @@ def _identity(section: Section, part: object) -> dict[str, Any]:
     return {"type": section.type, **{field.name: getattr(part, field.name) for field in shaping}}
 
 
+def sections(config: Config, parts: Parts | Thinning) -> list[tuple[Section, object]]:
+    """Every section of a configuration with what was built of it."""
+    asking: list[tuple[Section, object]] = []
+    if isinstance(parts, Parts):
+        screens = zip(config.screens, parts.screens, strict=True)
+        asking = [(config.recipe, parts.recipe), *screens, *zip(config.providers, parts.providers, strict=True)]
+    return [
+        (config.source, parts.source),
+        *zip(config.transforms, parts.transforms, strict=True),
+        *asking,
+        (config.sink, parts.sink),
+        (config.limits, parts.limits),
+    ]
+
+
 def effective(section: Section, part: object) -> dict[str, Any]:
     """A section's settings with all defaults, for showing."""
     fields = [field for field in dataclasses.fields(typing.cast(Any, part)) if field.init]

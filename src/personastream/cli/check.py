@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from personastream.build import Parts, Thinning, build, build_thinning, effective
+from personastream.build import Parts, Thinning, build, build_thinning, effective, sections
 from personastream.cli.words import json_text
-from personastream.config import Config, Section
 from personastream.errors import BadInput
 from personastream.launch import estimate as estimates
 from personastream.launch.endpoints import check_prices
@@ -98,22 +97,8 @@ def _look(stage: Stage) -> Checked:
             raise
         shards = None
     guess = None if parts is None or shards is None else estimate(parts, shards)
-    return Checked(stage, _sections(config, thinning, parts), thinning, parts, shards, guess)
-
-
-def _sections(config: Config, thinning: Thinning, parts: Parts | None) -> dict[str, dict[str, Any]]:
-    asking: list[tuple[Section, object]] = []
-    if parts is not None:
-        screens = zip(config.screens, parts.screens, strict=True)
-        asking = [(config.recipe, parts.recipe), *screens, *zip(config.providers, parts.providers, strict=True)]
-    pairs: list[tuple[Section, object]] = [
-        (config.source, thinning.source),
-        *zip(config.transforms, thinning.transforms, strict=True),
-        *asking,
-        (config.sink, thinning.sink),
-        (config.limits, thinning.limits),
-    ]
-    return {section.name: effective(section, part) for section, part in pairs}
+    shown = {section.name: effective(section, part) for section, part in sections(config, parts or thinning)}
+    return Checked(stage, shown, thinning, parts, shards, guess)
 
 
 def _graph(thinning: Thinning, parts: Parts | None) -> str:

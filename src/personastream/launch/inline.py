@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from personastream.build import Parts, build, identity
+from personastream.build import Parts, build, identity, sections
 from personastream.config import Config
 from personastream.engine.run import Graph, Summary, run
 from personastream.engine.settle import GroupCommit
@@ -28,6 +28,7 @@ from personastream.launch.inference import inference
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
+from personastream.launch.sittings import settings_of, sitting
 from personastream.launch.strangers import introduce
 from personastream.limits import Limits
 from personastream.ports import Checkpoints, Embedding, Provider, Recipe, Transform
@@ -97,10 +98,13 @@ def run_config(
         )
         introduce(parts.recipe, parts.source, shards)
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
-        return anyio.run(
-            partial(_run, parts, shards, manifest, _checkpoints(parts, manifest, knows), progress, rows_max),
-            backend_options={"use_uvloop": True},
-        )
+        with sitting(directory, settings_of(sections(config, parts))) as ended:
+            outcome = anyio.run(
+                partial(_run, parts, shards, manifest, _checkpoints(parts, manifest, knows), progress, rows_max),
+                backend_options={"use_uvloop": True},
+            )
+            ended(outcome.exit_code, outcome.summary.counts, outcome.summary.usage)
+        return outcome
 
 
 def embedders(transforms: Sequence[Transform], limits: Limits) -> AbstractContextManager[None]:

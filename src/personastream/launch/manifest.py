@@ -22,7 +22,10 @@ CONTRACT = "recipe.contract"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A run's identity: settings that shape the output, and the input shards. Immutable."""
+    """A run's identity: settings that shape the output, and the input shards. Immutable.
+
+    `audit` is the hash of the event with which the run begins in its audit log; runs of earlier versions have none.
+    """
 
     run_id: str
     created: str
@@ -30,6 +33,7 @@ class Manifest:
     config: str
     identity: Mapping[str, Any]
     shards: Sequence[Shard]
+    audit: str = ""
 
 
 def new_manifest(config: Path, identity: Mapping[str, Any], shards: Sequence[Shard]) -> Manifest:
@@ -47,7 +51,7 @@ def read_manifest(directory: Path) -> Manifest | None:
             raise CorruptOutput(f"{path} has format {document['format']}; this version reads {FORMAT}")
         shards = [Shard(**shard) for shard in document["shards"]]
         fields = {key: document[key] for key in ("run_id", "created", "version", "config", "identity")}
-        return Manifest(**fields, shards=shards)
+        return Manifest(**fields, shards=shards, audit=str(document.get("audit", "")))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -5,10 +5,12 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from personastream.errors import CannotCreate, CorruptOutput, RunBusy, RunExists
+from personastream.launch.audit import record
 from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
 from personastream.records import Shard
 
@@ -101,6 +103,8 @@ def begin_or_continue(
             )
         kept = new_manifest(config, identity, shards)
         _sync_way_to(directory)
+        begun = record(directory, "created", run=kept.run_id, config=str(config), shards=len(shards))
+        kept = replace(kept, audit=begun)
         write_manifest(directory, kept)
         return kept
     if not resume:
