@@ -14,7 +14,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = (
     ("__init__", "errors", "records", "settings"),
-    ("core", "dedup", "templates", "limits"),
+    ("core", "dedup", "licences", "templates", "limits"),
     ("ports", "sandbox"),
     ("engine",),
     ("sources", "transforms", "recipes", "providers", "sinks", "screens", "testing"),

@@ -14,6 +14,7 @@ from typing import Any
 
 from personastream.config import Config, Section, nearest
 from personastream.errors import ConfigError
+from personastream.licences.rules import NO_RULES, LicenceRules
 from personastream.limits import Limits
 from personastream.ports import Provider, Recipe, Screen, Sink, Source, Transform
 from personastream.sources.places import is_url
@@ -43,6 +44,7 @@ class Thinning:
     transforms: list[Transform]
     sink: Sink
     limits: Limits
+    licence: LicenceRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Parts:
     providers: list[Provider]
     sink: Sink
     limits: Limits
+    licence: LicenceRules = NO_RULES
     screens: Sequence[Screen] = ()
 
     @property
@@ -78,6 +81,7 @@ def build(config: Config) -> Parts:
         providers=[_adapter(config, section) for section in config.providers],
         sink=thinning.sink,
         limits=thinning.limits,
+        licence=thinning.licence,
         screens=[_adapter(config, section) for section in config.screens],
     )
     _check_names(config, parts)
@@ -91,6 +95,7 @@ def build_thinning(config: Config) -> Thinning:
         transforms=[_adapter(config, section) for section in config.transforms],
         sink=_adapter(config, config.sink),
         limits=_construct(config, config.limits, Limits),
+        licence=_construct(config, config.licence, LicenceRules),
     )
 
 
@@ -129,6 +134,8 @@ def identity(config: Config, parts: Parts) -> dict[str, Any]:
     for key in dict.fromkeys(key for each in providers for key in each):
         values = sorted({json.dumps(each[key], sort_keys=True, default=str) for each in providers if key in each})
         kept[f"provider.{key}"] = json.loads(values[0]) if len(values) == 1 else [json.loads(one) for one in values]
+    if getattr(parts.source, "licence_field", "") and parts.licence.refuses_anything:  # then they drop rows
+        kept |= {f"licence.{key}": value for key, value in dataclasses.asdict(parts.licence).items()}
     fingerprint = getattr(parts.recipe, "fingerprint", None)
     if fingerprint is not None:
         kept["recipe.template"] = fingerprint
@@ -157,6 +164,7 @@ def sections(config: Config, parts: Parts | Thinning) -> list[tuple[Section, obj
         *asking,
         (config.sink, parts.sink),
         (config.limits, parts.limits),
+        (config.licence, parts.licence),
     ]
 
 
@@ -254,6 +262,7 @@ _KINDS = {
     list: "a list",
     dict: "a table",
     dict[str, float]: "a table of numbers",
+    dict[str, str]: "a table of texts",
 }
 
 
@@ -292,7 +301,9 @@ def _fits(value: Any, kind: Any) -> bool:
         (item,) = typing.get_args(kind)
         return isinstance(value, list) and all(_fits(one, item) for one in value)
     if typing.get_origin(kind) is dict:
-        return isinstance(value, dict) and all(_fits(one, float) or _fits(one, int) for one in value.values())
+        item = typing.get_args(kind)[1]
+        whole = int if item is float else item
+        return isinstance(value, dict) and all(_fits(one, item) or _fits(one, whole) for one in value.values())
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is float:

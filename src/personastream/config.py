@@ -11,7 +11,10 @@ from typing import Any
 from personastream.errors import ConfigError
 
 CONFIG_BYTES_MAX = 1 << 20
-DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames", "limits": ""}
+UNTYPED = ("limits", "licence")
+DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames"} | dict.fromkeys(
+    UNTYPED, ""
+)
 REQUIRED = ("source", "recipe", "provider", "sink")
 OF_ASKING = ("recipe", "provider")
 LISTS = ("transform", "screen", "provider")
@@ -40,6 +43,7 @@ class Config:
     providers: Sequence[Section]
     sink: Section
     limits: Section
+    licence: Section = Section("licence", "", {})
     stage: str = ""
     screens: Sequence[Section] = ()
 
@@ -118,7 +122,7 @@ def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Con
         stage=stage,
         **{
             name: _section(path, name, document.get(name, {}), DEFAULT_TYPES[name])
-            for name in ("source", "sink", "limits")
+            for name in ("source", "sink", *UNTYPED)
         },
     )
 
@@ -146,7 +150,7 @@ def _providers(path: Path, tables: object) -> list[Section]:
 def _section(path: Path, name: str, table: object, default_type: str) -> Section:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [{name}] must be a table")
-    if name == "limits":
+    if name in UNTYPED:
         return Section(name, "", table)
     kind = table.get("type", default_type)
     if not isinstance(kind, str) or not kind:

@@ -17,7 +17,7 @@ from personastream.launch.sittings import begin, settings_before, sitting
 
 
 def manifest(audit: str = "") -> Manifest:
-    return Manifest("0" * 32, "2026-01-01T00:00:00+00:00", "0", "job.toml", {}, [], audit)
+    return Manifest("0" * 32, "2026-01-01T00:00:00+00:00", "0", "job.toml", {}, [], audit=audit)
 
 
 def told(directory: Path) -> list[str]:

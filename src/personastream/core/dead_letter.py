@@ -8,7 +8,7 @@ from personastream.records import DeadRow
 def encodable(row: DeadRow) -> DeadRow:
     """The row as UTF-8 can hold it: half surrogates, which somebody else's adapter may let pass, become `?`."""
     reason, detail, text, response = (each.encode("utf-8", "replace").decode() for each in row[1:5])
-    return DeadRow(row.number, reason, detail, text, response, row.origin)
+    return DeadRow(row.number, reason, detail, text, response, row.origin, row.licence)
 
 
 def dead_letter(stem: str, row: DeadRow, *, asked: bool) -> bytes:
@@ -17,4 +17,6 @@ def dead_letter(stem: str, row: DeadRow, *, asked: bool) -> bytes:
     del letter["number"]
     if not row.origin:
         del letter["origin"]
+    if not row.licence:
+        del letter["licence"]
     return orjson.dumps(letter)

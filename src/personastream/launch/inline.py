@@ -22,9 +22,11 @@ from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.engine.work import no_parse
 from personastream.errors import ConfigError, ExitCode
+from personastream.launch.audit import record
 from personastream.launch.earlier import AfterEarlier, earlier_run
 from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
 from personastream.launch.inference import inference
+from personastream.launch.licence_gate import check_licences, gated, terms_of, told
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
@@ -92,10 +94,19 @@ def run_config(
         providers=[_kept_in(directory / "batches", provider, "batch_dir") for provider in parts.providers],
     )
     shards = parts.source.shards()
+    findings = check_licences(parts, shards)
     with owned(directory), embedders(parts.transforms, parts.limits), _closed(parts.recipe):
         manifest = begin_or_continue(
-            directory, config.path, identity(config, parts), shards, resume=resume, command=command
+            directory,
+            config.path,
+            identity(config, parts),
+            shards,
+            resume=resume,
+            command=command,
+            terms=[terms_of(provider).document() for provider in parts.providers],
         )
+        if findings and config.licence.values:
+            record(directory, "licence", **told(findings))
         introduce(parts.recipe, parts.source, shards)
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         with sitting(directory, settings_of(sections(config, parts))) as ended:
@@ -187,7 +198,7 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
     return Graph(
         source=parts.source,
         shards=shards,
-        transforms=parts.transforms,
+        transforms=gated(parts).transforms,
         recipe=parts.recipe,
         endpoints=endpoints(parts.providers, policy),
         sink=sink,

@@ -88,7 +88,14 @@ def is_owned(directory: Path) -> bool:
 
 
 def begin_or_continue(
-    directory: Path, config: Path, identity: Mapping[str, Any], shards: Sequence[Shard], *, resume: bool, command: str
+    directory: Path,
+    config: Path,
+    identity: Mapping[str, Any],
+    shards: Sequence[Shard],
+    *,
+    resume: bool,
+    command: str,
+    terms: Sequence[Mapping[str, Any]] = (),
 ) -> Manifest:
     """The run's manifest: written now for a new run, checked for an existing one. Call it while owning the directory.
 
@@ -101,7 +108,7 @@ def begin_or_continue(
             raise CorruptOutput(
                 f"{directory} holds output but no run.json", hint="Restore run.json, or choose another [sink] path."
             )
-        kept = new_manifest(config, identity, shards)
+        kept = new_manifest(config, identity, shards, terms)
         _sync_way_to(directory)
         begun = record(directory, "created", run=kept.run_id, config=str(config), shards=len(shards))
         kept = replace(kept, audit=begun)

@@ -35,6 +35,10 @@ class Run(RowsFromFiles):
         "Other columns to carry along, as dotted paths: records tell them in meta.origin.",
         default_factory=lambda: list(LINEAGE),
     )
+    licence_field: str = setting(
+        "Where a record names the licence of its source; `licence` is for those without, else what the run declared.",
+        default="meta.licence",
+    )
     rows_max: int = setting("Only so large a sample that it holds about so many rows; 0: all.", default=0, minimum=0)
     follow: bool = setting(
         "Wait for shards that the earlier runs have not finished yet, instead of refusing them.",
@@ -62,7 +66,11 @@ class Run(RowsFromFiles):
         stems = [shard.stem for shard in shards]
         if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
             raise ConfigError(f"two runs have a shard {twice!r}", hint="Give run directories names of their own.")
-        return [replace(shard, index=index) for index, shard in enumerate(shards)]
+        return self.licensed([replace(shard, index=index) for index, shard in enumerate(shards)])
+
+    def says_licence_of(self, shard: Shard) -> bool:
+        """Whether the earlier run declares one: its records say the same."""
+        return bool(shard.licence)
 
     @cached_property
     def _share(self) -> float:
