@@ -15,7 +15,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LAYERS = (
     ("__init__", "errors", "records", "settings"),
     ("core", "dedup", "licences", "templates", "limits"),
-    ("ports", "sandbox"),
+    ("ports", "sandbox", "card"),
     ("engine",),
     ("sources", "transforms", "recipes", "providers", "sinks", "screens", "testing"),
     ("config", "build", "stages"),

@@ -32,7 +32,7 @@ def log_of(*details: dict[str, object]) -> list[bytes]:
     return lines
 
 
-LOG = log_of(*({"rows": number} for number in range(6)))
+LOG = log_of(*[dict[str, object](rows=number) for number in range(6)])
 
 
 @given(st.dictionaries(texts, values, max_size=4))

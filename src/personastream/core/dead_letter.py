@@ -2,7 +2,7 @@
 
 import orjson
 
-from personastream.records import DeadRow
+from personastream.records import NO_LICENCE, DeadRow
 
 
 def encodable(row: DeadRow) -> DeadRow:
@@ -17,6 +17,6 @@ def dead_letter(stem: str, row: DeadRow, *, asked: bool) -> bytes:
     del letter["number"]
     if not row.origin:
         del letter["origin"]
-    if not row.licence:
+    if row.licence in ("", NO_LICENCE):
         del letter["licence"]
     return orjson.dumps(letter)
