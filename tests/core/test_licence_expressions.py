@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personastream.licences.expression import canonical, ids, judged, of_data
+from personastream.licences.expression import canonical, ids, judged, of_data, together
 from personastream.licences.facts import all_facts, facts_of, terms_by_model
 from personastream.records import NO_LICENCE
 
@@ -72,6 +72,22 @@ def _truth(python: str) -> bool:
         return bool(node.value)
 
     return value(ast.parse(python, mode="eval").body)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        ("MIT", "MIT", "MIT"),
+        ("MIT", "", "MIT"),
+        ("", "MIT", "MIT"),
+        ("MIT", "CC-BY-4.0", "CC-BY-4.0 AND MIT"),
+        ("MIT OR CC-BY-4.0", "MIT", "(MIT OR CC-BY-4.0) AND MIT"),
+        ("MIT", NO_LICENCE, NO_LICENCE),
+    ],
+)
+def test_what_is_made_of_two_sources(first: str, second: str, both: str) -> None:
+    assert together(first, second) == both
+    assert canonical(both) == both
 
 
 def test_facts_are_whole() -> None:

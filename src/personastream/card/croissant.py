@@ -100,6 +100,7 @@ def croissant(facts: CardFacts) -> dict[str, Any]:
         "description": f"Synthetic data: {facts.rows:,} records that language models wrote, made from personas.",
         "keywords": ["synthetic", "personas", "machine-generated"],
         "license": [_licence(one) for one in card_licences(facts)] or [_licence(NO_LICENCE)],
+        "citeAs": f"{facts.title}. Synthetic data made with personastream {facts.version}, {facts.made[:10]}.",
         "creator": {"@type": "sc:Organization", "name": f"personastream {facts.version}"},
         "dateCreated": facts.span[0][:10],
         "datePublished": facts.made[:10],

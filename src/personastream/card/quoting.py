@@ -4,14 +4,15 @@ import json
 import re
 
 SHOWN_CHARACTERS_MAX = 120
-_PLAIN = frozenset(" -+=_/,;()%")
+_PLAIN = frozenset(" -+=/,;()%.")
+_ADDRESS = re.compile(r"(?i)(?<=www)\.")
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
 def inert_markdown(text: str) -> str:
     """A text that stands for itself in Markdown, in a table too: no markup, link, HTML, line end or other direction."""
     shown = text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[: SHOWN_CHARACTERS_MAX - 1]}…"
-    return "".join(map(_inert, shown)).replace("_", "&#95;")
+    return _ADDRESS.sub("&#46;", "".join(map(_inert, shown)))
 
 
 def _inert(character: str) -> str:

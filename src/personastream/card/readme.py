@@ -113,6 +113,8 @@ def _models(stages: Sequence[StageFacts]) -> Iterator[str]:
             ],
         )
     yield ""
+    yield "Templates of the prompts, by name and hash:"
+    yield ""
     templates = counted(stage.sampled.templates for stage in asking)
     yield from _table(
         ("template", "records"), [(inert(name), f"{number:,}") for name, number in _commonest(templates).items()], (1,)
@@ -171,7 +173,7 @@ def _steps(stages: Sequence[StageFacts]) -> Iterator[str]:
     if not rows:
         yield "Nothing: all rows that could be read were asked for, and all good replies delivered, as they are."
         return
-    yield from _table(("run", "", "type", "settings"), rows)
+    yield from _table(("run", "step", "type", "settings"), rows)
     flagged = counted(stage.sampled.flagged for stage in stages)
     if flagged:
         yield ""

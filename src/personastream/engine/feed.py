@@ -94,10 +94,8 @@ class Reading:
         while rows := list(islice(found, REVIVED_ROWS)):
             numbers = [row.number for row in rows]
             texts, replies = [row.text for row in rows], [row.response for row in rows]
-            origins, licences = (
-                [row.origin for row in rows],
-                [row.licence or shard.licence or NO_LICENCE for row in rows],
-            )
+            origins = [row.origin for row in rows]
+            licences = [row.licence or shard.licence or NO_LICENCE for row in rows]
             span = min(numbers), max(numbers) + 1
             yield Batch(shard, *span, numbers, texts, replies=replies, origins=origins, licences=licences)
 

@@ -62,6 +62,16 @@ def ids(expression: str) -> list[str]:
     return list(dict.fromkeys(words))
 
 
+def together(first: str, second: str) -> str:
+    """The expression for what is made of two sources; "" stands for nothing. One that is unknown makes all unknown."""
+    if not second or first == second:
+        return first
+    if NO_LICENCE in (first, second):
+        return NO_LICENCE
+    both = sorted(f"({each})" if " " in each else each for each in (first, second) if each)
+    return " AND ".join(both)
+
+
 def judged(expression: str, judge: Callable[[str], T | None]) -> T | None:
     """The first complaint about an expression: of joined licences all must do, of alternatives one."""
     return _either(iter([*_WORD.findall(expression), ""]), judge)[0]
