@@ -64,7 +64,7 @@ class Dialogue(Demonstrated):
         return 0 if self._partners else self.partners_max
 
     def meet(self, personas: Sequence[str], licences: Sequence[str] = ()) -> None:
-        """Take in those of whom B is drawn, with the licence of each. Raises `ConfigError` if there are fewer than two."""
+        """Take in those of whom B is drawn, with their licences. Raises `ConfigError` if there are fewer than two."""
         self._partners = list(dict.fromkeys(personas))
         self._licences = dict(zip(reversed(personas), reversed(licences), strict=False))
         if len(self._partners) < 2:
