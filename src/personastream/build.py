@@ -134,7 +134,7 @@ def identity(config: Config, parts: Parts) -> dict[str, Any]:
     for key in dict.fromkeys(key for each in providers for key in each):
         values = sorted({json.dumps(each[key], sort_keys=True, default=str) for each in providers if key in each})
         kept[f"provider.{key}"] = json.loads(values[0]) if len(values) == 1 else [json.loads(one) for one in values]
-    if getattr(parts.source, "licence_field", "") and parts.licence.refuses_anything:  # then they drop rows
+    if getattr(parts.source, "licence_column", "") and parts.licence.refuses_anything:  # then they drop rows
         kept |= {f"licence.{key}": value for key, value in dataclasses.asdict(parts.licence).items()}
     fingerprint = getattr(parts.recipe, "fingerprint", None)
     if fingerprint is not None:

@@ -177,8 +177,8 @@ def _steps(stages: Sequence[StageFacts]) -> Iterator[str]:
     flagged = counted(stage.sampled.flagged for stage in stages)
     if flagged:
         yield ""
-        some = ", ".join(f"{inert(name)}: {number:,}" for name, number in _commonest(flagged).items())
-        yield f"Records that a screen has marked and left as they are (`meta.screens` tells): {some}."
+        some = ", ".join(f"{inert(name)} ({number:,})" for name, number in _commonest(flagged).items())
+        yield f"What screens have marked in records and left there, as `meta.screens` tells: {some}."
 
 
 def _settings(step: Step) -> str:

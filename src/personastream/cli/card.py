@@ -9,8 +9,9 @@ import click
 
 from personastream.cli.words import json_text
 from personastream.errors import CannotCreate
-from personastream.launch.audit import record
+from personastream.launch.audit import record_reading
 from personastream.launch.durable_file import replace_durably
+from personastream.observe.say import say
 
 T = TypeVar("T")
 FOLDER = "card"
@@ -53,7 +54,10 @@ def command(run: str, out: str | None, sample: int) -> int:
     _write(folder / PROV, json_text(prov(facts)) + "\n")
     _write(folder / README, readme(facts))
     for stage in facts.ends:
-        record(_directory(Path(run), stage.name), "carded", out=str(folder.absolute()), records=stage.records)
+        where = _directory(Path(run), stage.name)
+        untold = record_reading(where, "carded", out=str(folder.absolute()), records=stage.records)
+        if untold:
+            say(f"Not in the run's audit log: {untold}")
     click.echo(f"records   {facts.rows:>12,}  in {len(facts.files):,} files")
     for name in (README, CROISSANT, PROV):
         click.echo(folder / name)

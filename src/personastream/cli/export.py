@@ -14,7 +14,7 @@ from personastream.export.files import KINDS
 from personastream.export.format import NAMES, load_format
 from personastream.export.job import FILE_BYTES_MAX, Export
 from personastream.export.run_log import RunLog
-from personastream.launch.audit import record
+from personastream.launch.audit import record_reading
 from personastream.launch.manifest import Manifest, read_manifest
 from personastream.launch.stage_list import read_stages
 from personastream.observe.say import say
@@ -65,13 +65,15 @@ def command(run: str, name: str, out: str, force: bool, **options: Any) -> int:
         job.progress = lambda bytes_read: bar.update(bytes_read - bar.pos)
         facts = {"run": manifest.run_id, "run begun": manifest.created, "where": options["condition"]}
         job.run(facts, replace=force)
-    record(Path(run), "exported", out=str(destination.out.absolute()), format=name, rows=job.rows)
+    untold = record_reading(Path(run), "exported", out=str(destination.out.absolute()), format=name, rows=job.rows)
     left_out = f", {job.records - job.rows:,} left out by --where" if where else ""
     files = "1 file" if job.files == 1 else f"{job.files:,} files"
     click.echo(f"records   {job.records:>12,}  read{left_out}{', more to come' if log.is_open else ''}")
     click.echo(f"rows      {job.rows:>12,}  of {name} in {files}, {job.size_bytes:,} bytes")
     if not job.rows:
         say("No record was written." + (" Is --where right?" if where else ""))
+    if untold:
+        say(f"Not in the run's audit log: {untold}")
     click.echo(f"output    {destination.out}  described in {destination.card}")
     return 0
 

@@ -16,6 +16,7 @@ TEXT_CHARACTERS_MAX = 200
 ITEMS_MAX = 500
 DEPTH_MAX = 4
 LINE_BYTES_MAX = 1 << 20
+DETAILS_BYTES_MAX = LINE_BYTES_MAX // 2
 _HASH = ',"hash":"'
 _HASH_BYTES = len(_HASH) + 64 + len('"}')
 
@@ -41,21 +42,22 @@ class BrokenChain(ValueError):
 def line_of(
     head: Head, time: str, event: str, who: Mapping[str, object], details: Mapping[str, object]
 ) -> tuple[bytes, Head]:
-    """(the line that follows `head`, without a line feed; the new head). Raises `ValueError` for what is too long."""
+    """(the line that follows `head`, without a line feed; the new head). Details that are too long are told by hash."""
+    details = plain(details)
+    written = json.dumps(details, allow_nan=False)
+    if len(written) > DETAILS_BYTES_MAX:
+        details = {"sha256": sha256(written.encode()).hexdigest(), "bytes": len(written)}
     told = {
         "number": head.lines,
         "time": time,
         "event": event,
         "who": plain(who),
-        "details": plain(details),
+        "details": details,
         "before": head.hash,
     }
     body = json.dumps(told, separators=(",", ":"), allow_nan=False)[:-1]
     own = sha256(body.encode()).hexdigest()
-    line = f'{body}{_HASH}{own}"}}'.encode()
-    if len(line) > LINE_BYTES_MAX:
-        raise ValueError(f"an event of {len(line)} bytes")
-    return line, Head(head.lines + 1, own)
+    return f'{body}{_HASH}{own}"}}'.encode(), Head(head.lines + 1, own)
 
 
 def read_line(line: bytes, head: Head | None) -> tuple[dict[str, Any], Head]:

@@ -57,6 +57,18 @@ def record(directory: Path, event: str, **details: object) -> str:
     return head.hash
 
 
+def record_reading(directory: Path, event: str, **details: object) -> str:
+    """Like `record`, for who only reads a run, which may be where nothing can be written: returns why it was not told.
+
+    Raises `CorruptOutput` or `StorageFailed`.
+    """
+    try:
+        record(directory, event, **details)
+    except CannotCreate as error:
+        return error.message
+    return ""
+
+
 def read_lines(directory: Path) -> tuple[list[bytes], bytes]:
     """(the log's whole lines, what stands behind them: a line that a crash has cut short). Raises `CorruptOutput`."""
     try:

@@ -72,7 +72,7 @@ def terms_of(provider: Provider) -> Terms:
 
 def findings(parts: Parts, shards: Sequence[Shard]) -> list[Finding]:
     """All that `[licence]` has to say about a run; files first. Of rows with licences of their own nothing is known."""
-    return [*_about_shards(parts.source, shards, parts.licence), *_about_models(parts.providers, parts.licence)]
+    return [*_about_shards(parts.source, shards, parts.licence), *_about_models(parts.answering, parts.licence)]
 
 
 def check_licences(parts: Parts, shards: Sequence[Shard]) -> list[Finding]:
@@ -148,7 +148,7 @@ def _hint(refused: Sequence[Finding]) -> str:
 
 def gated(parts: Parts) -> Parts:
     """The parts of a run, with what judges rows that name a licence, if the rules refuse anything."""
-    by_row = bool(getattr(parts.source, "licence_field", ""))
+    by_row = bool(getattr(parts.source, "licence_column", ""))
     if not (by_row and parts.licence.refuses_anything):
         return parts
     gate: Transform = RowGate(parts.licence)

@@ -85,7 +85,7 @@ def settings_before(events: Sequence[Mapping[str, Any]]) -> dict[str, Any] | Non
     settings: dict[str, Any] | None = None
     for event in events:
         if event["event"] == "started":
-            settings = dict(event["details"]["settings"])
+            settings = dict(event["details"].get("settings", {}))
         elif event["event"] == "resumed" and settings is not None:
             settings |= {key: values[1] for key, values in event["details"].get("changed", {}).items()}
     return settings

@@ -117,8 +117,9 @@ def _sampled(items: Sequence[Item]) -> Sampled:
         _count(templates, item.template or "none")
         _count(licences, str(meta.get("licence") or NO_LICENCE))
         screens = meta.get("screens")
-        for screen in screens if isinstance(screens, dict) else ():
-            _count(flagged, screen)
+        for screen, marks in screens.items() if isinstance(screens, dict) else ():
+            for mark in marks if isinstance(marks, list) else [marks]:
+                _count(flagged, f"{screen}: {mark}")
     first, last = (iso(min(moments)), iso(max(moments))) if moments else ("", "")
     return Sampled(len(items), models, templates, licences, flagged, first, last)
 

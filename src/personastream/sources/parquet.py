@@ -64,7 +64,7 @@ class Parquet(RowsFromFiles):
         """The rows from `start` on, `batch_rows` at a time, in the columns that are needed."""
         groups, skip = _groups_from(table, start)
         looked_at = self.reader.where.columns if self.reader.where else ()
-        columns = [self.field, *self.keep, *map(".".join, looked_at), *filter(None, [self.licence_field])]
+        columns = [self.field, *self.keep, *map(".".join, looked_at), *filter(None, [self.licence_column])]
         with _damage(file):
             found = table.iter_batches(self.batch_rows, row_groups=groups, columns=columns, use_threads=False)
         while True:

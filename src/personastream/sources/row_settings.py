@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import ClassVar
 
 from personastream.core.columns import keeper, text_column
 from personastream.core.rows import RowReader
@@ -24,6 +24,8 @@ DEFAULT_FIELD = "persona"
 @dataclass
 class RowsFromFiles:
     """Files of rows, each an object with a text among its columns."""
+
+    LICENCE_COLUMN: ClassVar[str] = ""
 
     paths: list[str] = setting(
         "Files, globs or URLs (s3://, gs://, hf://, https:// …). Globs are sorted by name.", path=True
@@ -48,9 +50,9 @@ class RowsFromFiles:
         "Under which licence the rows are: an SPDX id, or a table of them by file, the first match counts.",
         default=None,
     )
-    licence_field: str = setting(
+    licence_field: str | None = setting(
         "A column of each row that names its licence, as a dotted path; `licence` is for rows without it.",
-        default="",
+        default=None,
     )
     batch_rows: int = setting("Rows read at a time.", default=1024, minimum=1, maximum=65_536, identity=False)
     text_bytes_max: int = setting("A longer text is a dead row.", default=1 << 20, minimum=1, maximum=1 << 30)
@@ -68,8 +70,13 @@ class RowsFromFiles:
             self.licence = preset.licence
         self.licence = _checked(self.licence)
         keep = keeper(self.keep) if self.keep else None
-        licence = licence_reader(self.licence_field) if self.licence_field else None
+        licence = licence_reader(self.licence_column) if self.licence_column else None
         self.reader = RowReader(self.field, self.text_bytes_max, keep, where, licence)
+
+    @property
+    def licence_column(self) -> str:
+        """The column of each row that names its licence; "" if there is none."""
+        return self.LICENCE_COLUMN if self.licence_field is None else self.licence_field
 
     def licensed(self, shards: Sequence[Shard]) -> list[Shard]:
         """The shards with the licence that is declared for each; one that has a licence already keeps it."""
@@ -83,7 +90,7 @@ class RowsFromFiles:
 
     def says_licence_of(self, shard: Shard) -> bool:
         """Whether all rows of a shard are under its licence; else each says under which it is."""
-        return not self.licence_field
+        return not self.licence_column
 
     def sampled(self, stem: str, start: int, count: int) -> Sequence[bool]:
         """Which of so many rows of a shard are in the sample; nothing if all are."""
@@ -102,12 +109,10 @@ def licence_reader(path: str) -> Callable[[Mapping[str, object]], str]:
     return licence
 
 
-def _checked(licence: str | dict[str, str] | None) -> str | dict[str, Any] | None:
+def _checked(licence: str | dict[str, str] | None) -> str | dict[str, str] | None:
     """What is declared, in one form. Raises `ConfigError`."""
-    if licence is None or licence == "":
-        return None
+    if not licence:
+        return licence
     if isinstance(licence, str):
         return known("licence", licence)
-    if odd := next((value for value in licence.values() if not isinstance(value, str)), None):
-        raise ConfigError(f"licence holds {odd!r}", hint='Name a licence for each file: {"a-*.jsonl" = "CC-BY-4.0"}.')
     return {pattern: known(f"licence.{pattern}", value) for pattern, value in licence.items()}

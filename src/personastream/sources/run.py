@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from time import sleep
+from typing import ClassVar
 
 from personastream.core.lines import Line
 from personastream.core.row_order import NumberedLine, in_row_order
@@ -30,14 +31,12 @@ LINEAGE = ("id", "meta.root", "meta.hop", "meta.origin")
 class Run(RowsFromFiles):
     """The records of finished runs, and the rows of finished dedup jobs."""
 
+    LICENCE_COLUMN: ClassVar[str] = "meta.licence"
+
     paths: list[str] = setting("Run directories.", path=True)
     keep: list[str] = setting(
         "Other columns to carry along, as dotted paths: records tell them in meta.origin.",
         default_factory=lambda: list(LINEAGE),
-    )
-    licence_field: str = setting(
-        "Where a record names the licence of its source; `licence` is for those without, else what the run declared.",
-        default="meta.licence",
     )
     rows_max: int = setting("Only so large a sample that it holds about so many rows; 0: all.", default=0, minimum=0)
     follow: bool = setting(
