@@ -12,7 +12,7 @@ from huggingface_hub import DatasetCard
 
 from tests.support.command import personastream, started
 from tests.support.outputs import read_records
-from tests.support.simulated import Simulated
+from tests.support.simulated import Simulated, simulated
 from tests.support.workspace import persona_lines, write_config, write_shard
 
 pytestmark = pytest.mark.slow
@@ -156,6 +156,23 @@ def test_a_licence_in_each_row_is_kept_or_drops_it(tmp_path: Path, simulator: Si
     ended = personastream("run", config, "--set", "licence.rows=refuse", "--set", "sink.path=other")
     assert ended.code == 78
     assert "a.jsonl.zst: row 1: CC-BY-NC-4.0 allows no commercial use" in ended.err
+
+
+def test_a_row_that_is_asked_again_keeps_its_licence(tmp_path: Path) -> None:
+    licences = ["CC-BY-4.0", "MIT", "CC0-1.0"] * 6
+    rows = zip(persona_lines(18), licences, strict=True)
+    lines = [orjson.dumps({**orjson.loads(line), "licence": licence}) for line, licence in rows]
+    write_shard(tmp_path / "in" / "a.jsonl.zst", lines)
+    with simulated() as moody:
+        source, limits = {"licence_field": "licence"}, {"dead_share_max": 1.0}
+        config = write_config(tmp_path / "job.toml", moody.base_url, source=source, limits=limits)
+        moody.change(faults={"too-long": 0.5})
+        assert personastream("run", config).code == 0
+        moody.change(faults={})
+        assert personastream("retry", tmp_path / "run").code == 0
+    records = {record["id"]: record["meta"]["licence"] for record in read_records(tmp_path / "run" / "data")}
+    assert records == {f"a:{number}": licence for number, licence in enumerate(licences)}
+    assert "retried" in names(tmp_path / "run")
 
 
 STAGES = """

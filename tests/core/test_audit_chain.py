@@ -91,7 +91,9 @@ def test_a_long_text_is_told_by_its_hash() -> None:
 
 
 def test_an_event_has_a_largest_size() -> None:
-    many: dict[str, object] = {str(number): ["x" * TEXT_CHARACTERS_MAX] * 100 for number in range(LINE_BYTES_MAX // 20_000)}
+    many: dict[str, object] = {
+        str(number): ["x" * TEXT_CHARACTERS_MAX] * 100 for number in range(LINE_BYTES_MAX // 20_000)
+    }
     (line,) = log_of(many)
     assert len(line) < 1_000
     assert read_line(line, EMPTY)[0]["details"].keys() == {"sha256", "bytes"}

@@ -10,7 +10,7 @@ import pytest
 
 from personastream.core.audit_chain import BrokenChain, read_all
 from personastream.errors import CannotCreate, CorruptOutput, ExitCode
-from personastream.launch.audit import HEAD_NAME, NAME, read_events, read_lines, record
+from personastream.launch.audit import HEAD_NAME, NAME, read_events, read_lines, record, record_reading
 from personastream.launch.audit_check import check_audit
 from personastream.launch.manifest import Manifest
 from personastream.launch.sittings import begin, settings_before, sitting
@@ -136,6 +136,14 @@ def test_a_log_that_cannot_be_opened_stops_whoever_has_to_write_it(tmp_path: Pat
     with pytest.raises(CannotCreate, match=NAME):
         record(tmp_path, "created")
     assert (tmp_path / "elsewhere").read_text() == "not ours"
+
+
+def test_who_only_reads_goes_on_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    assert NAME in record_reading(tmp_path, "exported")
+    (tmp_path / NAME).rmdir()
+    assert record_reading(tmp_path, "exported") == ""
+    assert told(tmp_path) == ["exported"]
 
 
 def test_a_sitting_tells_what_has_changed_since_the_last_one(tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ class Model:
     model: str
     terms: str = ""
     label: str = "localhost:1 it"
+    reserved: bool = False
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +146,12 @@ def test_models(plain: Parts, model: str, terms: str, rules: Mapping[str, object
     if expected == "training":
         assert "https://" in message
         assert "by the model's name" in message
+
+
+def test_providers_that_only_screens_ask_write_no_records_and_are_not_judged(plain: Parts) -> None:
+    judge = Model("gpt-4o", reserved=True)
+    parts = replace(plain, providers=[judge], licence=LicenceRules(purpose="train"))  # type: ignore[list-item]
+    assert outcome(parts, shards("CC0-1.0")) == ("", "")
 
 
 def test_many_files_are_counted_and_each_licence_is_named(plain: Parts) -> None:

@@ -122,16 +122,16 @@ def _called(licence: str) -> str:
     return "its licence" if licence == NO_LICENCE else licence
 
 
-def _told(found: Sequence[Finding]) -> Iterator[str]:
+def _told(found: Sequence[Finding], named_max: int = FILES_NAMED_MAX) -> Iterator[str]:
     """A line for each, but for no more than so many files of the same licence."""
     alike: dict[tuple[str, Complaint], list[Finding]] = {}
     for each in found:
         alike.setdefault((each.licence, each.complaint), []).append(each)
     for several in alike.values():
         accepted = " (accepted by [licence] allow)" if several[0].complaint.weight == "overridden" else ""
-        yield from (f"  {each}{accepted}" for each in several[:FILES_NAMED_MAX])
-        if len(several) > FILES_NAMED_MAX:
-            yield f"  and {len(several) - FILES_NAMED_MAX:,} more files under {several[0].licence}"
+        yield from (f"  {each}{accepted}" for each in several[:named_max])
+        if (more := len(several) - named_max) > 0:
+            yield f"  and {more:,} more file{'s' if more > 1 else ''} under {several[0].licence}"
 
 
 def _hint(refused: Sequence[Finding]) -> str:
@@ -159,7 +159,7 @@ def licence_lines(found: Sequence[Finding]) -> Iterator[str]:
     """For people, before a run: what was accepted in spite of the rules, and what is not known."""
     if found:
         yield "licences"
-        yield from _told(found)
+        yield from _told(found, 1)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any
 from personastream import __version__
 from personastream.card.columns import Kind
 from personastream.card.facts import CardFacts, DataFile, Sampled, Source, StageFacts, Step
+from personastream.errors import BadInput
 from personastream.export.files import kind_of
 from personastream.export.formats import parquet
 from personastream.launch.audit import read_events
@@ -40,6 +41,8 @@ def card_facts(
     """
     told, columns, files = list[StageFacts](), dict[str, Kind](), list[tuple[Path, str]]()
     stages = find_stages(directory)
+    if not any(stage.asks for stage in stages):
+        raise BadInput(f"{directory} holds nothing that a model wrote", hint="A card is for runs that ask a model.")
     read = {name for stage in stages for name in stage.reads}
     for stage in stages:
         logs = read_logs(stage.directory, stage.manifest)
