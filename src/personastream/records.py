@@ -93,10 +93,10 @@ class Batch:
     dead: Sequence[DeadRow] = ()
     replies: Sequence[str] = ()
     origins: Sequence[Origin] = ()
-    licences: Sequence[str] = ()
     lines: Sequence[bytes] = ()
     last: bool = False
     bytes_read: int = 0
+    licences: Sequence[str] = ()
 
     def keep(self, mask: Sequence[bool], reason: str) -> "Batch":
         """Keep the live rows whose `mask` entry is true; the others are dropped for `reason`.

@@ -43,7 +43,7 @@ def new_manifest(
 ) -> Manifest:
     """A manifest for a run that starts now."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Manifest(uuid.uuid4().hex, created, __version__, str(config), identity, shards, terms)
+    return Manifest(uuid.uuid4().hex, created, __version__, str(config), identity, shards, list(terms))
 
 
 def read_manifest(directory: Path) -> Manifest | None:

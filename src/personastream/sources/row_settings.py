@@ -80,7 +80,7 @@ class RowsFromFiles:
 
     def licensed(self, shards: Sequence[Shard]) -> list[Shard]:
         """The shards with the licence that is declared for each; one that has a licence already keeps it."""
-        return [replace(shard, licence=self._licence_of(shard.path) or shard.licence) for shard in shards]
+        return [replace(shard, licence=shard.licence or self._licence_of(shard.path)) for shard in shards]
 
     def _licence_of(self, path: str) -> str:
         if not isinstance(self.licence, dict):
