@@ -8,6 +8,7 @@ from typing import Any
 from personastream.build import FOLDERS, adapter_class, known
 from personastream.config import DEFAULT_TYPES
 from personastream.guard import Guard
+from personastream.licences.rules import LicenceRules
 from personastream.limits import Limits
 
 TARGET = Path(__file__).with_name("configuration.md")
@@ -16,10 +17,9 @@ HEAD = """\
 # Configuration
 
 A run is described by one TOML file. Its sections are `[source]`, `[[transform]]` (any number, applied in order),
-`[recipe]`, `[provider]`, `[sink]`, `[[screen]]` (any number, see screens.md), `[guard]` (see
-decontamination.md) and `[limits]`.
-`personastream check FILE` shows the file with all defaults filled in, the first prompt, and an estimate; it sends
-nothing.
+`[recipe]`, `[[screen]]` (any number, see screens.md), `[provider]`, `[sink]`, `[licence]` (see responsible-use.md),
+`[guard]` (see decontamination.md) and `[limits]`. `personastream check FILE` shows the file with all defaults filled
+in, the first prompt, and an estimate; it sends nothing.
 
 - Paths are relative to the configuration file.
 - `--set section.key=value` overrides a key for one call; entries of a list are counted from 0, as in
@@ -42,6 +42,7 @@ def page() -> str:
             cls = adapter_class(kind, name, title)
             default = " (the default)" if DEFAULT_TYPES.get(kind) == name else ""
             parts.append(f'## {title} type = "{name}"{default}\n\n{_first_sentence(cls)}\n\n{_table(cls)}')
+    parts.append(f"## [licence]\n\n{_first_sentence(LicenceRules)}\n\n{_table(LicenceRules)}")
     parts.append(f"## [guard]\n\n{_first_sentence(Guard)}\n\n{_table(Guard)}")
     parts.append(f"## [limits]\n\n{_first_sentence(Limits)}\n\n{_table(Limits)}")
     return "\n".join(parts)
@@ -75,6 +76,8 @@ def _type(hint: Any) -> str:
     if typing.get_origin(hint) is dict:
         return "table of numbers"
     names = [one for one in typing.get_args(hint) if one is not type(None)] or [hint]
+    if names[0] is str and typing.get_origin(names[-1]) is dict:
+        return "text or table"
     words = {str: "text", int: "integer", float: "number", bool: "true or false"}
     return " or ".join(words.get(one, str(one)) for one in names)
 

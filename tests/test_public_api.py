@@ -25,7 +25,7 @@ NAMES = {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
         "RunExists", "RunBusy", "ManifestMismatch", "CorruptOutput", "StorageFailed", "DiskFull", "ProviderDown",
         "ProviderRejected", "QuotaSpent", "SpendLimitReached", "DiskStillFull", "RequestsRefused", "AttemptError",
-        "ExtractionSuspected", "NoConfinement", "SourceDown", "SourceRefused", "ScreenedOut",
+        "ExtractionSuspected", "LicenceRefused", "NoConfinement", "SourceDown", "SourceRefused", "ScreenedOut",
         "Throttled", "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
     },
     testing: {
@@ -35,13 +35,13 @@ NAMES = {
 }  # fmt: skip
 
 FIELDS: dict[type[Any], tuple[str, ...]] = {
-    records.Shard: ("index", "stem", "path", "size_bytes", "fingerprint"),
+    records.Shard: ("index", "stem", "path", "size_bytes", "fingerprint", "licence"),
     records.Position: ("shard", "row"),
-    records.Row: ("shard", "number", "text", "reply", "id", "origin"),
-    records.DeadRow: ("number", "reason", "detail", "text", "response", "origin"),
+    records.Row: ("shard", "number", "text", "reply", "id", "origin", "licence"),
+    records.DeadRow: ("number", "reason", "detail", "text", "response", "origin", "licence"),
     records.Batch: (
         "shard", "start", "stop", "numbers", "texts", "dropped", "dead", "replies", "origins", "lines",
-        "last", "bytes_read"),
+        "last", "bytes_read", "licences"),
     records.Request: ("system", "user", "parameters", "provider", "history"),
     records.DeadLetter: ("row", "asked"),
     records.Completion: (
@@ -95,6 +95,7 @@ EXIT_CODES = {
 
 EXIT_CODE_OF = {
     errors.ConfigError: 78,
+    errors.LicenceRefused: 78,
     errors.ManifestMismatch: 78,
     errors.BadInput: 65,
     errors.TooManyDead: 65,

@@ -14,8 +14,8 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = (
     ("__init__", "errors", "records", "settings"),
-    ("core", "dedup", "templates", "limits", "guard"),
-    ("ports", "sandbox", "test_sets"),
+    ("core", "dedup", "licences", "templates", "limits", "guard"),
+    ("ports", "sandbox", "card", "test_sets"),
     ("engine",),
     ("sources", "transforms", "recipes", "providers", "sinks", "screens", "testing"),
     ("config", "build", "stages"),

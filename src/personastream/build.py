@@ -15,6 +15,7 @@ from typing import Any
 from personastream.config import Config, Section, nearest
 from personastream.errors import ConfigError
 from personastream.guard import Guard
+from personastream.licences.rules import NO_RULES, LicenceRules
 from personastream.limits import Limits
 from personastream.ports import Provider, Recipe, Screen, Sink, Source, Transform
 from personastream.sources.places import is_url
@@ -44,6 +45,7 @@ class Thinning:
     transforms: list[Transform]
     sink: Sink
     limits: Limits
+    licence: LicenceRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Parts:
     providers: list[Provider]
     sink: Sink
     limits: Limits
+    licence: LicenceRules = NO_RULES
     screens: Sequence[Screen] = ()
     guard: Guard | None = None
 
@@ -80,6 +83,7 @@ def build(config: Config) -> Parts:
         providers=[_adapter(config, section) for section in config.providers],
         sink=thinning.sink,
         limits=thinning.limits,
+        licence=thinning.licence,
         screens=[_adapter(config, section) for section in config.screens],
         guard=None if config.guard is None else _construct(config, config.guard, Guard),
     )
@@ -94,6 +98,7 @@ def build_thinning(config: Config) -> Thinning:
         transforms=[_adapter(config, section) for section in config.transforms],
         sink=_adapter(config, config.sink),
         limits=_construct(config, config.limits, Limits),
+        licence=_construct(config, config.licence, LicenceRules),
     )
 
 
@@ -132,6 +137,8 @@ def identity(config: Config, parts: Parts) -> dict[str, Any]:
     for key in dict.fromkeys(key for each in providers for key in each):
         values = sorted({json.dumps(each[key], sort_keys=True, default=str) for each in providers if key in each})
         kept[f"provider.{key}"] = json.loads(values[0]) if len(values) == 1 else [json.loads(one) for one in values]
+    if getattr(parts.source, "licence_column", "") and parts.licence.refuses_anything:  # then they drop rows
+        kept |= {f"licence.{key}": value for key, value in dataclasses.asdict(parts.licence).items()}
     fingerprint = getattr(parts.recipe, "fingerprint", None)
     if fingerprint is not None:
         kept["recipe.template"] = fingerprint
@@ -146,6 +153,25 @@ def _identity(section: Section, part: object) -> dict[str, Any]:
     fields = dataclasses.fields(typing.cast(Any, part))
     shaping = [f for f in fields if f.init and f.metadata.get("identity", True) and not f.metadata.get("path")]
     return {"type": section.type, **{field.name: getattr(part, field.name) for field in shaping}}
+
+
+def sections(config: Config, parts: Parts | Thinning) -> list[tuple[Section, object]]:
+    """Every section of a configuration with what was built of it."""
+    asking: list[tuple[Section, object]] = []
+    guard: list[tuple[Section, object]] = []
+    if isinstance(parts, Parts):
+        screens = zip(config.screens, parts.screens, strict=True)
+        asking = [(config.recipe, parts.recipe), *screens, *zip(config.providers, parts.providers, strict=True)]
+        guard = [(config.guard, parts.guard)] if config.guard is not None else []
+    return [
+        (config.source, parts.source),
+        *zip(config.transforms, parts.transforms, strict=True),
+        *asking,
+        (config.sink, parts.sink),
+        (config.limits, parts.limits),
+        (config.licence, parts.licence),
+        *guard,
+    ]
 
 
 def effective(section: Section, part: object) -> dict[str, Any]:
@@ -242,6 +268,7 @@ _KINDS = {
     list: "a list",
     dict: "a table",
     dict[str, float]: "a table of numbers",
+    dict[str, str]: "a table of texts",
 }
 
 
@@ -280,7 +307,9 @@ def _fits(value: Any, kind: Any) -> bool:
         (item,) = typing.get_args(kind)
         return isinstance(value, list) and all(_fits(one, item) for one in value)
     if typing.get_origin(kind) is dict:
-        return isinstance(value, dict) and all(_fits(one, float) or _fits(one, int) for one in value.values())
+        item = typing.get_args(kind)[1]
+        whole = int if item is float else item
+        return isinstance(value, dict) and all(_fits(one, item) or _fits(one, whole) for one in value.values())
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is float:

@@ -11,14 +11,10 @@ from typing import Any
 from personastream.errors import ConfigError
 
 CONFIG_BYTES_MAX = 1 << 20
-DEFAULT_TYPES = {
-    "source": "jsonl",
-    "recipe": "generate",
-    "provider": "openai",
-    "sink": "frames",
-    "limits": "",
-    "guard": "",
-}
+UNTYPED = ("limits", "licence", "guard")
+DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames"} | dict.fromkeys(
+    UNTYPED, ""
+)
 REQUIRED = ("source", "recipe", "provider", "sink")
 OF_ASKING = ("recipe", "provider")
 LISTS = ("transform", "screen", "provider")
@@ -47,6 +43,7 @@ class Config:
     providers: Sequence[Section]
     sink: Section
     limits: Section
+    licence: Section = Section("licence", "", {})
     stage: str = ""
     screens: Sequence[Section] = ()
     guard: Section | None = None
@@ -127,7 +124,7 @@ def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Con
         guard=_section(path, "guard", document["guard"], "") if "guard" in document else None,
         **{
             name: _section(path, name, document.get(name, {}), DEFAULT_TYPES[name])
-            for name in ("source", "sink", "limits")
+            for name in ("source", "sink", "limits", "licence")
         },
     )
 
@@ -155,7 +152,7 @@ def _providers(path: Path, tables: object) -> list[Section]:
 def _section(path: Path, name: str, table: object, default_type: str) -> Section:
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: [{name}] must be a table")
-    if name in ("limits", "guard"):
+    if name in UNTYPED:
         return Section(name, "", table)
     kind = table.get("type", default_type)
     if not isinstance(kind, str) or not kind:

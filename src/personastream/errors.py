@@ -90,6 +90,10 @@ class RunBusy(CannotCreate):
     """Another process owns the run directory."""
 
 
+class LicenceRefused(ConfigError):
+    """`[licence]` forbids what the run would read, or whom it would ask."""
+
+
 class ManifestMismatch(ConfigError):
     """The run was started with other settings, another template or other shards."""
 

@@ -128,8 +128,8 @@ class Meeting(Protocol):
     def strangers(self) -> int:
         """How many rows of the input, from the first on, it has to know; 0 if it knows them already."""
 
-    def meet(self, personas: Sequence[str]) -> None:
-        """Take them in. Comes before the first row. Raises `RunError`."""
+    def meet(self, personas: Sequence[str], licences: Sequence[str] = ()) -> None:
+        """Take them in, with the licence of each. Comes before the first row. Raises `RunError`."""
 
 
 class Provider(Protocol):

@@ -12,16 +12,23 @@ Origin = Mapping[str, object]
 
 NO_ORIGIN: Origin = {}
 
+NO_LICENCE = "NOASSERTION"
+"""What SPDX writes where nobody says under which licence something is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One input file. `index` is its place in source order; `stem` is unique in a run and starts each record id."""
+    """One input file. `index` is its place in source order; `stem` is unique in a run and starts each record id.
+
+    `licence` is that of its rows, where they do not say so themselves; "" if nobody says.
+    """
 
     index: int
     stem: str
     path: str
     size_bytes: int
     fingerprint: str
+    licence: str = ""
 
 
 class Position(NamedTuple):
@@ -34,7 +41,7 @@ class Position(NamedTuple):
 class Row(NamedTuple):
     """One row to ask for: shard index, row number from 0, persona text; for a revived one, the last raw `reply`.
 
-    `id` is `<shard stem>:<number>`, with which the ids of its records begin.
+    `id` is `<shard stem>:<number>`, with which the ids of its records begin; `licence` is that of its source.
     """
 
     shard: int
@@ -43,6 +50,7 @@ class Row(NamedTuple):
     reply: str = ""
     id: str = ""
     origin: Origin = NO_ORIGIN
+    licence: str = ""
 
 
 class DeadRow(NamedTuple):
@@ -54,6 +62,7 @@ class DeadRow(NamedTuple):
     text: str
     response: str = ""
     origin: Origin = NO_ORIGIN
+    licence: str = ""
 
 
 class DeadLetter(NamedTuple):
@@ -70,9 +79,9 @@ class Batch:
     `numbers` and `texts` are the rows still alive, in order. `dropped` maps a reason to the numbers of rows a
     transform removed, in order; `dead` holds rows that could not be read. Every row of the range is in exactly one
     of the three. `replies` are the last raw replies to revived rows, one for each of `texts`; so are `origins`, if
-    the source keeps columns. `lines` are all rows of the range as they were read, without line feeds, whatever became
-    of them, if the source hands them on. `last` marks the end of the shard; `bytes_read` is how much of the file lies
-    behind, for estimates.
+    the source keeps columns, and `licences`, if rows say under which they are. `lines` are all rows of the range as
+    they were read, without line feeds, whatever became of them, if the source hands them on. `last` marks the end of
+    the shard; `bytes_read` is how much of the file lies behind, for estimates.
     """
 
     shard: Shard
@@ -87,6 +96,7 @@ class Batch:
     lines: Sequence[bytes] = ()
     last: bool = False
     bytes_read: int = 0
+    licences: Sequence[str] = ()
 
     def keep(self, mask: Sequence[bool], reason: str) -> "Batch":
         """Keep the live rows whose `mask` entry is true; the others are dropped for `reason`.
@@ -105,7 +115,8 @@ class Batch:
         """The live rows whose `mask` entry is true, without a word of the others: their ends are known already."""
         numbers, texts = list(compress(self.numbers, mask)), list(compress(self.texts, mask))
         replies, origins = tuple(compress(self.replies, mask)), tuple(compress(self.origins, mask))
-        return replace(self, numbers=numbers, texts=texts, replies=replies, origins=origins)
+        licences = tuple(compress(self.licences, mask))
+        return replace(self, numbers=numbers, texts=texts, replies=replies, origins=origins, licences=licences)
 
 
 class Request(NamedTuple):

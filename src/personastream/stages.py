@@ -22,7 +22,7 @@ from personastream.errors import ConfigError
 
 HOPS_MAX = 20
 STAGES_MAX = 100
-SECTIONS = ("source", "transform", "recipe", "screen", "provider", "sink", "limits", "guard")
+SECTIONS = ("source", "transform", "recipe", "screen", "provider", "sink", "licence", "guard", "limits")
 KEYS = ("name", "from", "hops", "rows_max", *SECTIONS)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

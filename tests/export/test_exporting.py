@@ -116,7 +116,8 @@ def test_no_records_are_an_export_without_rows(run: Path, tmp_path: Path, out: s
 def test_the_card_tells_what_it_is(run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "out", "persona_hub")
     card = (tmp_path / "out" / "README.md").read_text()
-    assert card.startswith("---\ntags:\n- synthetic\n---\n")
+    assert card.startswith('---\npretty_name: "out"\nlicense: unknown\n')
+    assert "\ntags:\n- synthetic\n" in card
     facts = orjson.loads(card.partition("```json")[2].partition("```")[0])
     assert facts["synthetic"] is True
     assert facts["rows"] == facts["models"]["simulated"] == 103

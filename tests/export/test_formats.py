@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personastream.export.columns import Columns, Kind, fits
+from personastream.card.columns import Columns, Kind, fits
 from personastream.export.conversation import Unfit
 from personastream.export.format import NAMES, load_format
 from personastream.export.formats import parquet

@@ -155,6 +155,13 @@ def test_a_dialogue_is_one_reply_of_two_people() -> None:
     assert "Write 4 turns" in model.asked[0].user
 
 
+def test_a_dialogue_is_under_the_licences_of_both_people() -> None:
+    recipe = Dialogue(turns=4)
+    recipe.meet(["A beekeeper in the Jura", "A judge"], ["MIT", "CC-BY-NC-4.0"])
+    row = Row(0, 0, "A beekeeper in the Jura", licence="MIT")
+    assert run(recipe, Model("Dialogue:" + TURNS).ask, row)["meta"]["licence"] == "CC-BY-NC-4.0 AND MIT"
+
+
 @pytest.mark.parametrize(
     "text",
     [

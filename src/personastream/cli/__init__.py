@@ -26,6 +26,7 @@ VERBS = {
     "decontaminate": "Tell which records hold texts of test sets; changes nothing.",
     "report": "Write a page about a run: what it made, how fast and diverse.",
     "export": "Write a run's records as training data for other tools.",
+    "card": "Write a data set card: README, Croissant, lineage.",
     "verify": "Read a run's output back and prove it whole.",
     "eval": "Ask a model problems with known answers; report its accuracy.",
     "simulate": "Serve an LLM simulator on this machine.",

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from personastream.build import Parts, Thinning, build, build_thinning, effective
+from personastream.build import Parts, Thinning, build, build_thinning, effective, sections
 from personastream.cli.words import json_text
-from personastream.config import Config, Section
 from personastream.errors import BadInput
 from personastream.launch import estimate as estimates
 from personastream.launch.endpoints import check_prices
 from personastream.launch.estimate import Estimate, estimate
+from personastream.launch.licence_gate import Finding, check_licences, gated, licence_lines
 from personastream.launch.run_directory import check_place
 from personastream.observe.rates import duration
 from personastream.observe.snapshot import printable
@@ -54,13 +54,15 @@ class Checked:
     parts: Parts | None
     shards: Sequence[Shard] | None
     guess: Estimate | None
+    findings: Sequence[Finding]
 
     def document(self) -> dict[str, Any]:
         """For programs."""
         shards = None if self.shards is None else [asdict(shard) for shard in self.shards]
         estimate = None if self.guess is None else asdict(self.guess)
         name = {"stage": self.stage.name} if self.stage.name else {}
-        return {**name, "config": self.sections, "shards": shards, "estimate": estimate}
+        licences = [each.document() for each in self.findings]
+        return {**name, "config": self.sections, "shards": shards, "licences": licences, "estimate": estimate}
 
     def lines(self) -> Iterator[str]:
         """For people."""
@@ -77,6 +79,7 @@ class Checked:
             yield f"shards         unknown  until {', '.join(names)} {'is' if len(names) == 1 else 'are'} finished"
         else:
             yield f"shards    {len(self.shards):>12,}  {sum(shard.size_bytes for shard in self.shards):,} bytes"
+        yield from licence_lines(self.findings)
         yield from (f"graph     {_graph(self.thinning, self.parts)}", "")
         if self.parts is not None and self.guess is not None:
             yield from _estimate_lines(self.parts, self.guess)
@@ -97,25 +100,10 @@ def _look(stage: Stage) -> Checked:
         if not stage.reads:
             raise
         shards = None
-    guess = None if parts is None or shards is None else estimate(parts, shards)
-    return Checked(stage, _sections(config, thinning, parts), thinning, parts, shards, guess)
-
-
-def _sections(config: Config, thinning: Thinning, parts: Parts | None) -> dict[str, dict[str, Any]]:
-    asking: list[tuple[Section, object]] = []
-    if parts is not None:
-        screens = zip(config.screens, parts.screens, strict=True)
-        asking = [(config.recipe, parts.recipe), *screens, *zip(config.providers, parts.providers, strict=True)]
-    pairs: list[tuple[Section, object]] = [
-        (config.source, thinning.source),
-        *zip(config.transforms, thinning.transforms, strict=True),
-        *asking,
-        (config.sink, thinning.sink),
-        (config.limits, thinning.limits),
-    ]
-    if config.guard is not None and parts is not None and parts.guard is not None:
-        pairs.append((config.guard, parts.guard))
-    return {section.name: effective(section, part) for section, part in pairs}
+    findings = check_licences(parts, shards or ()) if parts is not None else ()
+    guess = None if parts is None or shards is None else estimate(gated(parts), shards)
+    shown = {section.name: effective(section, part) for section, part in sections(config, parts or thinning)}
+    return Checked(stage, shown, thinning, parts, shards, guess, findings)
 
 
 def _graph(thinning: Thinning, parts: Parts | None) -> str:

@@ -15,6 +15,7 @@ from personastream.export.files import KINDS
 from personastream.export.format import NAMES, load_format
 from personastream.export.job import FILE_BYTES_MAX, Export
 from personastream.export.run_log import RunLog
+from personastream.launch.audit import record_reading
 from personastream.launch.manifest import Manifest, read_manifest
 from personastream.launch.stage_list import read_stages
 from personastream.observe.say import say
@@ -67,6 +68,7 @@ def command(run: str, name: str, out: str, force: bool, **options: Any) -> int:
         facts = {"run": manifest.run_id, "run begun": manifest.created, "where": options["condition"]}
         facts |= {"left out by id": len(without)} if options["without"] else {}
         job.run(facts, replace=force)
+    untold = record_reading(Path(run), "exported", out=str(destination.out.absolute()), format=name, rows=job.rows)
     options_used = " and ".join(name for name, used in (("--where", where), ("--without", without)) if used)
     left_out = f", {job.records - job.rows:,} left out by {options_used}" if options_used else ""
     files = "1 file" if job.files == 1 else f"{job.files:,} files"
@@ -74,6 +76,8 @@ def command(run: str, name: str, out: str, force: bool, **options: Any) -> int:
     click.echo(f"rows      {job.rows:>12,}  of {name} in {files}, {job.size_bytes:,} bytes")
     if not job.rows:
         say("No record was written." + (" Is --where right?" if where else ""))
+    if untold:
+        say(f"Not in the run's audit log: {untold}")
     click.echo(f"output    {destination.out}  described in {destination.card}")
     return 0
 

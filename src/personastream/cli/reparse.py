@@ -1,10 +1,13 @@
 """`personastream reparse`."""
 
+from pathlib import Path
+
 import click
 
 from personastream.cli.reopened import continue_run, reopened, settings_option
 from personastream.cli.run import progress_option
 from personastream.errors import ConfigError
+from personastream.launch.audit import record
 from personastream.launch.endpoints import parse_of
 from personastream.launch.revival import revive, whose_reply_is_good
 from personastream.observe.progress import Style
@@ -29,5 +32,6 @@ def command(run: str, settings: tuple[str, ...], style: Style) -> int:
         raise ConfigError("this provider does not read kept replies again")
     with job.owned() as (sink, states):
         revived = revive(sink, states, whose_reply_is_good(job.parts.recipe, parse))
+        record(Path(sink.path), "reparsed", rows=revived, contract=getattr(job.parts.recipe, "contract", None))
     say(f"{revived:,} kept replies are good now")
     return continue_run(job, style, rows_max=revived) if revived else 0

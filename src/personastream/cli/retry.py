@@ -1,11 +1,13 @@
 """`personastream retry`."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from personastream.cli.reopened import continue_run, reopened, settings_option
 from personastream.cli.run import progress_option
+from personastream.launch.audit import record
 from personastream.launch.revival import revive, with_reasons
 from personastream.observe.progress import Style
 from personastream.observe.say import say
@@ -31,6 +33,7 @@ def command(run: str, reasons: tuple[str, ...], settings: tuple[str, ...], style
     job = reopened(run, settings)
     with job.owned() as (sink, states):
         revived = revive(sink, states, with_reasons(reasons))
+        record(Path(sink.path), "retried", rows=revived, reasons=reasons or "all")
     say(f"{revived:,} dead rows will be asked again")
     if not revived:
         say(_what_is_dead(states))

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from personastream.build import build_thinning
+from personastream.build import build, build_thinning
 from personastream.cli.dedup import carry_out_job
 from personastream.cli.run import carry_out_one
 from personastream.config import Config, nearest
 from personastream.core.spend import NANOS, shown
 from personastream.errors import BadInput, ConfigError, ExitCode, SpendLimitReached
 from personastream.launch.dedup_stage import dedup_stage
+from personastream.launch.licence_gate import check_licences
 from personastream.launch.manifest import NAME as MANIFEST
 from personastream.launch.stage_list import authorised_elsewhere, begin_stages
 from personastream.observe.progress import Display, Style
@@ -28,6 +29,8 @@ def carry_out_stages(
     names = [stage.name for stage in stages]
     if only and only not in names:
         raise ConfigError(f"{stages[0].config.path} has no stage {only!r}", hint=nearest(only, names))
+    for stage in stages:
+        _check_licences(stage)
     root = Path(build_thinning(stages[0].config).sink.path).parent
     begin_stages(root, stages, resume=resume or bool(only), command=again)
     for place, stage in enumerate(stages, 1):
@@ -55,6 +58,18 @@ def _carry_out(
     config = stage.config if stage.own_limit else _what_is_left(root, stages, stage)
     knows = [configs[name] for name in stage.knows]
     return carry_out_one(config, style, again, resume=True, rows_max=rows_max, knows=knows)
+
+
+def _check_licences(stage: Stage) -> None:
+    """Before the first stage sends anything, whether the last one may. Raises `LicenceRefused`."""
+    if not stage.config.asks:
+        return
+    parts = build(stage.config)
+    try:
+        shards = parts.source.shards()
+    except BadInput:
+        shards = ()  # what earlier stages are still to write, or what is missing: its own stage will say so
+    check_licences(parts, shards)
 
 
 def _what_is_left(root: Path, stages: Sequence[Stage], stage: Stage) -> Config:

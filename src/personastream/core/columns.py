@@ -38,6 +38,17 @@ def keeper(paths: Sequence[str]) -> Callable[[Mapping[str, object]], Origin]:
     return keep
 
 
+def text_column(path: str) -> Callable[[Mapping[str, object]], str]:
+    """A function that takes the text at `path` out of an object; "" where there is none."""
+    keys = path.split(".")
+
+    def text(row: Mapping[str, object]) -> str:
+        value = column(row, keys)
+        return value if isinstance(value, str) else ""
+
+    return text
+
+
 def column(row: Mapping[str, object], keys: Sequence[str]) -> object:
     """The value behind a path of keys, None if there is none. A key with dots in it wins over a path."""
     whole = ".".join(keys)

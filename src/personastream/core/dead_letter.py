@@ -2,13 +2,13 @@
 
 import orjson
 
-from personastream.records import DeadRow
+from personastream.records import NO_LICENCE, DeadRow
 
 
 def encodable(row: DeadRow) -> DeadRow:
     """The row as UTF-8 can hold it: half surrogates, which somebody else's adapter may let pass, become `?`."""
     reason, detail, text, response = (each.encode("utf-8", "replace").decode() for each in row[1:5])
-    return DeadRow(row.number, reason, detail, text, response, row.origin)
+    return DeadRow(row.number, reason, detail, text, response, row.origin, row.licence)
 
 
 def dead_letter(stem: str, row: DeadRow, *, asked: bool) -> bytes:
@@ -17,4 +17,6 @@ def dead_letter(stem: str, row: DeadRow, *, asked: bool) -> bytes:
     del letter["number"]
     if not row.origin:
         del letter["origin"]
+    if row.licence in ("", NO_LICENCE):
+        del letter["licence"]
     return orjson.dumps(letter)

@@ -18,7 +18,7 @@ import orjson
 
 from personastream.core.lines import HEAD_BYTES, Line, LongLine
 from personastream.core.where import Where
-from personastream.records import Batch, DeadRow, Origin, Shard
+from personastream.records import NO_LICENCE, Batch, DeadRow, Origin, Shard
 
 DEPTH_MAX = 64
 """Deepest nesting accepted. orjson itself reads 1,024 levels but writes 254; rows of this kind need one or two."""
@@ -40,6 +40,7 @@ _KINDS = {str: "text", bool: "a boolean", int: "a number", float: "a number", li
 class Rows(NamedTuple):
     """What lines hold: the numbers and texts of sound rows, the dead ones, and the columns kept of each sound one.
 
+    `licences` are those that sound rows name, if they do.
     `dropped` are rows that are not wanted, by reason: those outside the `sample`, and those that `where` leaves out.
     """
 
@@ -47,6 +48,7 @@ class Rows(NamedTuple):
     texts: list[str]
     dead: list[DeadRow]
     origins: Sequence[Origin] = ()
+    licences: Sequence[str] = ()
     dropped: Mapping[str, Sequence[int]] = _NOTHING
 
     def batch(
@@ -67,6 +69,7 @@ class Rows(NamedTuple):
             dropped=self.dropped,
             dead=self.dead,
             origins=self.origins,
+            licences=[licence or shard.licence or NO_LICENCE for licence in self.licences],
             lines=cast(Sequence[bytes], lines),
             last=last,
             bytes_read=bytes_read,
@@ -85,13 +88,20 @@ class RowReader:
     """Takes the text in `field` out of JSON lines. A text of more than `text_bytes_max` UTF-8 bytes is dead.
 
     `keep` takes the other columns that are wanted, if any, out of the object. `where` tells which objects are wanted:
-    it is asked before their text is looked at, so that rows without one may be left out.
+    it is asked before their text is looked at, so that rows without one may be left out. `licence` takes a row's
+    licence out of the object, if rows have one each.
     """
 
     field: str
     text_bytes_max: int
     keep: Callable[[Mapping[str, object]], Origin] | None = None
     where: Where | None = None
+    licence: Callable[[Mapping[str, object]], str] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the text of a row is looked at."""
+        return self.keep is None and self.where is None and self.licence is None
 
     def read(self, lines: Sequence[Line], start: int, sample: Sequence[bool] = ()) -> Rows:
         """The rows numbered from `start`; of those outside the `sample`, if there is one, nothing is looked at."""
@@ -104,7 +114,7 @@ class RowReader:
         return self._read(lines, numbers)
 
     def _read(self, lines: Sequence[Line], numbers: Sequence[int]) -> Rows:
-        plain = self._read_plain(lines) if self.keep is None and self.where is None else None
+        plain = self._read_plain(lines) if self.is_plain else None
         return self._read_each(lines, numbers) if plain is None else Rows(numbers, plain, [])
 
     def _read_plain(self, lines: Sequence[Line]) -> list[str] | None:
@@ -143,8 +153,10 @@ class RowReader:
         texts: list[str] = []
         dead: list[DeadRow] = []
         origins: list[Origin] = []
+        licences: list[str] = []
         unwanted: list[int] = []
         field, length_max, keep, where = self.field, self.text_bytes_max, self.keep, self.where
+        licence = self.licence
         line: Any  # what parses is bytes
         for number, line in zip(numbers, lines, strict=True):
             try:
@@ -159,6 +171,8 @@ class RowReader:
                     texts.append(text)
                     if keep is not None:
                         origins.append(keep(row))
+                    if licence is not None:
+                        licences.append(licence(row))
                     continue
             except (ValueError, KeyError, TypeError, AttributeError):
                 pass
@@ -169,8 +183,11 @@ class RowReader:
                 texts.append(judged)
                 if keep is not None:
                     origins.append(keep(_loads(line)))
+                if licence is not None:
+                    licences.append(licence(_loads(line)))
         alive = _without(numbers, (*(row.number for row in dead), *unwanted))
-        return Rows(alive, texts, dead, tuple(origins), {"where": unwanted} if unwanted else _NOTHING)
+        dropped = {"where": unwanted} if unwanted else _NOTHING
+        return Rows(alive, texts, dead, tuple(origins), tuple(licences), dropped)
 
     def judge(self, line: Line) -> str | Fault:
         """The text in a line, or what is wrong with it. The slow way, which names the first fault there is."""

@@ -18,7 +18,7 @@ from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import RunError
 from personastream.ports import Checkpoints, Offload, ShardState, Source, StatefulTransform, Transform
-from personastream.records import NO_ORIGIN, Batch, DeadLetter, DeadRow, Position, Row, Shard
+from personastream.records import NO_LICENCE, NO_ORIGIN, Batch, DeadLetter, DeadRow, Position, Row, Shard
 
 CHECKPOINT_ROWS = 20_000
 """Rows between checkpoints. Each costs only what is new, some 600 kB of records, so that they may be frequent; yet
@@ -95,7 +95,9 @@ class Reading:
             numbers = [row.number for row in rows]
             texts, replies = [row.text for row in rows], [row.response for row in rows]
             origins = [row.origin for row in rows]
-            yield Batch(shard, min(numbers), max(numbers) + 1, numbers, texts, replies=replies, origins=origins)
+            licences = [row.licence or shard.licence or NO_LICENCE for row in rows]
+            span = min(numbers), max(numbers) + 1
+            yield Batch(shard, *span, numbers, texts, replies=replies, origins=origins, licences=licences)
 
     def _letters(self, shard: int, wanted: set[int]) -> Iterator[DeadRow]:
         """The first letter of each wanted row: if it has died again since, its text is the same."""
@@ -198,7 +200,9 @@ class Feed:
     async def _take(self, batch: Batch) -> None:
         ids = map(f"{batch.shard.stem}:".__add__, map(str, batch.numbers))
         replies, origins = batch.replies or repeat(""), batch.origins or repeat(NO_ORIGIN)
-        self._rows.extend(map(Row, repeat(batch.shard.index), batch.numbers, batch.texts, replies, ids, origins))
+        licences = batch.licences or repeat(batch.shard.licence or NO_LICENCE)
+        shards = repeat(batch.shard.index)
+        self._rows.extend(map(Row, shards, batch.numbers, batch.texts, replies, ids, origins, licences))
         self._settle.thinned(batch)
         self._low_rows = len(batch.numbers) // 2
         self.wake()

@@ -98,4 +98,4 @@ def encode(identity: str, records: Sequence[dict[str, object]]) -> list[bytes]:
 
 def _dead(row: Row, error: RowError) -> DeadRow:
     response = error.response[:RESPONSE_BYTES_KEPT_MAX].decode("utf-8", "replace")
-    return DeadRow(row.number, error.reason, error.message, row.text, response, row.origin)
+    return DeadRow(row.number, error.reason, error.message, row.text, response, row.origin, row.licence)

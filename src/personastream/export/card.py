@@ -4,18 +4,16 @@ In a folder it is a data set card. It does not list the files: `datasets.load_da
 itself, and, were they listed, would take files of an earlier export for these from its cache.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+from personastream.card.front_matter import front_matter
+from personastream.card.quoting import json_block
 
 
-def card(*, provenance: str, facts: Mapping[str, object]) -> bytes:
+def card(*, title: str, rows: int, licences: Collection[str], provenance: str, facts: Mapping[str, object]) -> bytes:
     """The card as Markdown. What people and models wrote stands in it as JSON only."""
     text = [
-        "---",
-        "tags:",
-        "- synthetic",
-        "---",
-        "",
+        front_matter(title, rows, licences),
         "# Synthetic data, exported by personastream",
         "",
         "Language models wrote every row. Before using it, mind the terms of those models and the licences of the",
@@ -23,9 +21,9 @@ def card(*, provenance: str, facts: Mapping[str, object]) -> bytes:
         "",
         f"Provenance: {provenance}",
         "",
-        "```json",
-        json.dumps(facts, indent=2, ensure_ascii=True).replace("`", "\\u0060"),
-        "```",
+        json_block(facts),
+        "",
+        "A fuller card, with Croissant metadata and lineage: `personastream card RUN --out` this folder.",
         "",
     ]
     return "\n".join(text).encode()

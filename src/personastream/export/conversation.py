@@ -10,7 +10,7 @@ A record that has neither holds a question at most: it cannot be trained on, and
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from personastream.export.columns import is_message
+from personastream.card.columns import is_message
 
 Record = Mapping[str, Any]
 Message = Mapping[str, str]

@@ -16,6 +16,8 @@ from personastream.errors import CannotCreate, RunBusy, StorageFailed
 from personastream.export.files import KINDS, kind_of
 
 CARD = "README.md"
+CARDS = (CARD, "croissant.json", "prov.json")
+"""What describes an export: the first is written with it, all of them by `personastream card`."""
 OTHER_HINT = "Choose another --out."
 OF_A_RUN = ("data", "dead", "state", "batches")
 _OWN = re.compile(rf"train-\d{{5,}}\.({'|'.join(map(re.escape, KINDS))})")
@@ -110,7 +112,7 @@ class Destination:
 
 
 def _is_own(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink() and (path.name == CARD or _OWN.fullmatch(path.name) is not None)
+    return path.is_file() and not path.is_symlink() and (path.name in CARDS or _OWN.fullmatch(path.name) is not None)
 
 
 def _clear(folder: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import orjson
 import zstandard
 
+from personastream.card.columns import Columns, Kind, Row
 from personastream.errors import ConfigError
-from personastream.export.columns import Columns, Kind, Row
 
 KINDS = ("jsonl", "jsonl.gz", "jsonl.zst", "parquet")
 PIECE_BYTES = 1 << 20  # of lines, that are compressed together: zstd frames of this size let readers seek

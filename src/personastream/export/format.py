@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from personastream.export.columns import Columns, Row
+from personastream.card.columns import Columns, Row
 from personastream.export.conversation import Record
 
 NAMES = ("persona_hub", "personas", "tulu_sft", "sharegpt", "openai_chat", "dpo", "parquet", "jsonl")

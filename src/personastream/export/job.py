@@ -10,15 +10,16 @@ from typing import Any
 
 import orjson
 
+from personastream.card.columns import Columns
 from personastream.core.where import Where
 from personastream.errors import BadInput, ConfigError
 from personastream.export.card import card
-from personastream.export.columns import Columns
 from personastream.export.conversation import Record, Unfit
 from personastream.export.destination import CARD, Destination
 from personastream.export.files import RowFile, create
 from personastream.export.format import SAMPLE_RECORDS, Format
 from personastream.export.run_log import RunLog
+from personastream.records import NO_LICENCE
 
 FILE_BYTES_MAX = 1 << 30
 SAMPLE_BYTES_MAX = 16 << 20  # by which the columns are told
@@ -49,6 +50,7 @@ class Export:
     size_bytes: int = field(init=False, default=0)
     _models: Counter[str] = field(init=False, default_factory=Counter)
     _templates: Counter[str] = field(init=False, default_factory=Counter)
+    _licences: Counter[str] = field(init=False, default_factory=Counter)
 
     def run(self, facts: Mapping[str, object], *, replace: bool) -> None:
         """Write everything. Raises `BadInput` for a record that has no place in the format, naming it."""
@@ -99,7 +101,7 @@ class Export:
 
     def _count(self, record: Record) -> None:
         if isinstance(meta := record.get("meta"), dict):
-            for counter, key in ((self._models, "model"), (self._templates, "template")):
+            for counter, key in ((self._models, "model"), (self._templates, "template"), (self._licences, "licence")):
                 value = str(meta.get(key))
                 counter[value if value in counter or len(counter) < MODELS_MAX else "others"] += 1
 
@@ -118,8 +120,11 @@ class Export:
             "columns": dict(columns) or "those of the records",
             "models": dict(self._models),
             "templates": dict(self._templates),
+            "licences of the sources": dict(self._licences),
         }
-        return card(provenance=self.format.provenance, facts=told)
+        licences = [NO_LICENCE if each in ("None", "others") else each for each in self._licences]
+        title = self.destination.out.name
+        return card(title=title, rows=self.rows, licences=set(licences), provenance=self.format.provenance, facts=told)
 
 
 def _first(records: Iterator[LinedRecord]) -> list[LinedRecord]:

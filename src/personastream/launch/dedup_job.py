@@ -29,6 +29,7 @@ from personastream.launch.durable_file import replace_durably
 from personastream.launch.inline import Progress, embedders
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
+from personastream.launch.sittings import sitting
 from personastream.limits import Limits
 from personastream.ports import ShardState, Source, Transform
 from personastream.records import Batch, Position, Shard
@@ -91,26 +92,29 @@ def run_dedup(job: DedupJob, *, resume: bool, progress: Progress, command: str) 
             job.directory, job.directory, _identity(job, given), shards, resume=resume, command=command
         )
         job.sink.attach(manifest.run_id, [shard.stem for shard in shards])
-        sitting = _Sitting(job, given, shards, journal_of(job.sink.path, manifest.run_id))
-        return anyio.run(partial(_sit, sitting, progress), backend_options={"use_uvloop": True})
+        work = _Sitting(job, given, shards, journal_of(job.sink.path, manifest.run_id))
+        with sitting(job.directory, manifest.identity) as ended:
+            end = anyio.run(partial(_sit, work, progress), backend_options={"use_uvloop": True})
+            ended(end.exit_code, end.counts)
+        return end
 
 
-async def _sit(sitting: "_Sitting", progress: Progress) -> DedupEnd:
+async def _sit(task: "_Sitting", progress: Progress) -> DedupEnd:
     started_s = time.monotonic()
     stop, statistics = Stop(), Statistics()
     async with anyio.create_task_group() as around:
         around.start_soon(obey_signals, stop)
-        around.start_soon(progress.show, statistics, sitting.shards, stop)
+        around.start_soon(progress.show, statistics, task.shards, stop)
         failure = None
         try:
-            finished, rows = await anyio.to_thread.run_sync(sitting.work, statistics, stop)
+            finished, rows = await anyio.to_thread.run_sync(task.work, statistics, stop)
         except Exception as error:  # passed on below: leaving the group with it would wrap it
             failure = error
         around.cancel_scope.cancel()
     if failure is not None:
         raise failure
     counts = statistics.committed
-    mostly_dead = counts.dead_total > sitting.job.limits.dead_share_max * counts.settled
+    mostly_dead = counts.dead_total > task.job.limits.dead_share_max * counts.settled
     return DedupEnd(finished, counts, rows, time.monotonic() - started_s, mostly_dead)
 
 

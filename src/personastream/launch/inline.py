@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from personastream.build import Parts, build, identity
+from personastream.build import Parts, build, identity, sections
 from personastream.config import Config
 from personastream.engine.run import Graph, Summary, run
 from personastream.engine.settle import GroupCommit
@@ -22,13 +22,16 @@ from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.engine.work import no_parse
 from personastream.errors import ConfigError, ExitCode
+from personastream.launch.audit import record
 from personastream.launch.earlier import AfterEarlier, earlier_run
 from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
 from personastream.launch.extraction_guard import ExtractionGuard, guarding
 from personastream.launch.inference import inference
+from personastream.launch.licence_gate import check_licences, gated, terms_of, told
 from personastream.launch.manifest import Manifest
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
+from personastream.launch.sittings import settings_of, sitting
 from personastream.launch.strangers import introduce
 from personastream.limits import Limits
 from personastream.ports import Checkpoints, Embedding, Provider, Recipe, Transform
@@ -92,17 +95,29 @@ def run_config(
         providers=[_kept_in(directory / "batches", provider, "batch_dir") for provider in parts.providers],
     )
     shards = parts.source.shards()
+    findings = check_licences(parts, shards)
     with owned(directory), embedders(parts.transforms, parts.limits), _closed(parts.recipe):
         manifest = begin_or_continue(
-            directory, config.path, identity(config, parts), shards, resume=resume, command=command
+            directory,
+            config.path,
+            identity(config, parts),
+            shards,
+            resume=resume,
+            command=command,
+            terms=[terms_of(provider).document() for provider in parts.providers],
         )
+        if findings and config.licence.values:
+            record(directory, "licence", **told(findings))
         introduce(parts.recipe, parts.source, shards)
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         guard = guarding(parts.guard, directory, shards)
-        return anyio.run(
-            partial(_run, parts, shards, _checkpoints(parts, manifest, knows), progress, rows_max, guard),
-            backend_options={"use_uvloop": True},
-        )
+        with sitting(directory, settings_of(sections(config, parts))) as ended:
+            outcome = anyio.run(
+                partial(_run, parts, shards, _checkpoints(parts, manifest, knows), progress, rows_max, guard),
+                backend_options={"use_uvloop": True},
+            )
+            ended(outcome.exit_code, outcome.summary.counts, outcome.summary.usage)
+        return outcome
 
 
 def embedders(transforms: Sequence[Transform], limits: Limits) -> AbstractContextManager[None]:
@@ -193,7 +208,7 @@ def _graph(
     return Graph(
         source=parts.source,
         shards=shards,
-        transforms=parts.transforms,
+        transforms=gated(parts).transforms,
         recipe=parts.recipe,
         endpoints=endpoints(parts.providers, policy),
         sink=sink,

@@ -22,7 +22,11 @@ CONTRACT = "recipe.contract"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A run's identity: settings that shape the output, and the input shards. Immutable."""
+    """A run's identity: settings that shape the output, and the input shards. Immutable.
+
+    `terms` tell of each model under whose terms it is, as far as is known when the run begins. `audit` is the hash of
+    the event with which the run begins in its audit log; runs of earlier versions have none.
+    """
 
     run_id: str
     created: str
@@ -30,12 +34,16 @@ class Manifest:
     config: str
     identity: Mapping[str, Any]
     shards: Sequence[Shard]
+    terms: Sequence[Mapping[str, Any]] = ()
+    audit: str = ""
 
 
-def new_manifest(config: Path, identity: Mapping[str, Any], shards: Sequence[Shard]) -> Manifest:
+def new_manifest(
+    config: Path, identity: Mapping[str, Any], shards: Sequence[Shard], terms: Sequence[Mapping[str, Any]] = ()
+) -> Manifest:
     """A manifest for a run that starts now."""
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Manifest(uuid.uuid4().hex, created, __version__, str(config), identity, shards)
+    return Manifest(uuid.uuid4().hex, created, __version__, str(config), identity, shards, list(terms))
 
 
 def read_manifest(directory: Path) -> Manifest | None:
@@ -47,7 +55,8 @@ def read_manifest(directory: Path) -> Manifest | None:
             raise CorruptOutput(f"{path} has format {document['format']}; this version reads {FORMAT}")
         shards = [Shard(**shard) for shard in document["shards"]]
         fields = {key: document[key] for key in ("run_id", "created", "version", "config", "identity")}
-        return Manifest(**fields, shards=shards)
+        terms, audit = document.get("terms", ()), str(document.get("audit", ""))
+        return Manifest(**fields, shards=shards, terms=terms, audit=audit)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

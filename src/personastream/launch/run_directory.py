@@ -5,15 +5,17 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from personastream.errors import CannotCreate, CorruptOutput, RunBusy, RunExists
+from personastream.launch.audit import record
 from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
 from personastream.records import Shard
 
 _PLACE_HINT = "Choose another {}, or mend its permissions."
-OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp"})
+OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp", "audit.jsonl", "audit.head", "audit.tmp"})
 """What a run that was killed while it started may have left."""
 
 
@@ -86,7 +88,14 @@ def is_owned(directory: Path) -> bool:
 
 
 def begin_or_continue(
-    directory: Path, config: Path, identity: Mapping[str, Any], shards: Sequence[Shard], *, resume: bool, command: str
+    directory: Path,
+    config: Path,
+    identity: Mapping[str, Any],
+    shards: Sequence[Shard],
+    *,
+    resume: bool,
+    command: str,
+    terms: Sequence[Mapping[str, Any]] = (),
 ) -> Manifest:
     """The run's manifest: written now for a new run, checked for an existing one. Call it while owning the directory.
 
@@ -99,8 +108,10 @@ def begin_or_continue(
             raise CorruptOutput(
                 f"{directory} holds output but no run.json", hint="Restore run.json, or choose another [sink] path."
             )
-        kept = new_manifest(config, identity, shards)
+        kept = new_manifest(config, identity, shards, terms)
         _sync_way_to(directory)
+        begun = record(directory, "created", run=kept.run_id, config=str(config), shards=len(shards))
+        kept = replace(kept, audit=begun)
         write_manifest(directory, kept)
         return kept
     if not resume:

@@ -15,6 +15,7 @@ from yarl import URL
 
 from personastream import __version__
 from personastream.errors import AttemptError, NotFound, StaleConnection, Unauthorized, Unavailable, Unreachable
+from personastream.licences.rules import known
 from personastream.providers.access import api_url, check_destination, read_key, spellings
 from personastream.providers.deadlines import Deadlines
 from personastream.providers.faults import fault, one_line
@@ -109,6 +110,12 @@ class HttpService:
     output_price: float = setting(
         "Price of a million output tokens, in any currency.", default=0.0, minimum=0, maximum=1e6, identity=False
     )
+    terms: str = setting(
+        "Whose terms, or which licence, the model is under: an SPDX id or a known name; if empty, told by its name.",
+        default="",
+        identity=False,
+    )
+    terms_url: str = setting("Where these terms can be read.", default="", identity=False)
     _url: URL = field(init=False, repr=False)
     _key: str = field(init=False, repr=False, default="")
     _secrets: tuple[bytes, ...] = field(init=False, repr=False, default=())
@@ -121,6 +128,7 @@ class HttpService:
         self._key = read_key(self.api_key_env, self.api_key_file)
         check_destination(self._url, bool(self._key))
         self._secrets = spellings(self._key)
+        self.terms = known("terms", self.terms) if self.terms else ""
 
     @property
     def prices(self) -> Prices:

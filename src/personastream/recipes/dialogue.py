@@ -1,13 +1,14 @@
 """`dialogue`: two personas talk, written down in one reply. The second is drawn from the input, or from a file."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xxhash import xxh3_64_intdigest
 
 from personastream.core.template import digest_of
 from personastream.errors import ConfigError
+from personastream.licences.expression import together
 from personastream.ports import Ask
 from personastream.recipes.assistant import chat
 from personastream.recipes.demonstrating import Demonstrated
@@ -41,6 +42,7 @@ class Dialogue(Demonstrated):
         "Of the input, how many rows from the first on may be drawn as B.", default=10_000, minimum=2, maximum=1_000_000
     )
     _partners: Sequence[str] = field(init=False, repr=False, default=())
+    _licences: Mapping[str, str] = field(init=False, repr=False, default_factory=dict)
     _digest_of_partners: str = field(init=False, repr=False, default="")
 
     def __post_init__(self) -> None:
@@ -61,9 +63,10 @@ class Dialogue(Demonstrated):
         """How many rows of the input this recipe has to know before the first one is asked for."""
         return 0 if self._partners else self.partners_max
 
-    def meet(self, personas: Sequence[str]) -> None:
-        """Take in those of whom B is drawn. Raises `ConfigError` if there are fewer than two."""
+    def meet(self, personas: Sequence[str], licences: Sequence[str] = ()) -> None:
+        """Take in those of whom B is drawn, with their licences. Raises `ConfigError` if there are fewer than two."""
         self._partners = list(dict.fromkeys(personas))
+        self._licences = dict(zip(reversed(personas), reversed(licences), strict=False))
         if len(self._partners) < 2:
             raise ConfigError("a dialogue needs two different personas to draw from", hint="Name a file: partners = …")
 
@@ -77,6 +80,7 @@ class Dialogue(Demonstrated):
     async def __call__(self, row: Row, ask: Ask) -> list[dict[str, object]]:
         partner = self._partner_of(row)
         completion = await self.reply(row, self.template_for(row).render(row.text, partner=partner), ask)
+        licence = together(row.licence, self._licences.get(partner, ""))
         return [
             {
                 f"input {self._template.block}": row.text,
@@ -85,7 +89,7 @@ class Dialogue(Demonstrated):
                 "messages": chat(self._said(completion)),
                 "description": self._template.description,
                 "synthetic": True,
-                "meta": {**self.meta(row, completion), **self.shown_to(row)},
+                "meta": {**self.meta(row._replace(licence=licence), completion), **self.shown_to(row)},
             }
         ]
 

@@ -141,6 +141,8 @@ class Prompted:
             "usage": {"input_tokens": input_tokens, "output_tokens": output_tokens},
             "created": self._now(),
         }
+        if row.licence:
+            meta["licence"] = row.licence
         if row.origin:
             meta["origin"] = row.origin
         return meta

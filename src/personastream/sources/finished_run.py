@@ -32,6 +32,7 @@ class FinishedRun:
     run_id: str
     stems: Sequence[str]
     plain: bool
+    licences: Sequence[str] = ()
 
     def shards(self) -> list[Shard]:
         """Its shards, named after its folder and counted from 0, so that ids tell stages apart.
@@ -43,7 +44,9 @@ class FinishedRun:
             parts = self._sealed(stem)
             size_bytes = sum(part.stat().st_size for part in parts or ())
             fingerprint = xxhash.xxh3_128_hexdigest(f"{self.run_id} {stem}".encode())
-            shards.append(Shard(index, f"{self.path.name}.{index:05d}", str(self.path), size_bytes, fingerprint))
+            licence = self.licences[index] if self.licences else ""
+            name = f"{self.path.name}.{index:05d}"
+            shards.append(Shard(index, name, str(self.path), size_bytes, fingerprint, licence))
         return shards
 
     def is_finished(self, index: int) -> bool:
@@ -131,14 +134,17 @@ def finished_run(path: str) -> FinishedRun:
     try:
         document = orjson.loads(manifest.read_bytes())
         stems = [shard["stem"] for shard in document["shards"]]
-        run_id, output = str(document["run_id"]), document["identity"].get("output", "records")
+        identity = document["identity"]
+        run_id, output = str(document["run_id"]), identity.get("output", "records")
+        by_row = identity.get("source.licence_field") and identity.get("source.type") not in ("run", "Run")
+        licences = ["" if by_row else str(shard.get("licence", "")) for shard in document["shards"]]
     except OSError as error:
         raise BadInput(f"{path} holds no run: {manifest}: {error.strerror}", hint="Name a run directory.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(str(manifest), f"is no manifest of a run: {error}") from error
     if output not in ("records", "rows"):
         raise BadInput(f"{path} holds a plan, not rows", hint="Use the transform `planned` over the same input.")
-    return FinishedRun(Path(path), run_id, stems, output == "rows")
+    return FinishedRun(Path(path), run_id, stems, output == "rows", licences)
 
 
 def _summary(file: InputFile, name: PartName) -> Summary:

@@ -38,7 +38,7 @@ class Jsonl(RowsFromFiles):
     )
 
     def shards(self) -> Sequence[Shard]:
-        return find_shards(self.paths)
+        return self.licensed(find_shards(self.paths))
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         with open_input(shard.path, shard.size_bytes) as file:

@@ -44,7 +44,7 @@ class Parquet(RowsFromFiles):
             raise ConfigError(what, hint="pip install 'personastream[parquet]'") from error
 
     def shards(self) -> Sequence[Shard]:
-        return find_shards(self.paths, PARQUET)
+        return self.licensed(find_shards(self.paths, PARQUET))
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         with open_input(shard.path, shard.size_bytes) as file:
@@ -64,7 +64,7 @@ class Parquet(RowsFromFiles):
         """The rows from `start` on, `batch_rows` at a time, in the columns that are needed."""
         groups, skip = _groups_from(table, start)
         looked_at = self.reader.where.columns if self.reader.where else ()
-        columns = [self.field, *self.keep, *map(".".join, looked_at)]
+        columns = [self.field, *self.keep, *map(".".join, looked_at), *filter(None, [self.licence_column])]
         with _damage(file):
             found = table.iter_batches(self.batch_rows, row_groups=groups, columns=columns, use_threads=False)
         while True:
@@ -89,7 +89,7 @@ class Parquet(RowsFromFiles):
 
     def _read(self, batch: "RecordBatch", numbers: Sequence[int]) -> Rows:
         texts = cells(batch.column(self.field), keep_bytes=True)
-        if self.reader.keep is None and self.reader.where is None and self._all_sound(texts):
+        if self.reader.is_plain and self._all_sound(texts):
             return Rows(numbers, texts, [])
         columns = {name: cells(batch.column(name)) for name in batch.schema.names if name != self.field}
         return self._read_each(texts, columns, numbers)
@@ -110,9 +110,9 @@ class Parquet(RowsFromFiles):
         return judged if isinstance(judged, Fault) else None
 
     def _read_each(self, texts: list[Any], columns: dict[str, list[Any]], numbers: Sequence[int]) -> Rows:
-        keep, where, field = self.reader.keep, self.reader.where, self.field
+        keep, where, field, licence = self.reader.keep, self.reader.where, self.field, self.reader.licence
         alive, sound, dead, unwanted = list[int](), list[str](), list[DeadRow](), list[int]()
-        origins: list[Origin] = []
+        origins, licences = list[Origin](), list[str]()
         names = tuple(columns)
         for number, text, *others in zip(numbers, texts, *columns.values(), strict=True):
             row = dict(zip(names, others, strict=True))
@@ -127,7 +127,10 @@ class Parquet(RowsFromFiles):
             sound.append(text)
             if keep is not None:
                 origins.append(keep(row))
-        return Rows(alive, sound, dead, tuple(origins), {"where": unwanted} if unwanted else {})
+            if licence is not None:
+                licences.append(licence(row))
+        dropped = {"where": unwanted} if unwanted else {}
+        return Rows(alive, sound, dead, tuple(origins), tuple(licences), dropped)
 
 
 def _batch(shard: Shard, start: int, stop: int, rows: Rows, rows_all: int) -> Batch:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from time import sleep
+from typing import ClassVar
 
 from personastream.core.lines import Line
 from personastream.core.row_order import NumberedLine, in_row_order
@@ -29,6 +30,8 @@ LINEAGE = ("id", "meta.root", "meta.hop", "meta.origin")
 @dataclass
 class Run(RowsFromFiles):
     """The records of finished runs, and the rows of finished dedup jobs."""
+
+    LICENCE_COLUMN: ClassVar[str] = "meta.licence"
 
     paths: list[str] = setting("Run directories.", path=True)
     keep: list[str] = setting(
@@ -62,7 +65,11 @@ class Run(RowsFromFiles):
         stems = [shard.stem for shard in shards]
         if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
             raise ConfigError(f"two runs have a shard {twice!r}", hint="Give run directories names of their own.")
-        return [replace(shard, index=index) for index, shard in enumerate(shards)]
+        return self.licensed([replace(shard, index=index) for index, shard in enumerate(shards)])
+
+    def says_licence_of(self, shard: Shard) -> bool:
+        """Whether the earlier run declares one: its records say the same."""
+        return bool(shard.licence)
 
     @cached_property
     def _share(self) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from personastream.export.columns import Columns, Row
+from personastream.card.columns import Columns, Row
 from personastream.export.conversation import Record, conversation
 from personastream.export.format import Format
 

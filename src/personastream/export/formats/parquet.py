@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from personastream.export.columns import INTEGER_MAX, Columns, Kind, Row, fits, is_message
+from personastream.card.columns import INTEGER_MAX, Columns, Kind, Row, fits, is_message
 from personastream.export.conversation import Record
 from personastream.export.format import Format
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from personastream.export.columns import Columns, Row
+from personastream.card.columns import Columns, Row
 from personastream.export.conversation import Record, Unfit
 from personastream.export.format import Format
 

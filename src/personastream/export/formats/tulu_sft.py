@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import orjson
 import xxhash
 
+from personastream.card.columns import Columns, Row
 from personastream.core.columns import column
-from personastream.export.columns import Columns, Row
 from personastream.export.conversation import Record, Unfit, conversation, first_question
 from personastream.export.format import Format
 
