@@ -13,7 +13,7 @@ from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_m
 from personastream.records import Shard
 
 _PLACE_HINT = "Choose another {}, or mend its permissions."
-OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp"})
+OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp", "audit.jsonl", "audit.head", "audit.tmp"})
 """What a run that was killed while it started may have left."""
 
 
