@@ -25,6 +25,8 @@ VERBS = {
     "dedup": "Drop duplicates from files of rows; no model is asked.",
     "report": "Write a page about a run: what it made, how fast, how diverse.",
     "export": "Write a run's records as training data for other tools.",
+    "review": "Have people judge a sample of a run's records, on a local page.",
+    "purge": "Remove somebody's or a source's rows for good, with all made of them.",
     "verify": "Read a run's output back and prove it whole.",
     "eval": "Ask a model problems whose answers are known; report its accuracy.",
     "simulate": "Serve an LLM simulator on this machine.",

@@ -12,6 +12,7 @@ from personastream.core.outcomes import Counts, Usage
 from personastream.core.spend import shown
 from personastream.errors import BadInput
 from personastream.launch.manifest import Manifest, read_manifest
+from personastream.launch.purge_apply import INTERRUPTED, purged_from
 from personastream.launch.run_directory import is_owned
 from personastream.launch.spend_file import read_authorised
 from personastream.launch.stage_list import read_stages
@@ -83,6 +84,7 @@ def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> 
             "started": sum(not state.finished and bool(state.settled) for state in states),
         },
         "live": live,
+        "purge_interrupted": purged_from(directory)[1],
     }
 
 
@@ -108,4 +110,6 @@ def _lines(document: dict[str, Any], states: list[ShardState]) -> list[str]:
             f"now       {live['in_flight']:>12,}  in flight, {live['rows_per_s']:,.0f} rows/s, "
             f"{live['tokens_per_s']:,.0f} tokens/s, ETA {duration(live['eta_s'])} (process {live['pid']})"
         )
+    if document["purge_interrupted"]:
+        lines.append(f"purge     {INTERRUPTED}")
     return [*lines, *(figure_lines(document["figures"]) if "figures" in document else [])]

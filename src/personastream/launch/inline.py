@@ -26,6 +26,7 @@ from personastream.launch.earlier import AfterEarlier, earlier_run
 from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
 from personastream.launch.inference import inference
 from personastream.launch.manifest import Manifest
+from personastream.launch.purged_rows import WithoutPurged
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
 from personastream.launch.strangers import introduce
@@ -95,7 +96,7 @@ def run_config(
         manifest = begin_or_continue(
             directory, config.path, identity(config, parts), shards, resume=resume, command=command
         )
-        introduce(parts.recipe, parts.source, shards)
+        introduce(parts.recipe, WithoutPurged(parts.source, directory), shards)
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         return anyio.run(
             partial(_run, parts, shards, manifest, _checkpoints(parts, manifest, knows), progress, rows_max),
@@ -181,7 +182,7 @@ def _graph(parts: Parts, shards: Sequence[Shard], checkpoints: Checkpoints, rows
     sink, limits = parts.sink, parts.limits
     policy = retry_policy(limits)
     return Graph(
-        source=parts.source,
+        source=WithoutPurged(parts.source, Path(sink.path)),
         shards=shards,
         transforms=parts.transforms,
         recipe=parts.recipe,

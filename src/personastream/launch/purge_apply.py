@@ -1,0 +1,138 @@
+"""A purge that was decided on is carried out, however often that takes; one that was not is as if it never was.
+
+Everybody who takes the lock of a run comes by here first. Each step may be done twice.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+from personastream.core import ranges
+from personastream.core.outcomes import Outcomes, Usage
+from personastream.core.purging import REASON, Doomed
+from personastream.errors import DiskFull, StorageFailed
+from personastream.launch.audit import record
+from personastream.launch.manifest import NAME as MANIFEST
+from personastream.launch.manifest import read_manifest
+from personastream.launch.purge_journal import FOLDER, Journal, Pending, Rows, read_journal, write_journal
+from personastream.launch.stage_list import read_stages
+from personastream.ports import Chunk
+from personastream.sinks.disk import OsDisk
+from personastream.sinks.frames import Frames
+from personastream.sinks.generations import swap, sweep
+
+INTERRUPTED = "one was interrupted: the next `run --resume` or `purge` carries it out"
+
+Lock = Callable[[Path], AbstractContextManager[None]]
+
+SWEPT = ("data", "dead", "review", "")
+"""Folders of a run in which new generations are written."""
+
+
+def root_of(directory: Path) -> tuple[Path, str]:
+    """(where the journal of purges lies, the stage): a run that is a stage has it in the folder of all stages."""
+    parent = directory.absolute().parent
+    if directory.name in (read_stages(parent) or ()):
+        return parent, directory.name
+    return directory, ""
+
+
+def runs_below(root: Path) -> list[tuple[str, Path]]:
+    """The runs in a directory that have begun, in order, with the names of their stages: "" if it is one itself."""
+    names = read_stages(root)
+    if names is None:
+        return [("", root)] if (root / MANIFEST).exists() else []
+    return [(name, root / name) for name in names if (root / name / MANIFEST).exists()]
+
+
+def purged_from(directory: Path) -> tuple[Mapping[str, Doomed], bool]:
+    """(what was purged from a run, by shard; whether a purge is still to be carried out). Changes nothing."""
+    root, stage = root_of(directory)
+    journal = read_journal(OsDisk(str(root)))
+    if journal is None:
+        return {}, False
+    is_pending = journal.pending is not None
+    return {} if is_pending else journal.doomed.get(stage, {}), is_pending
+
+
+def finish_purge(directory: Path, lock: Lock) -> None:
+    """Carry out what was decided on for a run whose lock is held; the others of its stages are locked for it.
+
+    Raises `RunBusy`, `CorruptOutput` or `StorageFailed`.
+    """
+    root, stage = root_of(directory)
+    if not (root / FOLDER).is_dir():
+        return
+    disk = OsDisk(str(root))
+    journal = read_journal(disk)
+    if journal is None or journal.pending is None:
+        sweep_all(root)
+        return
+    with ExitStack() as others:
+        for name, path in runs_below(root):
+            if name != stage:
+                others.enter_context(lock(path))
+        carry_out(root, journal)
+
+
+def sweep_all(root: Path) -> None:
+    """Remove what a purge has written that was never decided on."""
+    for _, directory in runs_below(root):
+        sweep(OsDisk(str(directory)), SWEPT)
+    sweep(OsDisk(str(root)), (FOLDER, ""))
+
+
+def carry_out(root: Path, journal: Journal) -> None:
+    """Do all that is pending. The locks of all runs are held. Raises `CorruptOutput` or `StorageFailed`."""
+    pending, disk = journal.pending, OsDisk(str(root))
+    assert pending is not None
+    try:
+        swap(disk, pending.swaps)
+        _remove(root, pending)
+        for stage, rows in pending.settles.items():
+            _settle(root / stage, rows)
+        for stage, directory in runs_below(root):
+            record(directory, "purged", **pending.told.get(stage, {}))
+        journal.pending = None
+        write_journal(disk, journal)
+        sweep_all(root)
+    except DiskFull as error:
+        raise StorageFailed(error.message, hint="Make room, then purge again: it goes on where it is.") from error
+
+
+def _remove(root: Path, pending: Pending) -> None:
+    parents = set()
+    for pattern in pending.removals:
+        for path in _found(root, pattern):
+            parents.add(path.parent)
+            if path.is_dir() and not path.is_symlink():
+                for intent in path.glob("chunk.json"):  # of a batch: without it the rest counts for nothing
+                    intent.unlink()
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    for parent in sorted(parents):
+        descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _found(root: Path, pattern: str) -> Iterator[Path]:
+    folder, _, name = pattern.rpartition("/")
+    return iter(sorted((root / folder).glob(name)))
+
+
+def _settle(directory: Path, rows: Rows) -> None:
+    """Rows that were to be asked again are dropped instead."""
+    manifest = read_manifest(directory)
+    assert manifest is not None
+    sink = Frames(path=str(directory))
+    sink.attach(manifest.run_id, [shard.stem for shard in manifest.shards])
+    for shard, state in zip(manifest.shards, sink.recover(), strict=True):
+        doomed = ranges.common(state.revived, [(start, stop) for start, stop in rows.get(shard.stem, ())])
+        if doomed:
+            sink.commit(Chunk(shard.index, "data", (), Outcomes(dropped={REASON: doomed}), Usage()))

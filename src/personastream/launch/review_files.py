@@ -1,0 +1,3 @@
+"""Reviews of a run as files in it."""
+
+FOLDER = "review"
