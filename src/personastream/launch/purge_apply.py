@@ -6,7 +6,8 @@ Everybody who takes the lock of a run comes by here first. Each step may be done
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from personastream.core import ranges
@@ -16,19 +17,19 @@ from personastream.errors import DiskFull, StorageFailed
 from personastream.launch.audit import record
 from personastream.launch.manifest import NAME as MANIFEST
 from personastream.launch.manifest import read_manifest
-from personastream.launch.purge_journal import FOLDER, Journal, Pending, Rows, read_journal, write_journal
+from personastream.launch.purge_journal import FOLDER, Pending, Rows, read_journal
+from personastream.launch.purge_protocol import start
 from personastream.launch.stage_list import read_stages
 from personastream.ports import Chunk
 from personastream.sinks.disk import OsDisk
 from personastream.sinks.frames import Frames
-from personastream.sinks.generations import swap, sweep
 
 INTERRUPTED = "one was interrupted: the next `run --resume` or `purge` carries it out"
 
 Lock = Callable[[Path], AbstractContextManager[None]]
 
-SWEPT = ("data", "dead", "review", "")
-"""Folders of a run in which new generations are written."""
+WRITTEN_IN = ("data", "dead", "review", "")
+"""Folders of a run in which a purge writes files anew."""
 
 
 def root_of(directory: Path) -> tuple[Path, str]:
@@ -67,39 +68,37 @@ def finish_purge(directory: Path, lock: Lock) -> None:
         return
     disk = OsDisk(str(root))
     journal = read_journal(disk)
-    if journal is None or journal.pending is None:
-        sweep_all(root)
-        return
     with ExitStack() as others:
-        for name, path in runs_below(root):
-            if name != stage:
-                others.enter_context(lock(path))
-        carry_out(root, journal)
+        if journal is not None and journal.pending is not None:
+            for name, path in runs_below(root):
+                if name != stage:
+                    others.enter_context(lock(path))
+        with full_disk_told():
+            start(disk, folders_of(root), partial(carry_out_rest, root))
 
 
-def sweep_all(root: Path) -> None:
-    """Remove what a purge has written that was never decided on."""
-    for _, directory in runs_below(root):
-        sweep(OsDisk(str(directory)), SWEPT)
-    sweep(OsDisk(str(root)), (FOLDER, ""))
+def folders_of(root: Path) -> list[str]:
+    """Where new files of a purge may be, from the root: in the folders of each run, and at the root itself."""
+    within = [f"{name}/" if name else "" for name, _ in runs_below(root)]
+    return [*dict.fromkeys((each + folder).rstrip("/") for each in (*within, "") for folder in WRITTEN_IN)]
 
 
-def carry_out(root: Path, journal: Journal) -> None:
-    """Do all that is pending. The locks of all runs are held. Raises `CorruptOutput` or `StorageFailed`."""
-    pending, disk = journal.pending, OsDisk(str(root))
-    assert pending is not None
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """A full disk ends it for now. Raises `StorageFailed`."""
     try:
-        swap(disk, pending.swaps)
-        _remove(root, pending)
-        for stage, rows in pending.settles.items():
-            _settle(root / stage, rows)
-        for stage, directory in runs_below(root):
-            record(directory, "purged", **pending.told.get(stage, {}))
-        journal.pending = None
-        write_journal(disk, journal)
-        sweep_all(root)
+        yield
     except DiskFull as error:
         raise StorageFailed(error.message, hint="Make room, then purge again: it goes on where it is.") from error
+
+
+def carry_out_rest(root: Path, pending: Pending) -> None:
+    """What is to be done when all files are in place; it may be done twice. Raises `CorruptOutput`, `StorageFailed`."""
+    _remove(root, pending)
+    for stage, rows in pending.settles.items():
+        _settle(root / stage, rows)
+    for stage, directory in runs_below(root):
+        record(directory, "purged", **pending.told.get(stage, {}))
 
 
 def _remove(root: Path, pending: Pending) -> None:

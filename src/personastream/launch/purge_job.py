@@ -4,18 +4,20 @@ Nothing counts before the decision, which is one file; after it nothing is undon
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from personastream.core import ranges
 from personastream.core.ranges import Range
-from personastream.errors import BadInput, DiskFull, StorageFailed
+from personastream.errors import BadInput
 from personastream.launch.manifest import Manifest, read_manifest
-from personastream.launch.purge_apply import carry_out, root_of, runs_below, sweep_all
+from personastream.launch.purge_apply import carry_out_rest, folders_of, full_disk_told, root_of, runs_below
 from personastream.launch.purge_input import Unread, search_input
-from personastream.launch.purge_journal import FOLDER, Journal, Pending, read_journal, write_journal
+from personastream.launch.purge_journal import Journal, Pending, read_journal
+from personastream.launch.purge_protocol import decide, obey
 from personastream.launch.purge_rest import REMOVED, Told, batches_to_go, files_with, write_rest
 from personastream.launch.purge_search import Found, Search, Trail, rows_of_readers
 from personastream.launch.purge_terms import Terms
@@ -103,23 +105,15 @@ def _recovered(found: Found) -> Found:
 def carry_out_plan(plan: Plan) -> None:
     """Do it. Raises `RunError`; what was not decided on by then is as if it had never been begun."""
     root, journal = plan.root, plan.journal
-    disk = OsDisk(str(root))
-    disk.make_directory(FOLDER)
-    sweep_all(root)
-    try:
-        journal.pending = _prepared(plan)
-        for found in plan.found:
-            for shard in found.manifest.shards:
-                if (doomed := found.doomed(shard.stem)).rows:
-                    journal.add(found.stage, shard.stem, doomed)
-        journal.texts |= plan.trail.digests
-        write_journal(disk, journal)
-        disk.sync_directory("")
-    except DiskFull as error:
-        with suppress(StorageFailed, DiskFull):
-            sweep_all(root)
-        raise StorageFailed(error.message, hint="Nothing was purged. Make room, then purge again.") from error
-    carry_out(root, journal)
+    for found in plan.found:
+        for shard in found.manifest.shards:
+            if (doomed := found.doomed(shard.stem)).rows:
+                journal.add(found.stage, shard.stem, doomed)
+    journal.texts |= plan.trail.digests
+    with full_disk_told():
+        disk = OsDisk(str(root))
+        decide(disk, journal, folders_of(root), partial(_prepared, plan))
+        obey(disk, journal, partial(carry_out_rest, root))
 
 
 def leftovers(plan: Plan) -> list[Path]:
@@ -141,9 +135,6 @@ def _prepared(plan: Plan) -> Pending:
     if read_stages(plan.root) is not None:
         swaps += write_rest(plan.root, told)
         removals += REMOVED
-    disk = OsDisk(str(plan.root))
-    for folder in sorted({path.rpartition("/")[0] for path in swaps}):
-        disk.sync_directory(folder)
     settles = {found.stage: rows for found in plan.found if (rows := _to_settle(found))}
     return Pending(swaps, removals, settles, {found.stage: _told(plan, found) for found in plan.found})
 

@@ -34,7 +34,7 @@ Rows = Mapping[str, list[ranges.Range]]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What is still to be done, all paths being relative: files that get their `.new` ones' content, what is removed
+    """What is still to be done, all paths being relative: files that get the content of their `.purging` ones, what is removed
     (`*` stands for anything), and rows by stage that have no end and shall be dropped. `told` is for the audit log.
     """
 
@@ -105,13 +105,18 @@ def write_journal(disk: Disk, journal: Journal) -> None:
         "texts": base64.b64encode(b"".join(sorted(journal.texts))).decode(),
         "pending": journal.pending,
     }
-    if (NAME + SUFFIX).rpartition("/")[2] in disk.names(FOLDER):
-        disk.remove(NAME + SUFFIX)
+    sweep_journal(disk)
     with closing(disk.create(NAME + SUFFIX)) as file:
         file.append(orjson.dumps(document))
         file.sync()
     disk.replace(NAME + SUFFIX, NAME)
     disk.sync_directory(FOLDER)
+
+
+def sweep_journal(disk: Disk) -> None:
+    """Remove what was not written to its end."""
+    if (NAME + SUFFIX).rpartition("/")[2] in disk.names(FOLDER):
+        disk.remove(NAME + SUFFIX)
 
 
 def _doomed(told: Mapping[str, Any]) -> Doomed:

@@ -1,8 +1,8 @@
 """Parts of a log written anew, without records that are to be forgotten, and put in place of the old ones.
 
-A new generation is written beside the old one, under the same name with `.new` behind it; it counts for nothing until
-somebody has decided, durably, that it shall. From then on each file replaces the old one in one step, however often
-that is begun. Before that, what is there is swept away.
+A new generation is written beside the old one, under the same name with `.purging` behind it; it counts for nothing
+until somebody has decided, durably, that it shall. From then on each file replaces the old one in one step, however
+often that is begun. Before that, what is there is swept away.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from personastream.core.ranges import Ranges
 from personastream.errors import CorruptOutput
 from personastream.sinks.disk import Disk, LogFile, Snapshot
 
-SUFFIX = ".new"
+SUFFIX = ".purging"
 
 
 @dataclass(slots=True)
@@ -137,14 +137,16 @@ def swap(disk: Disk, paths: Iterable[str]) -> None:
         if base + SUFFIX in disk.names(directory):
             disk.replace(path + SUFFIX, path)
     for directory in sorted(directories):
-        disk.sync_directory(directory)
+        if disk.names(directory):  # a stage that somebody has moved away since is none of ours any more
+            disk.sync_directory(directory)
 
 
 def sweep(disk: Disk, directories: Iterable[str]) -> None:
     """Remove new generations that nobody has decided for."""
     for directory in directories:
-        for name in disk.names(directory):
-            if name.endswith(SUFFIX):
+        names = frozenset(disk.names(directory))
+        for name in sorted(names):
+            if name.endswith(SUFFIX) and name.removesuffix(SUFFIX) in names:
                 disk.remove(f"{directory}/{name}" if directory else name)
 
 
