@@ -21,6 +21,8 @@ from personastream.launch.purge_protocol import decide, obey
 from personastream.launch.purge_rest import REMOVED, Told, batches_to_go, files_with, write_rest
 from personastream.launch.purge_search import Found, Search, Trail, rows_of_readers
 from personastream.launch.purge_terms import Terms
+from personastream.launch.review_files import FOLDER as REVIEWS
+from personastream.launch.review_files import review_lock
 from personastream.launch.run_directory import owned
 from personastream.launch.stage_list import read_stages
 from personastream.sinks.disk import OsDisk
@@ -68,6 +70,9 @@ def purging(directory: Path) -> Iterator[Path]:
     with ExitStack() as locks:
         for _, path in runs:
             locks.enter_context(owned(path))
+        for path in {root, *(path for _, path in runs)}:
+            if (path / REVIEWS).is_dir():
+                locks.enter_context(review_lock(path, alone=True))
         yield root
 
 

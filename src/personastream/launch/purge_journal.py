@@ -34,8 +34,9 @@ Rows = Mapping[str, list[ranges.Range]]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What is still to be done, all paths being relative: files that get the content of their `.purging` ones, what is removed
-    (`*` stands for anything), and rows by stage that have no end and shall be dropped. `told` is for the audit log.
+    """What is still to be done, with all paths from the root: files that get the content of their `.purging` ones;
+    what is removed (`*` stands for anything); rows by stage that have no end and shall be dropped. `told` is for the
+    audit log, by stage.
     """
 
     swaps: list[str]

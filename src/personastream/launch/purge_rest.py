@@ -3,6 +3,7 @@
 Files that are ours are rewritten or removed; any other that still holds a purged text is found, to be told.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from personastream.launch.dedup_report import NAME as PAIRS
 from personastream.launch.purge_search import TEXTS_MAX, Trail
 from personastream.launch.purge_terms import Terms, strings
 from personastream.launch.review_files import FOLDER as REVIEWS
+from personastream.launch.review_files import SAMPLE
 from personastream.providers.batch_store import ANSWERS, BATCH, PREFIX, REQUESTS
 from personastream.sinks.disk import Disk, OsDisk
 from personastream.sinks.generations import SUFFIX
@@ -31,6 +33,7 @@ REMOVED = (
 )
 """All of it is made again when it is needed."""
 
+PURGED = "(purged)"
 FILE_BYTES_MAX = 256 << 20
 """Larger files that are none of ours are not looked through."""
 
@@ -72,8 +75,10 @@ def write_rest(directory: Path, told: Told) -> Iterator[str]:
     """Write other files of ours anew, without what is purged; yields which, by their paths in the directory."""
     disk = OsDisk(str(directory))
     for path in sorted((directory / REVIEWS).glob("*.json*")):
-        if not path.name.endswith(SUFFIX):
-            yield from _rewrite(disk, directory, f"{REVIEWS}/{path.name}", lambda data: _review_without(data, told))
+        if path.name == SAMPLE:
+            yield from _rewrite(disk, directory, f"{REVIEWS}/{SAMPLE}", lambda data: _sample_without(data, told))
+        elif path.suffix == ".jsonl":
+            yield from _rewrite(disk, directory, f"{REVIEWS}/{path.name}", lambda data: _marks_without(data, told))
     yield from _rewrite(disk, directory, "demonstrations.json", lambda data: _table_without(data, told))
     yield from _rewrite(disk, directory, PAIRS, _without_pairs)
 
@@ -100,8 +105,25 @@ def _rewrite(disk: Disk, directory: Path, name: str, change: Callable[[bytes], b
             yield name
 
 
-def _review_without(data: bytes, told: Told) -> bytes | None:
-    """Lines of a review, without those of purged records and those whose note tells of one."""
+def _sample_without(data: bytes, told: Told) -> bytes | None:
+    """The sample of a review, without purged records; strata may be named after what was in a column."""
+    try:
+        document = orjson.loads(data)
+        document["drawn"] = [each for each in document["drawn"] if each["id"] not in told.trail.ids]
+        named = {name: PURGED if told(name) else name for name in document["populations"]}
+        for each in document["drawn"]:
+            each["stratum"] = named[each["stratum"]]
+        populations: dict[str, float] = defaultdict(float)
+        for name, records in document["populations"].items():
+            populations[named[name]] += records
+        content = orjson.dumps({**document, "populations": populations}, option=orjson.OPT_INDENT_2)
+    except (ValueError, TypeError, KeyError):
+        return None
+    return content if content != data else None
+
+
+def _marks_without(data: bytes, told: Told) -> bytes | None:
+    """The marks of a review, without those of purged records and those whose note tells of one."""
     lines = data.split(b"\n")
     kept = [line for line in lines if not _is_of_purged(line, told)]
     return b"\n".join(kept) if len(kept) < len(lines) else None
