@@ -3,6 +3,8 @@
 
 const KEYS = { v: "valid", 1: "valid", i: "invalid", 2: "invalid", u: "unsafe", 3: "unsafe" };
 const MARKS = ["valid", "invalid", "unsafe"];
+// Controls, what turns the direction of text, and tags that nobody sees: a judge must see what there is.
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufff9-\uffff\u{e0000}-\u{e007f}]/gu;
 const at = (id) => document.getElementById(id);
 
 let records = [];
@@ -13,7 +15,7 @@ let sending = Promise.resolve();
 
 function text(parent, name, content, kind) {
   const element = document.createElement(name);
-  element.textContent = content;
+  element.textContent = content.replaceAll("\r\n", "\n").replace(UNSEEN, "\ufffd");
   if (kind) element.className = kind;
   parent.append(element);
   return element;
