@@ -56,8 +56,16 @@ def test_only_those_are_answered_that_know_the_address_and_mean_it(run: Path) ->
             {"Host": "evil.example"},
         ):
             assert asked(url, "marks", body=good, headers=headers)[0] in (403, 421)
-        for bad in ([], {}, {**good, "id": "a:99"}, {**good, "mark": "good"}, {**good, "note": "x" * 2001}, None, 5):
-            assert asked(url, "marks", body=bad if bad is not None else "null")[0] == 400
+        bodies: list[object] = [
+            [],
+            {},
+            {**good, "id": "a:99"},
+            {**good, "mark": "good"},
+            {**good, "note": "x" * 2001},
+            5,
+        ]
+        for bad in bodies:
+            assert asked(url, "marks", body=bad)[0] == 400
         assert asked(url, "marks", body={**good, "note": "x" * 100_000})[0] == 413
         assert not (run / "review" / "anna.jsonl").read_bytes()
         assert mark(url, "a:0", "valid") == 200

@@ -14,8 +14,9 @@ from personastream.core.outcomes import Outcomes, Usage
 from personastream.core.where import compile_where
 from personastream.errors import BadInput, CorruptOutput, RunBusy
 from personastream.launch.audit import read_events
+from personastream.launch.audit import record as record_event
 from personastream.launch.purge_apply import folders_of, purged_from
-from personastream.launch.purge_job import Plan, _prepared, carry_out_plan, leftovers, look, purging
+from personastream.launch.purge_job import Plan, _prepared, carry_out_plan, exports, leftovers, look, purging
 from personastream.launch.purge_journal import NAME, read_journal
 from personastream.launch.purge_protocol import decide
 from personastream.launch.purge_terms import Terms, phrases_of
@@ -141,7 +142,12 @@ def test_tombstones_hold_nothing_of_what_they_hide(run: Path) -> None:
     assert b"Ottoline" not in journal
     assert b"ottoline" not in journal
     assert b"Ottoline" not in (run / "audit.jsonl").read_bytes()
-    assert [event["event"] for event in read_events(run)][-1] == "purged"
+    assert [event["event"] for event in read_events(run)] == ["purged"]
+
+
+def test_exports_that_the_audit_log_knows_are_named(run: Path) -> None:
+    record_event(run, "exported", out="/elsewhere/x", format="jsonl", rows=7)
+    assert exports(purge(run, "a:1")) == ["/elsewhere/x"]
 
 
 def test_dead_rows_that_live_again_do_not_wait_for_ever(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """`personastream purge`."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,7 @@ def command(
     Exit codes: 0 purged, or nothing was found; 75 you said no, or other files in
     RUN still hold it; 65 RUN holds no run; 73 a process works on it.
     """
-    from personastream.launch.purge_job import carry_out_plan, leftovers, look, purging
+    from personastream.launch.purge_job import carry_out_plan, exports, leftovers, look, purging
 
     terms = _terms(ids, condition, texts)
     if not (yes or dry_run or sys.stdin.isatty()):
@@ -71,8 +71,8 @@ def command(
         if not yes and not click.confirm("Purge all of this? It cannot be undone.", err=True):
             return ExitCode.WORK_LEFT
         carry_out_plan(plan)
-        left = leftovers(plan)
-    for line in _last_lines(plan):
+        left, exported = leftovers(plan), exports(plan)
+    for line in _last_lines(plan, exported):
         say(line)
     for path in left:
         say(f"still there: {path} is no file of this run's own and holds it; remove it yourself")
@@ -119,12 +119,14 @@ def _run_lines(found: "Found") -> Iterator[str]:
         yield f"          {_shown(identity)}: {_shown(text)}"
 
 
-def _last_lines(plan: "Plan") -> Iterator[str]:
+def _last_lines(plan: "Plan", exported: Sequence[str]) -> Iterator[str]:
     records, letters = (sum(getattr(found, name) for found in plan.found) for name in ("records", "letters"))
     yield f"purged    {records:,} records and {letters:,} dead letters"
     yield "note      journals and reports of the run are gone: they are made again when they are needed"
     for batch in plan.batches:
         yield f"note      the batch {batch} at its service holds some of it: cancel and delete it there"
+    for place in exported:
+        yield f"note      an export was written to {_shown(place)}: make it again, or delete it"
     yield "note      input files, exports and copies elsewhere are as they were"
 
 

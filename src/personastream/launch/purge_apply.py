@@ -14,7 +14,7 @@ from personastream.core import ranges
 from personastream.core.outcomes import Outcomes, Usage
 from personastream.core.purging import REASON, Doomed
 from personastream.errors import DiskFull, StorageFailed
-from personastream.launch.audit import record
+from personastream.launch.audit import read_events, record
 from personastream.launch.manifest import NAME as MANIFEST
 from personastream.launch.manifest import read_manifest
 from personastream.launch.purge_journal import FOLDER, Pending, Rows, read_journal
@@ -98,7 +98,9 @@ def carry_out_rest(root: Path, pending: Pending) -> None:
     for stage, rows in pending.settles.items():
         _settle(root / stage, rows)
     for stage, directory in runs_below(root):
-        record(directory, "purged", **pending.told.get(stage, {}))
+        told = pending.told.get(stage)
+        if told is not None and not any(event["details"] == told for event in read_events(directory)):
+            record(directory, "purged", **told)
 
 
 def _remove(root: Path, pending: Pending) -> None:

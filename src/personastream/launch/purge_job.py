@@ -3,6 +3,7 @@
 Nothing counts before the decision, which is one file; after it nothing is undone. The locks of all runs are held.
 """
 
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 from personastream.core import ranges
 from personastream.core.ranges import Range
 from personastream.errors import BadInput
+from personastream.launch.audit import read_events
 from personastream.launch.manifest import Manifest, read_manifest
 from personastream.launch.purge_apply import carry_out_rest, folders_of, full_disk_told, root_of, runs_below
 from personastream.launch.purge_input import Unread, search_input
@@ -126,6 +128,12 @@ def leftovers(plan: Plan) -> list[Path]:
     return files_with(plan.root, [found.directory for found in plan.found], Told(plan.terms, plan.trail))
 
 
+def exports(plan: Plan) -> list[str]:
+    """Where exports of these runs went, as their audit logs tell: they are out of reach."""
+    events = [event for found in plan.found for event in read_events(found.directory)]
+    return sorted({str(each["details"].get("out")) for each in events if each["event"] == "exported"})
+
+
 def _prepared(plan: Plan) -> Pending:
     """All that is to be written is written, beside what is there."""
     told = Told(plan.terms, plan.trail)
@@ -141,7 +149,9 @@ def _prepared(plan: Plan) -> Pending:
         swaps += write_rest(plan.root, told)
         removals += REMOVED
     settles = {found.stage: rows for found in plan.found if (rows := _to_settle(found))}
-    return Pending(swaps, removals, settles, {found.stage: _told(plan, found) for found in plan.found})
+    purge = secrets.token_hex(8)
+    told_of = {found.stage: {"purge": purge, **_told(plan, found)} for found in plan.found}
+    return Pending(swaps, removals, settles, told_of)
 
 
 def _new_generations(found: Found) -> Iterator[str]:

@@ -168,7 +168,9 @@ class Search:
                     else:
                         left.add(row)
                         if isinstance(quoted := document.get(QUOTED), str):
-                            self._quotes[self.trail.digest(quoted)].append((stem, (row, place), str(document["id"])))
+                            self._quotes[self.trail.digest(quoted)].append(
+                                (stem, (row, place), str(document.get("id")))
+                            )
                 found.whole[stem] |= gone - left
 
     def _is_doomed(self, stem: str, mark: Mark, document: Document) -> bool:
