@@ -183,14 +183,14 @@ class Rows:
 
 
 def test_what_is_read_again_is_dropped_and_so_is_the_same_text_under_another_id(run: Path) -> None:
-    purge(run, "a:1", "a:9")
+    purge(run, "a:1", "a:5")
     texts = ["A baker", "whatever stands here", "A nun", TEXT.upper(), "A tailor"]
-    (batch,) = WithoutPurged(Rows(texts, [DeadRow(9, "invalid_json", "", "{"), DeadRow(5, "x", "", "")]), run).read(
+    (batch,) = WithoutPurged(Rows(texts, [DeadRow(5, "invalid_json", "", "{"), DeadRow(6, "x", "", "")]), run).read(
         Rows([]).shards()[0], 0
     )
     assert batch.texts == ["A baker", "A nun", "A tailor"]
-    assert batch.dropped == {"purged": [1, 3, 9]}
-    assert [row.number for row in batch.dead] == [5]
+    assert batch.dropped == {"purged": [1, 3, 5]}
+    assert [row.number for row in batch.dead] == [6]
 
 
 def test_files_that_are_made_again_are_removed_and_others_told(run: Path) -> None:
@@ -220,6 +220,22 @@ def test_demonstrations_and_reviews_lose_what_tells_of_it(run: Path) -> None:
     assert orjson.loads((run / "demonstrations.json").read_bytes()) == {"k2": "A miller"}
     assert read_marks(run, "anna") == {"a:0": Said("valid")}
     assert holds(run, WHOM) == []
+
+
+def test_a_note_that_tells_of_somebody_purged_before_goes_by_a_second_purge(run: Path) -> None:
+    purge(run, texts=[WHOM])
+    with review_lock(run, alone=False):
+        marks = MarksFile(run, "anna")
+        marks.add("a:0", Said("valid", f"{WHOM} was here"))
+        marks.close()
+    purge(run, texts=[WHOM])
+    assert read_marks(run, "anna") == {}
+    assert purge(run, texts=[WHOM]).is_empty
+
+
+@pytest.mark.parametrize("named", ["a:7", "a:99999999999999999999999", "a:-1", "a:1#", "a:1#x", "a:", ":1", "a:1 "])
+def test_ids_of_nothing_find_nothing(run: Path, named: str) -> None:
+    assert purge(run, named).is_empty
 
 
 def test_batches_that_hold_it_are_forgotten_and_named(run: Path) -> None:

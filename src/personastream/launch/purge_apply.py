@@ -6,14 +6,15 @@ Everybody who takes the lock of a run comes by here first. Each step may be done
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from personastream.core import ranges
 from personastream.core.outcomes import Outcomes, Usage
 from personastream.core.purging import REASON, Doomed
-from personastream.errors import DiskFull, StorageFailed
+from personastream.errors import CorruptOutput, DiskFull, StorageFailed
 from personastream.launch.audit import read_events, record
 from personastream.launch.manifest import NAME as MANIFEST
 from personastream.launch.manifest import read_manifest
@@ -99,14 +100,21 @@ def carry_out_rest(root: Path, pending: Pending) -> None:
         _settle(root / stage, rows)
     for stage, directory in runs_below(root):
         told = pending.told.get(stage)
-        if told is not None and not any(event["details"] == told for event in read_events(directory)):
+        if told is not None and not _is_recorded(directory, told):
             record(directory, "purged", **told)
+
+
+def _is_recorded(directory: Path, told: Mapping[str, Any]) -> bool:
+    """Whether the audit log has it from an earlier try. One that is damaged, `verify` tells of, stops no purge."""
+    with suppress(CorruptOutput):
+        return any(event["details"] == told for event in read_events(directory))
+    return False
 
 
 def _remove(root: Path, pending: Pending) -> None:
     parents = set()
     for pattern in pending.removals:
-        for path in _found(root, pattern):
+        for path in sorted(root.glob(pattern)):
             parents.add(path.parent)
             if path.is_dir() and not path.is_symlink():
                 for intent in path.glob("chunk.json"):  # of a batch: without it the rest counts for nothing
@@ -120,11 +128,6 @@ def _remove(root: Path, pending: Pending) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _found(root: Path, pattern: str) -> Iterator[Path]:
-    folder, _, name = pattern.rpartition("/")
-    return iter(sorted((root / folder).glob(name)))
 
 
 def _settle(directory: Path, rows: Rows) -> None:

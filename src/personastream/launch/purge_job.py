@@ -5,7 +5,7 @@ Nothing counts before the decision, which is one file; after it nothing is undon
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,14 @@ from typing import Any
 
 from personastream.core import ranges
 from personastream.core.ranges import Range
-from personastream.errors import BadInput
+from personastream.errors import BadInput, CorruptOutput
 from personastream.launch.audit import read_events
 from personastream.launch.manifest import Manifest, read_manifest
 from personastream.launch.purge_apply import carry_out_rest, folders_of, full_disk_told, root_of, runs_below
 from personastream.launch.purge_input import Unread, search_input
 from personastream.launch.purge_journal import Journal, Pending, read_journal
 from personastream.launch.purge_protocol import decide, obey
-from personastream.launch.purge_rest import REMOVED, Told, batches_to_go, files_with, write_rest
+from personastream.launch.purge_rest import REMOVED, Told, batches_to_go, files_with, rest_without, write_rest
 from personastream.launch.purge_search import Found, Search, Trail, rows_of_readers
 from personastream.launch.purge_terms import Terms
 from personastream.launch.review_files import FOLDER as REVIEWS
@@ -50,8 +50,12 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to purge, not even a row that is still to be read."""
-        return not any(each.records or each.letters or each.unsettled for each in self.found)
+        """Whether there is nothing to purge: no record, no row that is still to be read, no note in another file."""
+        if any(each.records or each.letters or each.unsettled for each in self.found):
+            return False
+        told = Told(self.terms, self.trail)
+        folders = {self.root, *(each.directory for each in self.found)}
+        return not any(True for folder in folders for _ in rest_without(folder, told))
 
 
 @contextmanager
@@ -106,6 +110,8 @@ def _recovered(found: Found) -> Found:
     for stem, state in zip(stems, sink.recover(), strict=True):
         found.settled[stem], found.revived[stem] = list(state.settled), list(state.revived)
         found.is_finished &= state.finished
+        if state.rows is not None:
+            found.lengths[stem] = state.rows
     return found
 
 
@@ -130,7 +136,10 @@ def leftovers(plan: Plan) -> list[Path]:
 
 def exports(plan: Plan) -> list[str]:
     """Where exports of these runs went, as their audit logs tell: they are out of reach."""
-    events = [event for found in plan.found for event in read_events(found.directory)]
+    events: list[dict[str, Any]] = []
+    for found in plan.found:
+        with suppress(CorruptOutput):  # `verify` tells of it
+            events += read_events(found.directory)
     return sorted({str(each["details"].get("out")) for each in events if each["event"] == "exported"})
 
 

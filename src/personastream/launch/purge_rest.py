@@ -5,8 +5,8 @@ Files that are ours are rewritten or removed; any other that still holds a purge
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ import zstandard
 
 from personastream.dedup.text import normalise
 from personastream.launch.dedup_report import NAME as PAIRS
+from personastream.launch.inference import NAME as DEMONSTRATIONS
 from personastream.launch.purge_search import TEXTS_MAX, Trail
 from personastream.launch.purge_terms import Terms, strings
 from personastream.launch.review_files import FOLDER as REVIEWS
 from personastream.launch.review_files import SAMPLE
 from personastream.providers.batch_store import ANSWERS, BATCH, PREFIX, REQUESTS
-from personastream.sinks.disk import Disk, OsDisk
+from personastream.sinks.disk import OsDisk
 from personastream.sinks.generations import SUFFIX
 
 REMOVED = (
@@ -34,24 +35,28 @@ REMOVED = (
 """All of it is made again when it is needed."""
 
 PURGED = "(purged)"
+CHARACTERS_MIN = 12
+"""A shorter text says nothing where it is part of another one."""
 FILE_BYTES_MAX = 256 << 20
 """Larger files that are none of ours are not looked through."""
 
 _OURS = frozenset({"data", "dead", "state", "purge", "review"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
-    """Whether a text, or any in a value, tells of what is purged."""
+    """Whether a text, or any in a value, tells of what is purged: a phrase, or a whole text that is not too short."""
 
     terms: Terms
     trail: Trail
+    _wanted: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        normal = map(normalise, self.trail.texts)
+        self._wanted = [*self.terms.phrases, *(text for text in normal if len(text) >= CHARACTERS_MIN)]
 
     def __call__(self, value: object) -> bool:
-        if self.terms.has_phrase(value):
-            return True
-        wanted = [normalise(text) for text in self.trail.texts]
-        return any(each in normalise(text) for text in strings(value) for each in wanted)
+        return any(each in text for text in map(normalise, strings(value)) for each in self._wanted)
 
 
 def batches_to_go(directory: Path, told: Told) -> tuple[list[str], list[str]]:
@@ -71,16 +76,23 @@ def batches_to_go(directory: Path, told: Told) -> tuple[list[str], list[str]]:
     return chunks, sent
 
 
+def rest_without(directory: Path, told: Told) -> Iterator[tuple[str, bytes]]:
+    """Other files of ours that tell of what is purged: their names, and what they hold without it."""
+    for path in sorted((directory / REVIEWS).glob("*.jsonl")):
+        yield from _changed(directory, f"{REVIEWS}/{path.name}", _marks_without, told)
+    yield from _changed(directory, f"{REVIEWS}/{SAMPLE}", _sample_without, told)
+    yield from _changed(directory, DEMONSTRATIONS, _table_without, told)
+    yield from _changed(directory, PAIRS, _without_pairs, told)
+
+
 def write_rest(directory: Path, told: Told) -> Iterator[str]:
-    """Write other files of ours anew, without what is purged; yields which, by their paths in the directory."""
+    """Write these files anew; yields which, by their paths in the directory."""
     disk = OsDisk(str(directory))
-    for path in sorted((directory / REVIEWS).glob("*.json*")):
-        if path.name == SAMPLE:
-            yield from _rewrite(disk, directory, f"{REVIEWS}/{SAMPLE}", lambda data: _sample_without(data, told))
-        elif path.suffix == ".jsonl":
-            yield from _rewrite(disk, directory, f"{REVIEWS}/{path.name}", lambda data: _marks_without(data, told))
-    yield from _rewrite(disk, directory, "demonstrations.json", lambda data: _table_without(data, told))
-    yield from _rewrite(disk, directory, PAIRS, _without_pairs)
+    for name, content in rest_without(directory, told):
+        with closing(disk.create(name + SUFFIX)) as file:
+            file.append(content or b"\n")
+            file.sync()
+        yield name
 
 
 def files_with(root: Path, runs: Iterable[Path], told: Told) -> list[Path]:
@@ -91,18 +103,12 @@ def files_with(root: Path, runs: Iterable[Path], told: Told) -> list[Path]:
     return sorted(path for path in files if path.stat().st_size <= FILE_BYTES_MAX and told(_text(path)))
 
 
-def _rewrite(disk: Disk, directory: Path, name: str, change: Callable[[bytes], bytes | None]) -> Iterator[str]:
+def _changed(
+    directory: Path, name: str, change: Callable[[bytes, Told], bytes | None], told: Told
+) -> Iterator[tuple[str, bytes]]:
     path = directory / name
-    if path.exists():
-        content = change(path.read_bytes())
-        if content is not None:
-            file = disk.create(name + SUFFIX)
-            try:
-                file.append(content or b"\n")
-                file.sync()
-            finally:
-                file.close()
-            yield name
+    if path.exists() and (content := change(path.read_bytes(), told)) is not None:
+        yield name, content
 
 
 def _sample_without(data: bytes, told: Told) -> bytes | None:
@@ -146,13 +152,16 @@ def _table_without(data: bytes, told: Told) -> bytes | None:
     return orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) if len(kept) < len(table) else None
 
 
-def _without_pairs(data: bytes) -> bytes | None:
-    """The report of a dedup job without its examples of duplicates."""
+def _without_pairs(data: bytes, told: Told) -> bytes | None:
+    """The report of a dedup job without its examples of duplicates, if they tell of it or rows of the job go."""
     try:
         document = orjson.loads(data)
+        found = [transform["pairs"] for transform in document["transforms"]]
         for transform in document["transforms"]:
             transform["pairs"] = []
     except (ValueError, TypeError, KeyError):
+        return None
+    if not any(found) or not (told.trail.texts or told(found)):
         return None
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 

@@ -27,6 +27,8 @@ from personastream.sinks.series import parse_file_name
 from personastream.sources.finished_run import finished_run
 
 EXAMPLES_MAX = 3
+ROWS_MAX = 1 << 48
+"""More than any shard has."""
 TEXTS_MAX = 1000
 """Texts that are kept, to look for them in other files. Of more, the first."""
 
@@ -55,7 +57,8 @@ class Trail:
 class Found:
     """What is to go of one run. `examples` are some of it: an id, and a text.
 
-    `is_finished` tells whether no row is left to be asked for; `settled` and `revived` are its rows, by shard.
+    `is_finished` tells whether no row is left to be asked for; `settled` and `revived` are its rows, by shard;
+    `lengths` are those of finished ones.
     """
 
     stage: str
@@ -66,6 +69,7 @@ class Found:
     records: int = 0
     letters: int = 0
     is_finished: bool = True
+    lengths: dict[str, int] = field(default_factory=dict)
     revived: dict[str, list[Range]] = field(default_factory=dict)
     settled: dict[str, list[Range]] = field(default_factory=dict)
     examples: list[tuple[str, str]] = field(default_factory=list)
@@ -85,6 +89,10 @@ class Found:
         """How many of them have no end yet."""
         stems = [shard.stem for shard in self.manifest.shards]
         return sum(ranges.count(ranges.without(self.doomed(stem).rows, self.settled[stem])) for stem in stems)
+
+    def rows_max(self, stem: str) -> int:
+        """How many rows a shard may have: as many as it has, once that is known."""
+        return self.lengths.get(stem, ROWS_MAX)
 
     def doomed(self, stem: str) -> Doomed:
         """What is to go of a shard."""
@@ -136,6 +144,8 @@ class Search:
         stem, _, place = identity.rpartition(":")
         row, _, number = place.partition("#")
         if stem in stems and row.isdecimal() and (number.isdecimal() or "#" not in place):
+            if int(row) >= self.found.rows_max(stem):
+                return
             if number:
                 self.found.single[stem].add((int(row), int(number)))
             else:
