@@ -52,20 +52,18 @@ def command(
     \b
     Exit codes: 0 all records are marked, or --result; 75 some are left.
     """
-    from personastream.launch.review_files import read_sample
+    from personastream.launch.review_files import review_of
 
     directory = Path(run)
     if result:
-        sample = read_sample(directory)
-        if sample is None:
+        figures = review_of(directory)
+        if figures is None:
             raise BadInput(f"{run} holds no review", hint=f"Begin one: personastream review {run}")
-        click.echo(json_text(_figures(directory, sample)))
+        click.echo(json_text({"run": run, **figures}))
         return ExitCode.DONE
     name = reviewer or getpass.getuser()
     left = _review(directory, {"n": wanted, "by": by, "seed": seed}, name, browser=browser)
-    sample = read_sample(directory)
-    assert sample is not None
-    for line in result_lines(_figures(directory, sample)):
+    for line in result_lines(review_of(directory) or {}):
         click.echo(line)
     return ExitCode.WORK_LEFT if left else ExitCode.DONE
 
@@ -131,15 +129,6 @@ def _door(url: str) -> Iterator[str]:
         path = Path(folder, "review.html")
         path.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={url}">', "utf-8")
         yield path.as_uri()
-
-
-def _figures(directory: Path, sample: "Sample") -> dict[str, Any]:
-    from personastream.core.review import review_figures
-    from personastream.launch.review_files import marks_only, read_marks, reviewers
-
-    marks = {name: marks_only(read_marks(directory, name)) for name in reviewers(directory)}
-    figures = review_figures(sample.drawn, sample.populations, {name: each for name, each in marks.items() if each})
-    return {"run": str(directory), "by": sample.by, "seed": sample.seed, **figures}
 
 
 def result_lines(figures: Mapping[str, Any]) -> Iterator[str]:

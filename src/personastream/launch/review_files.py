@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import orjson
 
-from personastream.core.review import MARKS, Drawn, Mark
+from personastream.core.review import MARKS, Drawn, Mark, review_figures
 from personastream.errors import CannotCreate, ConfigError, CorruptOutput, RunBusy, StorageFailed
 from personastream.launch.durable_file import replace_durably
 
@@ -147,6 +147,16 @@ def read_marks(directory: Path, reviewer: str) -> dict[str, Said]:
 def marks_only(said: dict[str, Said]) -> dict[str, Mark]:
     """Without what was taken back."""
     return {identity: each.mark for identity, each in said.items() if each.mark is not None}
+
+
+def review_of(directory: Path) -> dict[str, Any] | None:
+    """The figures of a review by now; None if none was begun. Raises `CorruptOutput`."""
+    sample = read_sample(directory)
+    if sample is None:
+        return None
+    marks = {name: marks_only(read_marks(directory, name)) for name in reviewers(directory)}
+    figures = review_figures(sample.drawn, sample.populations, {name: each for name, each in marks.items() if each})
+    return {"by": sample.by, "seed": sample.seed, **figures}
 
 
 class MarksFile:
