@@ -121,13 +121,17 @@ def _run_lines(found: "Found") -> Iterator[str]:
 
 def _last_lines(plan: "Plan", exported: Sequence[str]) -> Iterator[str]:
     records, letters = (sum(getattr(found, name) for found in plan.found) for name in ("records", "letters"))
-    yield f"purged    {records:,} records and {letters:,} dead letters"
+    yield f"purged    {_counted(records, 'record')} and {_counted(letters, 'dead letter')}"
     yield "note      journals and reports of the run are gone: they are made again when they are needed"
     for batch in plan.batches:
         yield f"note      the batch {batch} at its service holds some of it: cancel and delete it there"
     for place in exported:
         yield f"note      an export was written to {_shown(place)}: make it again, or delete it"
     yield "note      input files, exports and copies elsewhere are as they were"
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
 def _shown(text: str) -> str:

@@ -161,7 +161,7 @@ class Search:
                         self.found.whole[stem].add(row)
                         self.trail.ids.add(f"{stem}:{row}")
                         self.trail.add_texts(self.terms.texts_of({"text": document.get("text")}))
-                        self._show(document)
+                        self._show(f"{stem}:{row}", document)
 
     def _look_at_records(self, stem: str) -> None:
         found = self.found
@@ -199,12 +199,12 @@ class Search:
         if isinstance(identity := document.get("id"), str):
             self.trail.ids.add(identity)
         self.trail.add_texts(self.terms.texts_of(document))
-        self._show(document)
+        self._show(str(document.get("id", f"{stem}:{mark[0]}")), document)
 
-    def _show(self, document: Document) -> None:
+    def _show(self, identity: str, document: Document) -> None:
         if len(self.found.examples) < EXAMPLES_MAX:
             text = next(self.terms.texts_of(document), "")
-            self.found.examples.append((str(document.get("id", "")), text))
+            self.found.examples.append((identity, text))
 
 
 def rows_of_readers(found: Found) -> dict[str, set[int]]:
