@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    return write_run(tmp_path / "run", {"a": [record("One", "A baker"), record("\x1b[31mTwo", "A nun\x1b]0;x\x07")]})
+    return write_run(tmp_path / "run", {"a": [record("One", "A baker"), record("\x1b[31mTwo", "A nun of eighty\x1b]0;x\x07")]})
 
 
 def ids(run: Path) -> list[str]:
@@ -28,7 +28,7 @@ def test_it_shows_what_would_go_and_does_it_when_told_so(run: Path) -> None:
     looked = personastream("purge", run, "--text", "A NUN", "--dry-run")
     assert looked.code == 0
     assert "records              1" in looked.out
-    assert "a:1: A nun ]0;x" in looked.out
+    assert "a:1: A nun of eighty ]0;x" in looked.out
     assert "\x1b" not in looked.out
     assert fingerprint(run / "data") == before
     purged = personastream("purge", run, "--text", "A NUN", "--yes")
@@ -84,7 +84,7 @@ def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
 
 
 def test_files_of_others_that_hold_it_are_named(run: Path) -> None:
-    (run / "notes.txt").write_text("the nun: A nun\x1b]0;x\x07")
+    (run / "notes.txt").write_text("the nun: A nun of eighty\x1b]0;x\x07")
     told = personastream("purge", run, "--id", "a:1", "--yes")
     assert told.code == 75
     assert "notes.txt" in told.err

@@ -8,7 +8,7 @@ from tests.crash.purge_lives import PurgeLives, live
 from tests.support.effort import tries
 from tests.support.simulated import simulated
 
-KILLS = tries(4, 30)
+KILLS = tries(3, 30)
 
 
 @pytest.mark.slow
@@ -16,7 +16,7 @@ KILLS = tries(4, 30)
 def test_a_purge_killed_on_the_way_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     with simulated() as simulator:
         lives = PurgeLives(tmp_path)
-        lives.prepare(simulator, rows=16)
+        lives.prepare(simulator, rows=12)
         tally = live(lives, KILLS, seed=1, to_the_end=False)
     assert tally.problems == []
     assert tally.killed >= KILLS // 2

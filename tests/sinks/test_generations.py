@@ -142,7 +142,7 @@ def check_what_stays(seed: int, *, finished: bool) -> None:
 
 @pytest.mark.slow
 def test_all_but_what_is_doomed_stays_whatever_the_run() -> None:
-    for seed in range(40):
+    for seed in range(20):
         check_what_stays(seed, finished=bool(seed % 3))
 
 
@@ -208,7 +208,7 @@ def test_a_power_loss_at_any_moment_leaves_all_or_nothing() -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("power_lost", [False, True])
 def test_whichever_operation_is_the_last_it_is_all_or_nothing(fault: str, power_lost: bool) -> None:
-    check_every_operation(fault, power_lost, (2, 3), every=1)
+    check_every_operation(fault, power_lost, (3,), every=1)
 
 
 def check_every_operation(fault: str, power_lost: bool, seeds: tuple[int, ...], every: int) -> None:

@@ -83,8 +83,11 @@ function tell(trouble) {
 }
 
 // Marks are sent one after the other, and count when the server has them on the disk.
+// A note is on the page at once, so that whoever comes back before the answer finds it.
 function send(number, mark, note) {
   const record = records[number];
+  const noteBefore = record.note;
+  record.note = note;
   const told = sending.then(async () => {
     const answer = await fetch("marks", {
       method: "POST",
@@ -93,10 +96,11 @@ function send(number, mark, note) {
     }).catch(() => null);
     if (!answer || !answer.ok) {
       const why = answer ? await answer.text() : "nobody answers: was the review ended?";
+      if (record.note === note) record.note = noteBefore;
       tell(`Not kept: the mark of ${record.id} – ${why}`);
       return false;
     }
-    Object.assign(record, await answer.json());
+    record.mark = (await answer.json()).mark;
     tell("");
     drawCounts();
     if (number === place) drawMark();
