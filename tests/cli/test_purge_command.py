@@ -16,7 +16,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    return write_run(tmp_path / "run", {"a": [record("One", "A baker"), record("\x1b[31mTwo", "A nun of eighty\x1b]0;x\x07")]})
+    return write_run(
+        tmp_path / "run", {"a": [record("One", "A baker"), record("\x1b[31mTwo", "A nun of eighty\x1b]0;x\x07")]}
+    )
 
 
 def ids(run: Path) -> list[str]:

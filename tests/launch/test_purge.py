@@ -12,7 +12,7 @@ import pytest
 from personastream.core import ranges
 from personastream.core.outcomes import Outcomes, Usage
 from personastream.core.where import compile_where
-from personastream.errors import BadInput, CorruptOutput, RunBusy
+from personastream.errors import BadInput, CorruptOutput, RunBusy, StorageFailed
 from personastream.launch.audit import read_events
 from personastream.launch.audit import record as record_event
 from personastream.launch.purge_apply import folders_of, purged_from
@@ -238,6 +238,11 @@ def test_ids_of_nothing_find_nothing(run: Path, named: str) -> None:
     assert purge(run, named).is_empty
 
 
+@pytest.mark.parametrize("phrase", ["math", "a:1", "2026-01", "stop"])
+def test_what_we_say_of_a_record_is_not_looked_through(run: Path, phrase: str) -> None:
+    assert purge(run, texts=[phrase]).is_empty
+
+
 def test_batches_that_hold_it_are_forgotten_and_named(run: Path) -> None:
     for name, text in (("chunk-1", TEXT), ("chunk-2", "A miller")):
         folder = run / "batches" / name
@@ -251,6 +256,22 @@ def test_batches_that_hold_it_are_forgotten_and_named(run: Path) -> None:
     plan = purge(run, "a:1")
     assert [path.name for path in (run / "batches").iterdir()] == ["chunk-2"]
     assert plan.batches == ["batch of chunk-1"]
+
+
+def test_a_file_that_cannot_be_removed_is_told_and_the_purge_goes_on_later(run: Path) -> None:
+    (run / "report.html").mkdir()
+    (run / "report.html" / "x").write_text("x")
+    purge(run, "a:1")
+    assert not (run / "report.html").exists()
+    loop = run / "demonstrations.json"
+    loop.mkdir()
+    with pytest.raises(StorageFailed, match=r"demonstrations\.json"):
+        purge(run, "a:0")
+    assert "a:0" in ids(run)
+    loop.rmdir()
+    purge(run, "a:0")
+    assert "a:0" not in ids(run)
+    assert problems(run) == []
 
 
 def test_a_run_that_somebody_works_on_is_left_alone(run: Path) -> None:

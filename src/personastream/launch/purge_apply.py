@@ -74,7 +74,7 @@ def finish_purge(directory: Path, lock: Lock) -> None:
             for name, path in runs_below(root):
                 if name != stage:
                     others.enter_context(lock(path))
-        with full_disk_told():
+        with storage_told():
             start(disk, folders_of(root), partial(carry_out_rest, root))
 
 
@@ -85,12 +85,15 @@ def folders_of(root: Path) -> list[str]:
 
 
 @contextmanager
-def full_disk_told() -> Iterator[None]:
-    """A full disk ends it for now. Raises `StorageFailed`."""
+def storage_told() -> Iterator[None]:
+    """A full disk, or a file that may not be touched, ends it for now. Raises `StorageFailed`."""
     try:
         yield
     except DiskFull as error:
         raise StorageFailed(error.message, hint="Make room, then purge again: it goes on where it is.") from error
+    except OSError as error:
+        what = f"cannot purge {error.filename}: {error.strerror}"
+        raise StorageFailed(what, hint="Mend that, then purge again: it goes on where it is.") from error
 
 
 def carry_out_rest(root: Path, pending: Pending) -> None:

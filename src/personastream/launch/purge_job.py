@@ -16,7 +16,7 @@ from personastream.core.ranges import Range
 from personastream.errors import BadInput, CorruptOutput
 from personastream.launch.audit import read_events
 from personastream.launch.manifest import Manifest, read_manifest
-from personastream.launch.purge_apply import carry_out_rest, folders_of, full_disk_told, root_of, runs_below
+from personastream.launch.purge_apply import carry_out_rest, folders_of, root_of, runs_below, storage_told
 from personastream.launch.purge_input import Unread, search_input
 from personastream.launch.purge_journal import Journal, Pending, read_journal
 from personastream.launch.purge_protocol import decide, obey
@@ -55,7 +55,8 @@ class Plan:
             return False
         told = Told(self.terms, self.trail)
         folders = {self.root, *(each.directory for each in self.found)}
-        return not any(True for folder in folders for _ in rest_without(folder, told))
+        with storage_told():
+            return not any(True for folder in folders for _ in rest_without(folder, told))
 
 
 @contextmanager
@@ -123,7 +124,7 @@ def carry_out_plan(plan: Plan) -> None:
             if (doomed := found.doomed(shard.stem)).rows:
                 journal.add(found.stage, shard.stem, doomed)
     journal.texts |= plan.trail.digests
-    with full_disk_told():
+    with storage_told():
         disk = OsDisk(str(root))
         decide(disk, journal, folders_of(root), partial(_prepared, plan))
         obey(disk, journal, partial(carry_out_rest, root))

@@ -15,6 +15,8 @@ OUTPUTS = ("synthesized text", "persona", "text", "problem")
 QUOTED = "second persona"
 """A column that repeats the text of another row."""
 
+_OWN = frozenset({"id", "description", "template", "model", "finish_reason", "created", "root", "parent"})
+"""Columns that are written by us, in a record and in its `meta`."""
 _LINEAGE = ("id", "meta.root", "meta.parent")
 
 Document = Mapping[str, Any]
@@ -29,8 +31,11 @@ class Terms:
     phrases: tuple[str, ...] = ()
 
     def has_phrase(self, value: object) -> bool:
-        """Whether a text anywhere in a value holds a phrase, whatever its case, width and spacing."""
-        return bool(self.phrases) and any(map(self.is_said_in, strings(value)))
+        """Whether a text in a value holds a phrase, whatever its case, width and spacing.
+
+        Of a record, what we ourselves say of it does not count: `math` is in the name of a template, not of anybody.
+        """
+        return bool(self.phrases) and any(map(self.is_said_in, strings(_of_others(value))))
 
     def is_said_in(self, text: str) -> bool:
         """Whether a text holds a phrase."""
@@ -40,7 +45,7 @@ class Terms:
     def texts_of(self, document: Document) -> Iterator[str]:
         """Texts to be told again by: those with a phrase, if that is why, else what was read and what was made."""
         if self.has_phrase(document):
-            yield from filter(self.is_said_in, strings(document))
+            yield from filter(self.is_said_in, strings(_of_others(document)))
             return
         for key, value in document.items():
             if isinstance(value, str) and (key in OUTPUTS or key.startswith("input ")):
@@ -66,6 +71,19 @@ def strings(value: object) -> Iterator[str]:
             waiting += one.values()
         elif isinstance(one, list | tuple):
             waiting += one
+
+
+def _of_others(value: object) -> object:
+    """A record without what we ourselves say of it."""
+    if not isinstance(value, dict):
+        return value
+    meta = value.get("meta")
+    kept = {key: each for key, each in value.items() if key not in _OWN}
+    return (
+        {**kept, "meta": {key: each for key, each in meta.items() if key not in _OWN}}
+        if isinstance(meta, dict)
+        else kept
+    )
 
 
 def letter_document(letter: dict[str, Any]) -> dict[str, Any]:
