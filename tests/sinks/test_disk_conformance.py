@@ -65,6 +65,26 @@ def test_syncing_and_dropping_the_cache_change_nothing_that_is_read(disk: Disk) 
         assert file.read_at(0, 10_000) == b"x" * 5000 + b"y" * 5000
 
 
+def test_a_file_takes_the_place_of_another_one(disk: Disk) -> None:
+    write(disk, "data/old", b"old")
+    write(disk, "data/new", b"new")
+    disk.replace("data/new", "data/old")
+    assert disk.names("data") == ["old"]
+    assert read(disk, "data/old") == b"new"
+    with pytest.raises(StorageFailed):
+        disk.replace("data/new", "data/old")
+
+
+def test_a_file_that_is_removed_is_gone(disk: Disk) -> None:
+    write(disk, "data/a", b"x")
+    disk.remove("data/a")
+    assert disk.names("data") == []
+    with pytest.raises(StorageFailed):
+        disk.remove("data/a")
+    write(disk, "data/a", b"y")
+    assert read(disk, "data/a") == b"y"
+
+
 def test_after_a_cut_the_next_append_goes_to_the_new_end(disk: Disk) -> None:
     with closing(disk.create("data/a")) as file:
         file.append(b"0123456789")

@@ -42,7 +42,7 @@ class Folder:
 
     cached: dict[str, Content] = field(default_factory=dict)
     disk: dict[str, Content] = field(default_factory=dict)
-    changes: list[tuple[str | None, str, Content]] = field(default_factory=list)
+    changes: list[tuple[str | None, str, Content | None]] = field(default_factory=list)
 
     def link(self, name: str, content: Content, old: str | None = None) -> None:
         """Give a file its name, in place of `old` if it had one."""
@@ -50,6 +50,11 @@ class Folder:
             del self.cached[old]
         self.cached[name] = content
         self.changes.append((old, name, content))
+
+    def unlink(self, name: str) -> None:
+        """Take a file's name away."""
+        del self.cached[name]
+        self.changes.append((None, name, None))
 
     def sync(self) -> None:
         """Make the changes durable."""
@@ -70,7 +75,10 @@ class Folder:
         self.changes.clear()
         self.cached = dict(self.disk)
 
-    def _apply(self, old: str | None, name: str, content: Content) -> None:
+    def _apply(self, old: str | None, name: str, content: Content | None) -> None:
+        if content is None:
+            self.disk.pop(name, None)
+            return
         if old is not None and self.disk.get(old) is content:
             del self.disk[old]
         self.disk[name] = content
@@ -165,9 +173,23 @@ class SimulatedDisk:
         return SimulatedFile(self, name, folder.cached[base], writable=writable)
 
     def rename(self, old: str, new: str) -> None:
+        target, base = self._place(new)
+        if base in target.cached:
+            refuse(f"rename {old} to {new}")
+        self.replace(old, new)
+
+    def remove(self, name: str) -> None:
+        folder, base = self._place(name)
+        if base not in folder.cached:
+            refuse(f"remove {name}: no such file")
+        self.begin("remove", name)
+        folder.unlink(base)
+        self.end()
+
+    def replace(self, old: str, new: str) -> None:
         folder, base = self._place(old)
         target, target_base = self._place(new)
-        if base not in folder.cached or target is not folder or target_base in folder.cached:
+        if base not in folder.cached or target is not folder:
             refuse(f"rename {old} to {new}")
         try:
             self.begin("rename", old, needs_room=True)

@@ -13,6 +13,7 @@ from personastream.core.spend import shown
 from personastream.errors import BadInput
 from personastream.launch.extraction_guard import read_guard, told
 from personastream.launch.manifest import Manifest, read_manifest
+from personastream.launch.purge_apply import INTERRUPTED, purged_from
 from personastream.launch.run_directory import is_owned
 from personastream.launch.spend_file import read_authorised
 from personastream.launch.stage_list import read_stages
@@ -85,6 +86,7 @@ def _document(directory: Path, manifest: Manifest, states: list[ShardState]) -> 
         },
         "guard": [{**reading._asdict(), "passed": reading.is_passed} for reading in read_guard(directory)],
         "live": live,
+        "purge_interrupted": purged_from(directory)[1],
     }
 
 
@@ -111,4 +113,6 @@ def _lines(document: dict[str, Any], states: list[ShardState]) -> list[str]:
             f"now       {live['in_flight']:>12,}  in flight, {live['rows_per_s']:,.0f} rows/s, "
             f"{live['tokens_per_s']:,.0f} tokens/s, ETA {duration(live['eta_s'])} (process {live['pid']})"
         )
+    if document["purge_interrupted"]:
+        lines.append(f"purge     {INTERRUPTED}")
     return [*lines, *(figure_lines(document["figures"]) if "figures" in document else [])]

@@ -15,6 +15,7 @@ from personastream.errors import BadInput, ExitCode
 from personastream.launch.audit import NAME as AUDIT
 from personastream.launch.audit_check import AuditCheck, check_audit
 from personastream.launch.manifest import read_manifest
+from personastream.launch.purge_apply import INTERRUPTED, purged_from
 from personastream.launch.stage_list import read_stages, stages_gone
 from personastream.sinks.disk import OsDisk
 from personastream.sinks.verify import Problem, Report, Verifier
@@ -64,7 +65,10 @@ def _verified(directory: Path, audit_head: str = "") -> Verified:
     manifest = read_manifest(directory)
     if manifest is None:
         raise BadInput(f"{directory} holds no run", hint="Give the directory that [sink] path names.")
-    verifier = Verifier(OsDisk(str(directory)), manifest.run_id, manifest.identity.get("output", "records"))
+    purged, is_pending = purged_from(directory)
+    verifier = Verifier(OsDisk(str(directory)), manifest.run_id, manifest.identity.get("output", "records"), purged)
+    if is_pending:
+        verifier.report.notes.append(Problem("purge", INTERRUPTED))
     with click.progressbar(manifest.shards, label="verify", file=sys.stderr, hidden=not sys.stderr.isatty()) as shards:
         for shard in shards:
             verifier.shard(shard.stem)

@@ -15,8 +15,8 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(right: int, total: int, confidence: float = CONFIDENCE) -> Interval:
-    """Wilson's score interval for a share; (0, 1) if nothing is known."""
+def wilson(right: float, total: float, confidence: float = CONFIDENCE) -> Interval:
+    """Wilson's score interval for a share; (0, 1) if nothing is known. Weighted numbers need not be whole."""
     if not total:
         return Interval(0.0, 1.0)
     z = NormalDist().inv_cdf((1 + confidence) / 2)

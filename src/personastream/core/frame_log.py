@@ -7,6 +7,9 @@ All but the first are skippable frames, so stock zstd tools see the JSON lines a
 else. A trailer names the rows committed by its frame, holds the frame's hash and the hash of the trailer before it,
 and ends with its own hash: a commit is valid whole or not at all. Padding keeps a torn write of the next commit away
 from the sectors of this one.
+
+A purge writes a part anew, with a chain of its own: its commits name the records that were there and are gone
+(`purged`), so that those behind them keep their places for whoever reads the run.
 """
 
 import struct
@@ -26,6 +29,9 @@ ReadAt = Callable[[int, int], bytes]
 """`read_at(offset, count)` returns up to `count` bytes."""
 
 LogKind = Literal["data", "dead"]
+
+Mark = tuple[int, int]
+"""A record that was purged: its row's number, and its place among the records of that row, from 0."""
 
 TRAILER_MAGIC = 0x184D2A53
 PADDING_MAGIC = 0x184D2A54
@@ -58,7 +64,10 @@ class PartName:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One valid commit as found on disk. `digest` is its trailer's hash; `pieces` are (bytes, raw bytes) per frame."""
+    """One valid commit as found on disk. `digest` is its trailer's hash; `pieces` are (bytes, raw bytes) per frame.
+
+    `purged` are records that it held once, in order.
+    """
 
     offset: int
     end: int
@@ -69,6 +78,7 @@ class Commit:
     usage: Usage
     lines: int
     pieces: tuple[tuple[int, int], ...]
+    purged: tuple[Mark, ...] = ()
 
 
 class PartRows(NamedTuple):
@@ -88,13 +98,18 @@ class ShardRows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a sealed part holds. `shard_rows` is the shard's length if this part is the last of its log, else None."""
+    """What a sealed part holds. `shard_rows` is the shard's length if this part is the last of its log, else None.
+
+    `purged` lines were there once. `stands_for` is the fingerprint of the file that was sealed before the first purge.
+    """
 
     commits: int
     lines: int
     counts: Counts
     usage: Usage
     shard_rows: int | None
+    purged: int = 0
+    stands_for: str = ""
 
 
 def encode_commit(
@@ -105,6 +120,7 @@ def encode_commit(
     outcomes: Outcomes,
     usage: Usage,
     compressor: zstandard.ZstdCompressor,
+    purged: Sequence[Mark] = (),
 ) -> tuple[bytes, bytes, tuple[tuple[int, int], ...]]:
     """(all bytes of the commit, the trailer's hash, the commit's pieces). `lines` carry no line feeds.
 
@@ -125,6 +141,7 @@ def encode_commit(
         "dead": outcomes.dead,
         "revived": outcomes.revived,
         "usage": asdict(usage),
+        **({"purged": purged} if purged else {}),
     }
     trailer, digest = _envelope(TRAILER_MAGIC, payload)
     if len(frame) > FRAME_BYTES_MAX or len(raw) > RAW_BYTES_MAX or len(trailer) > TRAILER_BYTES_MAX:
@@ -169,17 +186,19 @@ def read_commit(read_at: ReadAt, offset: int, name: PartName) -> Commit | None:
         usage=Usage(**payload["usage"]),
         lines=payload["lines"],
         pieces=pieces if padding else pieces[:2],
+        purged=_marks(payload),
     )
 
 
-def delivered_frames(read_at: ReadAt, size: int, name: PartName) -> Iterator[tuple[int, int, Ranges]]:
-    """(offset, bytes, delivered rows) of each frame of a sealed part that holds any, by its trailers alone."""
+def delivered_frames(read_at: ReadAt, size: int, name: PartName) -> Iterator[tuple[int, int, Ranges, tuple[Mark, ...]]]:
+    """(offset, bytes, delivered rows, purged records) of each frame of a sealed part that held any, by its trailers."""
     offset = 0
     for piece_bytes, _ in read_pieces(read_at, size):
         if zstd_format.read_magic(read_at(offset, 4)) == TRAILER_MAGIC:
             payload = _named_payload(TRAILER_MAGIC, read_at(offset, piece_bytes), name)
-            if payload and payload["delivered"]:
-                yield offset - payload["frame_bytes"], payload["frame_bytes"], _ranges(payload["delivered"])
+            if payload and (payload["delivered"] or payload.get("purged")):
+                frame_bytes = payload["frame_bytes"]
+                yield offset - frame_bytes, frame_bytes, _ranges(payload["delivered"]), _marks(payload)
         offset += piece_bytes
 
 
@@ -215,6 +234,8 @@ def encode_seal(name: PartName, summary: Summary, part_rows: PartRows, pieces: S
         "counts": counts,
         "usage": asdict(summary.usage),
         "shard_rows": summary.shard_rows,
+        **({"purged": summary.purged} if summary.purged else {}),
+        **({"stands_for": summary.stands_for} if summary.stands_for else {}),
     }
     sealed, _ = _envelope(SUMMARY_MAGIC, payload)
     return rows + sealed + zstd_format.seek_table([*pieces, (len(rows), 0), (len(sealed), 0)])
@@ -232,6 +253,8 @@ def read_seal(read_at: ReadAt, size: int, name: PartName) -> Summary | None:
         counts=Counts(**payload["counts"]),
         usage=Usage(**payload["usage"]),
         shard_rows=payload["shard_rows"],
+        purged=payload.get("purged", 0),
+        stands_for=payload.get("stands_for", ""),
     )
 
 
@@ -293,6 +316,10 @@ def _named(name: PartName) -> dict[str, object]:
 
 def _ranges(pairs: list[list[int]]) -> list[Range]:
     return [(start, stop) for start, stop in pairs]
+
+
+def _marks(payload: dict[str, Any]) -> tuple[Mark, ...]:
+    return tuple((row, place) for row, place in payload.get("purged", ()))
 
 
 def _outcomes(payload: dict[str, Any]) -> Outcomes:

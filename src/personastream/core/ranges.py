@@ -71,6 +71,11 @@ def without(rows: Ranges, others: Ranges) -> list[Range]:
     return left
 
 
+def common(rows: Ranges, others: Ranges) -> list[Range]:
+    """Those of `rows` that are among `others`."""
+    return without(rows, without(rows, others))
+
+
 def difference(rows: Ranges, others: Ranges) -> list[Range]:
     """`rows` less `others`, all of which must be among them. Raises `Missing`."""
     left = without(rows, others)

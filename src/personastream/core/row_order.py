@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
+from personastream.core.ranges import Ranges
+
 NumberedLine = tuple[int, bytes]
 """A row's number and one of its lines."""
 
@@ -17,13 +19,19 @@ _row = itemgetter(0)
 
 
 class RowSpan(NamedTuple):
-    """Where a frame lies, and between which rows, `first` to `stop - 1`, all of its lines do."""
+    """Where a frame lies, and between which rows, `first` to `stop - 1`, all of its lines do.
+
+    `purged` are records that it held once, as (row, place among the records of the row): each keeps its place. `rows`
+    are those that have lines left, then.
+    """
 
     part: str
     offset: int
     size_bytes: int
     first: int
     stop: int
+    rows: Ranges = ()
+    purged: tuple[tuple[int, int], ...] = ()
 
 
 def in_row_order(

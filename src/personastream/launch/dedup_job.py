@@ -27,6 +27,7 @@ from personastream.launch.dedup_report import write_report
 from personastream.launch.dedup_watch import Watched
 from personastream.launch.durable_file import replace_durably
 from personastream.launch.inline import Progress, embedders
+from personastream.launch.purged_rows import WithoutPurged
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
 from personastream.launch.sittings import sitting
@@ -85,7 +86,7 @@ class DedupEnd:
 def run_dedup(job: DedupJob, *, resume: bool, progress: Progress, command: str) -> DedupEnd:
     """Carry a job to its end or to a stop; `command` is what to type to continue it. Raises `RunError`."""
     _keep_freed_memory()
-    given = DedupInput([*job.against, job.source])
+    given = DedupInput([*job.against, WithoutPurged(job.source, job.directory)])
     shards = job.source.shards()
     with owned(job.directory, "--out"), embedders(job.transforms, job.limits), _without_collector():
         manifest = begin_or_continue(

@@ -10,6 +10,7 @@ from personastream.build import build_thinning
 from personastream.config import Config
 from personastream.errors import BadInput, CorruptOutput
 from personastream.launch.manifest import read_manifest
+from personastream.launch.purged_rows import WithoutPurged
 from personastream.ports import Checkpoints, Source, StatefulTransform, Transform
 from personastream.records import Position
 from personastream.sinks.checkpoints import NAME, CheckpointLog, journal_of
@@ -72,4 +73,4 @@ def earlier_run(config: Config) -> Earlier:
     manifest = read_manifest(Path(parts.sink.path))
     if manifest is None:
         raise BadInput(f"{parts.sink.path} holds no run", hint="Run the stages in their order.")
-    return Earlier(parts.source, journal_of(parts.sink.path, manifest.run_id))
+    return Earlier(WithoutPurged(parts.source, Path(parts.sink.path)), journal_of(parts.sink.path, manifest.run_id))

@@ -29,6 +29,7 @@ from personastream.launch.extraction_guard import ExtractionGuard, guarding
 from personastream.launch.inference import inference
 from personastream.launch.licence_gate import check_licences, gated, terms_of, told
 from personastream.launch.manifest import Manifest
+from personastream.launch.purged_rows import WithoutPurged
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import obey_signals
 from personastream.launch.sittings import settings_of, sitting
@@ -108,7 +109,7 @@ def run_config(
         )
         if findings and config.licence.values:
             record(directory, "licence", **told(findings))
-        introduce(parts.recipe, parts.source, shards)
+        introduce(parts.recipe, WithoutPurged(parts.source, directory), shards)
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         guard = guarding(parts.guard, directory, shards)
         with sitting(directory, settings_of(sections(config, parts))) as ended:
@@ -206,7 +207,7 @@ def _graph(
     sink, limits = parts.sink, parts.limits
     policy = retry_policy(limits)
     return Graph(
-        source=parts.source,
+        source=WithoutPurged(parts.source, Path(sink.path)),
         shards=shards,
         transforms=gated(parts).transforms,
         recipe=parts.recipe,

@@ -12,6 +12,7 @@ from typing import Any
 from personastream.errors import CannotCreate, CorruptOutput, RunBusy, RunExists
 from personastream.launch.audit import record
 from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
+from personastream.launch.purge_apply import finish_purge
 from personastream.records import Shard
 
 _PLACE_HINT = "Choose another {}, or mend its permissions."
@@ -21,6 +22,14 @@ OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp", "audit.jsonl", "audit
 
 @contextmanager
 def owned(directory: Path, chosen_by: str = "[sink] path") -> Iterator[None]:
+    """Hold the run's lock; a purge that was cut short is brought to its end first. Raises like `locked`."""
+    with locked(directory, chosen_by):
+        finish_purge(directory, locked)
+        yield
+
+
+@contextmanager
+def locked(directory: Path, chosen_by: str = "[sink] path") -> Iterator[None]:
     """Hold the run's lock. The kernel frees it when the process ends, however it ends.
 
     `chosen_by` is what a user changes to have another folder.

@@ -38,6 +38,14 @@ def _told(directory: Path) -> dict[str, list[str]] | None:
         ) from error
 
 
+def config_of(directory: Path) -> str | None:
+    """The configuration by which the stages below a directory were last run; None if it holds none."""
+    try:
+        return str(orjson.loads((directory / NAME).read_bytes())["config"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
 def stages_gone(directory: Path) -> list[tuple[str, str]]:
     """(stage, later stage that was made of it) where the former is gone and the latter is there, by the list."""
     told = _told(directory) or {}

@@ -11,6 +11,7 @@ import orjson
 from personastream import __version__
 from personastream.core.accuracy import accuracy_figures
 from personastream.core.math_figures import math_figures
+from personastream.launch.review_files import review_of
 from personastream.launch.run_directory import is_owned
 from personastream.ports import Embedder
 from personastream.report.figures.counts import counts_figures, reasons_figures
@@ -60,6 +61,7 @@ def document(directory: Path, options: Options, watched: Watched[Frame]) -> dict
         "sample": options.sample,
         "seed": options.seed,
         "stages": told,
+        "review": review_of(directory) if len(stages) > 1 else None,
         "lineage": lineage_figures(traced),
     }
 
@@ -100,6 +102,7 @@ def _stage(stage: Stage, logs: Logs, sample: Sample, options: Options) -> dict[s
         },
         "similarity": _similarity(sample, options),
         "excerpts": excerpts(sample.items, seed),
+        "review": review_of(stage.directory),
     }
 
 

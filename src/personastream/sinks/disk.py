@@ -50,6 +50,10 @@ class Disk(Protocol):
 
     def rename(self, old: str, new: str) -> None: ...
 
+    def replace(self, old: str, new: str) -> None: ...
+
+    def remove(self, name: str) -> None: ...
+
     def sync_directory(self, directory: str) -> None: ...
 
 
@@ -162,6 +166,18 @@ class OsDisk:
                 if os.path.lexists(target):  # the run has one writer: nothing comes between look and leap
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
                 os.rename(source, target)
+
+    def replace(self, old: str, new: str) -> None:
+        """Put a file in the place of another one, in one step. Raises `DiskFull` or `StorageFailed`."""
+        source = os.path.join(self._root, old)
+        with _storage_errors("rename", source):
+            os.replace(source, os.path.join(self._root, new))
+
+    def remove(self, name: str) -> None:
+        """Remove a file. Raises `StorageFailed`."""
+        path = os.path.join(self._root, name)
+        with _storage_errors("remove", path):
+            os.unlink(path)
 
     def sync_directory(self, directory: str) -> None:
         """Make names created, renamed or removed in `directory` durable."""

@@ -32,6 +32,7 @@ class Part:
         self._digest = frame_log.NO_TRAILER
         self._commits = 0
         self._lines = 0
+        self._purged = 0
         self._pieces: list[tuple[int, int]] = []
         self._revived: Ranges = ()
         self._settled: list[Ranges] = []
@@ -58,6 +59,7 @@ class Part:
                     finish_rename(self._disk, self._directory, self.name)
                 return summary
             for commit in frame_log.commits(snapshot.read_at, self.name):
+                self._purged += len(commit.purged)
                 self._count(commit.end, commit.digest, commit.lines, commit.pieces, commit.outcomes, commit.usage)
             if snapshot.size > self.bytes:
                 self._check_tail(snapshot)
@@ -90,7 +92,7 @@ class Part:
 
     def seal(self, shard_rows: int | None) -> Summary:
         """End the part: summary, seek table, final name. It never changes again. Raises like `commit`."""
-        summary = Summary(self._commits, self._lines, self.counts, self.usage, shard_rows)
+        summary = Summary(self._commits, self._lines, self.counts, self.usage, shard_rows, self._purged)
         with self._open() as file:
             file.append(frame_log.encode_seal(self.name, summary, self.rows, self._pieces))
             file.sync()

@@ -8,7 +8,8 @@ are complete (read = delivered + dropped + dead).
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Literal
 
 import orjson
@@ -17,6 +18,7 @@ import zstandard
 from personastream.core import frame_log, ranges, zstd_format
 from personastream.core.frame_log import Commit, LogKind, PartName, PartRows, ReadAt, Summary
 from personastream.core.outcomes import Counts, Usage
+from personastream.core.purging import Doomed, places_of
 from personastream.core.ranges import Range, Ranges
 from personastream.sinks.disk import Disk, LogFile, Snapshot
 from personastream.sinks.frames import KINDS
@@ -53,9 +55,12 @@ class Report:
 class Verifier:
     """Verifies one run directory, shard by shard."""
 
-    def __init__(self, disk: Disk, run_id: str, records: Records = "records") -> None:
+    def __init__(
+        self, disk: Disk, run_id: str, records: Records = "records", purged: Mapping[str, Doomed] = MappingProxyType({})
+    ) -> None:
         self.report = Report()
         self._records = records
+        self._purged = purged
         self._disk = disk
         self._run_id = run_id
         self._files = {kind: self._listing(kind) for kind in KINDS}
@@ -115,10 +120,28 @@ class Verifier:
             yield "its frame holds other lines than its trailer says"
         wanted = (commit.outcomes.delivered,) if name.kind == "data" else tuple(commit.outcomes.dead.values())
         expected = ranges.union_all(wanted)
+        if name.kind == "dead":  # of a row that lived again, a death stays although its letter was purged
+            expected = ranges.without(expected, ranges.from_numbers({row for row, _ in commit.purged}))
+        yield from self._come_back(lines, commit, name)
         if name.kind == "dead" or self._records == "records":
             yield from _id_problems(lines, expected, name)
         elif len(lines) != (ranges.count(expected) if self._records == "rows" else 0):
             yield f"{ranges.count(expected)} rows are said to be here, {len(lines)} are"
+
+    def _come_back(self, lines: Sequence[bytes], commit: Commit, name: PartName) -> Iterator[str]:
+        """Records that a purge has removed and that are there all the same, as in a part of an old copy."""
+        purged = self._purged.get(name.shard)
+        if purged is None and not commit.purged:
+            return
+        plain = name.kind == "data" and self._records != "records"
+        try:
+            places = places_of(lines, commit.outcomes.delivered, plain=plain)
+        except ValueError:  # told by others
+            return
+        gone = frozenset(commit.purged)
+        for row, place in places[: len(lines)]:
+            if (row, place) in gone or (purged is not None and (row, place) in purged):
+                yield f"record {place} of row {row} was purged, and is there"
 
     def _end(self, path: str, name: PartName, file: Snapshot, is_open: bool, totals: "PartTotals") -> None:
         summary = frame_log.read_seal(file.read_at, file.size, name)
@@ -129,7 +152,7 @@ class Verifier:
                 self._tail(path, name, file, totals.end)
             return
         totals.shard_rows = summary.shard_rows
-        if summary != Summary(totals.commits, totals.lines, totals.counts, totals.usage, summary.shard_rows):
+        if summary != replace(totals.summary, shard_rows=summary.shard_rows, stands_for=summary.stands_for):
             self._problem(
                 path, f"its summary tells of more or other commits than can be read: damage at byte {totals.end}"
             )
@@ -189,12 +212,14 @@ class PartTotals:
     revived: list[Range] = field(default_factory=list)
     settled: list[Ranges] = field(default_factory=list)
     pieces: list[tuple[int, int]] = field(default_factory=list)
+    purged: int = 0
     shard_rows: int | None = None
 
     def add(self, commit: Commit) -> None:
         """Count one commit."""
         self.commits += 1
         self.lines += commit.lines
+        self.purged += len(commit.purged)
         self.end = commit.end
         self.counts += commit.outcomes.counts()
         self.usage += commit.usage
@@ -202,6 +227,11 @@ class PartTotals:
         if commit.outcomes.revived:
             self.revived = commit.outcomes.taken_back()
         self.pieces.extend(commit.pieces)
+
+    @property
+    def summary(self) -> Summary:
+        """What a sealed part should say of itself."""
+        return Summary(self.commits, self.lines, self.counts, self.usage, self.shard_rows, self.purged)
 
     @property
     def rows(self) -> PartRows:

@@ -1,6 +1,5 @@
 """An earlier run as input: which shards it has, and where in its sealed parts the lines of which rows lie."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import zstandard
 
 from personastream.core import frame_log
 from personastream.core.frame_log import PartName, Summary
+from personastream.core.purging import places_of, with_gaps
 from personastream.core.row_order import NumberedLine, RowSpan
 from personastream.errors import BadInput
 from personastream.records import Shard
@@ -20,8 +20,6 @@ from personastream.sources.local_file import LocalFile
 MANIFEST = "run.json"
 SUFFIX, OPEN_SUFFIX = ".jsonl.zst", ".part"
 _UNFINISHED_HINT = "Finish it first: personastream run CONFIG --resume"
-_ID = re.compile(rb'\{"id":"(?:[^"\\]|\\.)*?:(\d+)(?:#\d+)?"')
-"""How the engine begins the line of every record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +52,21 @@ class FinishedRun:
         return self._sealed(self.stems[index]) is not None
 
     def seals(self, index: int) -> str:
-        """What tells the content of a finished shard: other rows, or rows asked again, make another."""
+        """What tells the content of a finished shard: other rows, or rows asked again, make another. No purge does."""
         told = []
-        for part in self.parts(index):
-            with LocalFile(str(part)) as file:
-                told.append(file.fingerprint())
+        for number, path in enumerate(self.parts(index)):
+            with LocalFile(str(path)) as file:
+                stands_for = _summary(file, PartName(self.run_id, self.stems[index], "data", number)).stands_for
+                told.append(stands_for or file.fingerprint())
         return xxhash.xxh3_128_hexdigest(" ".join(told).encode())
 
     def lines_total(self) -> int:
-        """How many lines all of its parts hold, by their summaries. Raises `BadInput`."""
+        """How many lines all of its parts hold, or held, by their summaries. Raises `BadInput`."""
         total = 0
         for index, stem in enumerate(self.stems):
             for number, path in enumerate(self.parts(index)):
                 with LocalFile(str(path)) as file:
-                    total += _summary(file, PartName(self.run_id, stem, "data", number)).lines
+                    total += _lines_of(file, PartName(self.run_id, stem, "data", number))
         return total
 
     def spans(self, index: int) -> tuple[list[RowSpan], int]:
@@ -76,13 +75,18 @@ class FinishedRun:
         for number, path in enumerate(self.parts(index)):
             name = PartName(self.run_id, self.stems[index], "data", number)
             with LocalFile(str(path)) as file:
-                lines += _summary(file, name).lines
-                for offset, size_bytes, rows in frame_log.delivered_frames(file.read_at, file.size_bytes, name):
-                    spans.append(RowSpan(str(path), offset, size_bytes, rows[0][0], rows[-1][1]))
+                lines += _lines_of(file, name)
+                for offset, size_bytes, rows, purged in frame_log.delivered_frames(file.read_at, file.size_bytes, name):
+                    if not purged:
+                        spans.append(RowSpan(str(path), offset, size_bytes, rows[0][0], rows[-1][1]))
+                        continue
+                    once = [*rows[:1], *rows[-1:], *((row, row + 1) for row, _ in purged)]
+                    first, stop = min(once)[0], max(end for _, end in once)
+                    spans.append(RowSpan(str(path), offset, size_bytes, first, stop, rows, purged))
         return spans, lines
 
     def lines(self, span: RowSpan) -> list[NumberedLine]:
-        """The lines of a frame, each with the number of its row. Raises `BadInput` for a damaged frame."""
+        """The lines of a frame, each with the number of its row, `GAP` where one was. Raises `BadInput` for damage."""
         with LocalFile(span.part) as file:
             frame = file.read_at(span.offset, span.size_bytes)
         try:
@@ -90,11 +94,12 @@ class FinishedRun:
         except zstandard.ZstdError as error:
             raise _damaged(span.part, f"its frame at byte {span.offset} does not decompress: {error}") from error
         lines = raw.split(b"\n")[:-1]
-        if self.plain:
+        if self.plain and not span.purged:
             return list(enumerate(lines, span.first))
         try:
-            return [(int(_ID.match(line)[1]), line) for line in lines]  # type: ignore[index]
-        except TypeError as error:
+            places = places_of(lines, span.rows, plain=self.plain)
+            return with_gaps(lines, places, span.purged)
+        except ValueError as error:
             raise _damaged(span.part, f"a record in its frame at byte {span.offset} has no id") from error
 
     def check_finished(self) -> None:
@@ -152,6 +157,11 @@ def _summary(file: InputFile, name: PartName) -> Summary:
     if summary is None:
         raise _damaged(file.path, "has no valid end")
     return summary
+
+
+def _lines_of(file: InputFile, name: PartName) -> int:
+    summary = _summary(file, name)
+    return summary.lines + summary.purged
 
 
 def _damaged(path: str, what: str) -> BadInput:

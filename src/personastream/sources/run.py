@@ -12,7 +12,9 @@ from time import sleep
 from typing import ClassVar
 
 from personastream.core.lines import Line
+from personastream.core.purging import GAP, REASON
 from personastream.core.row_order import NumberedLine, in_row_order
+from personastream.core.rows import Rows
 from personastream.core.sampling import Sampling
 from personastream.errors import BadInput, ConfigError
 from personastream.records import Batch, Shard
@@ -125,9 +127,18 @@ class Run(RowsFromFiles):
 
     def _batch(self, shard: Shard, start: int, lines: list[Line], total: int, *, last: bool = False) -> Batch:
         stop = start + len(lines)
-        rows = self.reader.read(lines, start, self.sampled(shard.stem, start, len(lines)))
+        rows = _without_gaps(self.reader.read(lines, start, self.sampled(shard.stem, start, len(lines))), lines, start)
         bytes_read = shard.size_bytes * stop // max(1, total)
         return rows.batch(shard, (start, stop), lines=lines, last=last, bytes_read=bytes_read)
+
+
+def _without_gaps(rows: Rows, lines: Sequence[Line], start: int) -> Rows:
+    """The rows, without those whose records were purged before: they are not there to be read."""
+    gone = [row.number for row in rows.dead if lines[row.number - start] == GAP]
+    if not gone:
+        return rows
+    left = [row for row in rows.dead if lines[row.number - start] != GAP]
+    return rows._replace(dead=left, dropped={**rows.dropped, REASON: gone})
 
 
 def _note(kept: RowIndexFile, number: int, lines: Sequence[NumberedLine]) -> None:

@@ -10,6 +10,7 @@ from personastream.report.page import rows, texts, words
 from personastream.report.page.markup import Child, Markup, tag
 from personastream.report.page.mathematics import accuracy_section, mathematics_section
 from personastream.report.page.origin import anchor, lineage_section, stages_section
+from personastream.report.page.review import review_section
 
 Figures = Mapping[str, Any]
 
@@ -23,6 +24,7 @@ SECTIONS: Mapping[str, Callable[[Figures, str], Markup | None]] = {
     "languages": texts.languages_section,
     "diversity": texts.diversity_section,
     "similarity": texts.similarity_section,
+    "review": lambda stage, prefix: review_section(stage["review"], prefix),
     "records": texts.excerpts_section,
     "settings": rows.settings_section,
 }
@@ -67,7 +69,13 @@ def _body(document: Figures) -> Iterator[Child]:
     else:
         state = "finished" if all(stage["state"] == "finished" for stage in stages) else "work left"
         yield tag("header", _heading(document["title"], state), _about(document), rows.total_tiles(stages))
-        yield tag("main", stages_section(stages), lineage, map(_folded, stages, range(len(stages))))
+        yield tag(
+            "main",
+            stages_section(stages),
+            lineage,
+            review_section(document["review"], ""),
+            map(_folded, stages, range(len(stages))),
+        )
     yield _foot(document)
 
 
