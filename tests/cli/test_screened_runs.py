@@ -39,6 +39,7 @@ def ids(records: Sequence[Mapping[str, Any]]) -> set[str]:
     return {record["id"] for record in records}
 
 
+@pytest.mark.slow
 def test_what_a_screen_drops_is_counted_by_its_reason_and_nothing_of_it_is_kept(
     tmp_path: Path, simulator: Simulated
 ) -> None:

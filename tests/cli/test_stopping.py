@@ -58,7 +58,8 @@ def send_and_see_taken(process: "Popen[bytes]", number: signal.Signals) -> None:
         waits = any(mask >> (number - 1) & 1 for mask in pending)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_first_signal_drains_and_resume_finishes(tmp_path: Path, server: HeldServer, number: signal.Signals) -> None:
     config = job(tmp_path, server)
     with under_way(config, server) as process:

@@ -69,6 +69,7 @@ def test_weights_count_as_that_many_features(rows: list[list[tuple[int, int]]], 
     assert simhash(word_rows(words), pairs, table).tolist() == expected
 
 
+@pytest.mark.slow
 @BOTH_KERNELS
 def test_equal_weights_change_nothing() -> None:
     words = hash_words(TEXTS)
@@ -77,6 +78,7 @@ def test_equal_weights_change_nothing() -> None:
     assert (simhash_128(words, weights=even) == simhash_128(words)).all()
 
 
+@pytest.mark.slow
 def test_weights_are_given_by_word() -> None:
     words = hash_words(["nurse from Oslo"])
     only_nurse = WordWeights.of({"Nurse": 1.0}, other=0.0)

@@ -127,7 +127,7 @@ def test_an_expired_batch_keeps_what_was_finished() -> None:
 
 def test_a_cancelled_batch_keeps_what_was_finished() -> None:
     async def main() -> None:
-        async with running(batch_latency_s=0.5) as client:
+        async with running(batch_latency_s=10) as client:
             file = await client.upload(*(row(number) for number in range(100)))
             batch = await client.create(file["id"])
             async with asyncio.timeout(30):
