@@ -89,10 +89,41 @@ def test_lines_cut_off_the_end_are_missed(log: Path) -> None:
         assert check_audit(log, manifest()).problem == f"was cut short: it has {kept} lines, and had 3"
 
 
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_nothing_is_added_to_a_log_that_was_cut(log: Path, kept: int) -> None:
+    """Else the next event would make it look whole."""
+    lines, _ = read_lines(log)
+    cut = b"".join(line + b"\n" for line in lines[:kept])
+    (log / NAME).write_bytes(cut)
+    with pytest.raises(CorruptOutput, match=f"was cut short: it has {kept} lines, and had 3") as caught:
+        record(log, "exported")
+    assert "audit.head" in caught.value.hint
+    assert (log / NAME).read_bytes() == cut
+
+
+def test_nothing_is_added_to_another_log_of_the_same_length(log: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for _ in range(3):
+        record(other, "created")
+    (log / NAME).write_bytes((other / NAME).read_bytes())
+    with pytest.raises(CorruptOutput, match="written anew"):
+        record(log, "exported")
+
+
+def test_that_the_head_was_gone_is_told(log: Path) -> None:
+    (log / HEAD_NAME).unlink()
+    record(log, "exported")
+    assert told(log)[-2:] == ["mended", "exported"]
+    assert details(log, 3) == {"head": "gone"}
+    assert not check_audit(log, manifest()).problem
+
+
 def test_a_log_written_anew_is_told_by_its_head_by_run_json_and_by_whoever_kept_a_head(log: Path) -> None:
     hashes = read_all(read_lines(log)[0])[1]
     head = (log / HEAD_NAME).read_bytes()
     (log / NAME).unlink()
+    (log / HEAD_NAME).unlink()
     for _ in range(3):
         record(log, "created")
     assert not check_audit(log, manifest()).problem  # what a chain alone cannot tell

@@ -6,7 +6,8 @@ Anybody who does something to a run says so, whether it owns the run or not:
 
 An event is on the disk when `record` returns. A line that a crash has cut short is taken away by the next one, and
 told as the event `mended`. The head of the chain (how many lines, the last hash) is repeated in `audit.head`, so that
-a log cut short is noticed; the first line's hash stands in `run.json`, so that another log in its place is.
+nothing is added to a log that was cut short; the first line's hash stands in `run.json`, so that another log in its
+place is noticed.
 
 What is told here must be no key and no text of a row.
 """
@@ -31,23 +32,28 @@ from personastream.launch.durable_file import replace_durably
 
 NAME = "audit.jsonl"
 HEAD_NAME = "audit.head"
-DAMAGED_HINT = "Restore it from a copy. Without one, move it away: a new log begins, and `verify` goes on to tell so."
+DAMAGED_HINT = (
+    "Restore it from a copy. Without one, move it and audit.head away: a new log begins, and `verify` goes on to tell."
+)
 
 
 def record(directory: Path, event: str, **details: object) -> str:
     """Add an event to the log of the run in `directory`; returns its hash. Durable on return.
 
-    Raises `CorruptOutput` if the log's end is damaged, `CannotCreate` if it cannot be opened, or `StorageFailed`.
+    Raises `CorruptOutput` if the log's end is damaged or cut off, `CannotCreate` if it cannot be opened, or
+    `StorageFailed`.
     """
     path = directory / NAME
     with _opened(path) as descriptor:
         try:
             head, torn = _end(path, descriptor)
-            new = b""
+            mended = _kept_head(directory, head)
             if torn:
                 os.ftruncate(descriptor, os.fstat(descriptor).st_size - len(torn))
-                lost = {"bytes": len(torn), "sha256": sha256(torn).hexdigest()}
-                line, head = line_of(head, _now(), "mended", _who(), lost)
+                mended |= {"bytes": len(torn), "sha256": sha256(torn).hexdigest()}
+            new = b""
+            if mended:
+                line, head = line_of(head, _now(), "mended", _who(), mended)
                 new = line + b"\n"
             line, head = line_of(head, _now(), event, _who(), details)
             _write(descriptor, new + line + b"\n")
@@ -101,7 +107,9 @@ def read_head(directory: Path) -> Head | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise CorruptOutput(f"{path} is damaged: {error}", hint="Delete it: the next event writes it anew.") from error
+        raise CorruptOutput(
+            f"{path} is damaged: {error}", hint="Restore it from a copy, or delete it: the next event tells so."
+        ) from error
 
 
 @contextmanager
@@ -134,6 +142,21 @@ def _end(path: Path, descriptor: int) -> tuple[Head, bytes]:
     except BrokenChain as error:
         raise CorruptOutput(f"{path}: its last line is damaged", hint=DAMAGED_HINT) from error
     return head, torn
+
+
+def _kept_head(directory: Path, end: Head) -> dict[str, object]:
+    """What there is to tell of the head beside a log that ends so. Raises `CorruptOutput` if lines were cut off.
+
+    It is written after the line that it repeats: a crash leaves it behind the log, never ahead of it.
+    """
+    kept, path = read_head(directory), directory / NAME
+    if kept is None:
+        return {"head": "gone"} if end.lines > 1 else {}
+    if kept.lines > end.lines:
+        raise CorruptOutput(f"{path} was cut short: it has {end.lines} lines, and had {kept.lines}", hint=DAMAGED_HINT)
+    if kept.lines == end.lines and kept.hash != end.hash:
+        raise CorruptOutput(f"{path} was written anew: {HEAD_NAME} tells of another last line", hint=DAMAGED_HINT)
+    return {}
 
 
 def _write(descriptor: int, data: bytes) -> None:
