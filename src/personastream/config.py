@@ -71,11 +71,23 @@ _NO_RECIPE = Section("recipe", "", {})
 def load(path: str, settings: Iterable[str] = ()) -> Config:
     """Read a file; apply settings such as `provider.model=x` or `transform.1.distance_max=2`. Raises `ConfigError`."""
     file, document = document_of(path, settings)
+    _refuse_stages(path, document)
+    return sections_of(file, document)
+
+
+def load_thinning(path: str, out: str) -> Config:
+    """Read a file for its source and transforms, whatever it asks; what is left goes to `out`. Raises `ConfigError`."""
+    file, document = document_of(path)
+    _refuse_stages(path, document)
+    kept = {name: table for name, table in document.items() if name not in ("sink", *OF_ASKING)}
+    return sections_of(file, {**kept, "sink": {"path": str(Path(out).absolute())}}, asks=False)
+
+
+def _refuse_stages(path: str, document: Mapping[str, Any]) -> None:
     if "stage" in document:
         raise ConfigError(
             f"{path} has several stages", hint="Only `run`, `check`, `status` and `verify` take such a file."
         )
-    return sections_of(file, document)
 
 
 def document_of(path: str, settings: Iterable[str] = ()) -> tuple[Path, dict[str, Any]]:
@@ -103,13 +115,13 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     return f"Did you mean `{close[0]}`?" if close else f"Valid here: {', '.join(words)}."
 
 
-def sections_of(path: Path, document: Mapping[str, Any], stage: str = "") -> Config:
-    """A document as sections. Only a stage may do without a recipe. Raises `ConfigError`."""
+def sections_of(path: Path, document: Mapping[str, Any], stage: str = "", *, asks: bool | None = None) -> Config:
+    """A document as sections. Only a stage may do without a recipe, or what `asks` nothing. Raises `ConfigError`."""
     valid = {*DEFAULT_TYPES, "transform", "screen"}
     for name in document:
         if name not in valid:
             raise ConfigError(f"{path}: unknown section [{name}]", hint=nearest(name, valid))
-    asks = not stage or "recipe" in document
+    asks = (not stage or "recipe" in document) if asks is None else asks
     for name in REQUIRED:
         if name not in document and (asks or name not in OF_ASKING):
             of_stage = f" in stage {stage!r}" if stage else ""

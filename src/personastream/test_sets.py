@@ -95,7 +95,10 @@ class Against:
 def read_items(paths: Sequence[str], fields: Sequence[str]) -> list[Item]:
     """The texts of all files, in order. Raises `BadInput`, or `ConfigError` if no file is named."""
     if not paths or not fields:
-        raise ConfigError("`against` and `field` must not be empty", hint='Name files: against = ["gsm8k-test.jsonl"].')
+        raise ConfigError(
+            "texts to look for: neither the files nor the fields may be empty",
+            hint='Name files, such as against = ["gsm8k-test.jsonl"].',
+        )
     items, characters = list[Item](), 0
     for path in (path for pattern in paths for path in _expanded(pattern)):
         before = len(items)

@@ -193,6 +193,20 @@ def test_nothing_was_asked_so_nothing_can_be_asked_again(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_configuration_for_it_alone_asks_nobody_and_names_no_output(folder: Path) -> None:
+    """Nor is it looked at whom a run by the same file would ask."""
+    texts = 'paths = ["in/first.jsonl.zst"]\n[[transform]]\ntype = "dedup"\n'
+    for name, asking in (
+        ("alone.toml", ""),
+        ("run.toml", '[recipe]\ntemplate = "no such"\n[sink]\npath = "elsewhere"\n'),
+    ):
+        (folder / name).write_text(f"[source]\n{texts}{asking}")
+        done = personastream("dedup", "--config", folder / name, "--out", folder / name.removesuffix(".toml"))
+        assert done.code == 0, done.err
+    assert not (folder / "elsewhere").exists()
+
+
 def test_source_and_transforms_may_come_from_the_configuration_of_a_run(folder: Path) -> None:
     filters = [("filter", {"words_min": 4}), ("dedup", {})]
     config = write_config(folder / "job.toml", "http://127.0.0.1:9/v1", transforms=filters)

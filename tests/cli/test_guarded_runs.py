@@ -128,3 +128,11 @@ def test_settings_are_checked(folder: Path, simulator: Simulated, guard: dict[st
     assert done.code == code
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+def test_protected_texts_that_are_not_there_are_told_before_anything_begins(folder: Path, simulator: Simulated) -> None:
+    path = config(folder, simulator, protected=["missing/*.txt"])
+    for verb in "check", "run":
+        refused = personastream(verb, path)
+        assert (refused.code, "missing/*.txt" in refused.err) == (65, True), verb
+    assert not (folder / "run").exists()

@@ -14,6 +14,7 @@ from personastream.errors import BadInput
 from personastream.launch import estimate as estimates
 from personastream.launch.endpoints import check_prices
 from personastream.launch.estimate import Estimate, estimate
+from personastream.launch.extraction_guard import check_protected
 from personastream.launch.licence_gate import Finding, check_licences, gated, licence_lines
 from personastream.launch.run_directory import check_place
 from personastream.observe.rates import duration
@@ -93,6 +94,7 @@ def _look(stage: Stage) -> Checked:
     thinning = build_thinning(config)
     if parts is not None:
         check_prices(parts.limits, parts.providers)
+        check_protected(parts.guard)
     check_place(Path(thinning.sink.path))
     try:
         shards = thinning.source.shards()

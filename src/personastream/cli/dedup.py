@@ -11,7 +11,7 @@ import click
 from personastream.build import build_thinning
 from personastream.cli.run import progress_option
 from personastream.cli.words import counts_lines, program
-from personastream.config import load
+from personastream.config import load_thinning
 from personastream.errors import RunError
 from personastream.launch.dedup_input import known_rows
 from personastream.launch.dedup_job import DedupEnd, DedupJob, in_batches, run_dedup
@@ -77,7 +77,7 @@ def command(sources: tuple[str, ...], out: str, against: tuple[str, ...], style:
     source, transforms, limits = _source(sources, options), _transforms(options, state), Limits()
     if options["config"] is not None:
         _refuse_both(sources, options)
-        parts = build_thinning(load(options["config"]))
+        parts = build_thinning(load_thinning(options["config"], out))
         source, transforms, limits = parts.source, parts.transforms, parts.limits
     job = DedupJob(
         source=in_batches(source, state),

@@ -147,6 +147,12 @@ class ExtractionGuard:
             temporary.replace(path)
 
 
+def check_protected(settings: Guard | None) -> None:
+    """Raises `BadInput` for protected texts that cannot be read: before a run begins, not in its midst."""
+    if settings is not None and settings.protected:
+        read_items(settings.protected, settings.protected_field)
+
+
 def guarding(settings: Guard | None, directory: Path, shards: Sequence[Shard]) -> ExtractionGuard | None:
     """The guard of a run, if it is to have one, with all counted that is committed. Raises `ExtractionSuspected` if a
     cap is passed already.

@@ -25,7 +25,7 @@ from personastream.errors import ConfigError, ExitCode
 from personastream.launch.audit import record
 from personastream.launch.earlier import AfterEarlier, earlier_run
 from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
-from personastream.launch.extraction_guard import ExtractionGuard, guarding
+from personastream.launch.extraction_guard import ExtractionGuard, check_protected, guarding
 from personastream.launch.inference import inference
 from personastream.launch.licence_gate import check_licences, gated, terms_of, told
 from personastream.launch.manifest import Manifest
@@ -97,6 +97,7 @@ def run_config(
     )
     shards = parts.source.shards()
     findings = check_licences(parts, shards)
+    check_protected(parts.guard)
     with owned(directory), embedders(parts.transforms, parts.limits), _closed(parts.recipe):
         manifest = begin_or_continue(
             directory,
