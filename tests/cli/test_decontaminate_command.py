@@ -100,3 +100,9 @@ def test_a_list_of_ids_must_be_one(place: Path) -> None:
         done = personastream("export", "run", *arguments, folder=place)
         assert done.code == 65
         assert said in done.err
+
+
+def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "set.txt").write_text("How many eggs does Ada sell at the market on a Tuesday in May?\n")
+    refused = personastream("decontaminate", tmp_path / "nowhere", "--against", tmp_path / "set.txt")
+    assert (refused.code, "there is no run and no file" in refused.err) == (65, True)

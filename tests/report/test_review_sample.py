@@ -57,6 +57,12 @@ def test_more_groups_than_records_are_refused(run: Path) -> None:
         draw_sample(run, 20, "synthesized text", 0, unwatched)
 
 
+def test_a_column_that_no_record_has_is_refused(run: Path) -> None:
+    with pytest.raises(ConfigError, match="no record of the sample has it"):
+        draw_sample(run, 20, "meta.nosuch", 0, unwatched)
+    assert len(draw_sample(run, 20, "reason", 0, unwatched).drawn) == 20
+
+
 def test_a_run_without_records_has_nothing_to_judge(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no records yet"):
         draw_sample(write_run(tmp_path / "run", {"a": ["dedup"]}), 20, "stage", 0, unwatched)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,10 @@ def _texts_of(record: Mapping[str, Any]) -> Texts:
 
 
 def _of_files(pattern: str, field: str) -> Parts:
+    if not has_magic(pattern) and not Path(pattern).exists():
+        raise BadInput(
+            f"there is no run and no file {pattern}", hint="Name a run's directory, a file or a quoted glob."
+        )
     cls = Parquet if pattern.endswith(".parquet") else Jsonl
     source: Source = cls(paths=[pattern], field=field)
     shards = source.shards()

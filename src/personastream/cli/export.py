@@ -90,7 +90,7 @@ def manifest_to_read(run: str) -> Manifest:
     if manifest is not None:
         raise BadInput(f"{run} holds a plan, not records", hint="Apply it with the transform `planned`.")
     if stages := read_stages(Path(run)):
-        hint = f"Export one of them: {', '.join(str(Path(run, stage)) for stage in stages)}"
+        hint = f"Name one of them: {', '.join(str(Path(run, stage)) for stage in stages)}"
         raise BadInput(f"{run} holds {len(stages)} stages", hint=hint)
     raise BadInput(f"{run} holds no run", hint="Give the directory that [sink] path names.")
 

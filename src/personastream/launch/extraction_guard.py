@@ -123,10 +123,10 @@ class ExtractionGuard:
         for reading in self.readings():
             if reading.is_passed:
                 examples = f", such as {', '.join(reading.examples)}" if reading.examples else ""
+                first = "Look at such records first. " if reading.examples else ""
                 return ExtractionSuspected(
                     f"[guard] {reading.setting} is passed: {told(reading)}{examples}",
-                    hint=f"Look at such records before you go on: raise `[guard] {reading.setting}`, then run again "
-                    "with --resume.",
+                    hint=f"{first}To go on, raise `[guard] {reading.setting}`, then run again with --resume.",
                 )
         return None
 

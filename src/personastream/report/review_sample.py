@@ -39,6 +39,8 @@ COLUMNS = {
     "label": "description",
 }
 """Short names of columns."""
+NO_VALUE = "none"
+"""The stratum of records without the column."""
 
 Document = dict[str, Any]
 
@@ -72,6 +74,9 @@ def draw_sample(directory: Path, wanted: int, by: str, seed: int, watched: Watch
         known |= {candidate.id for _, candidate in pool}
     if not candidates:
         raise BadInput(f"{directory} holds no records yet", hint="Review a run that has delivered some.")
+    if by not in {"stage", "recipe", *COLUMNS} and set(candidates) == {NO_VALUE}:
+        hint = f"Group by {', '.join(('stage', 'recipe', *COLUMNS))}, or a column such as meta.relation."
+        raise ConfigError(f"--by {by}: no record of the sample has it", hint=hint)
     try:
         counts = allocate({name: max(len(of), populations[name]) for name, of in candidates.items()}, wanted)
     except ValueError as error:
@@ -129,7 +134,7 @@ def _stratum(stage: Stage, document: Mapping[str, object], by: str) -> str:
     if by == "recipe":
         return str(stage.manifest.identity.get("recipe.type", "none"))
     value = column(document, COLUMNS.get(by, by).split("."))
-    return "none" if value is None else str(value)[:STRATUM_CHARACTERS_MAX]
+    return NO_VALUE if value is None else str(value)[:STRATUM_CHARACTERS_MAX]
 
 
 def _lines_at(stage: Stage, place: Place) -> Sequence[bytes]:
