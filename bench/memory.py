@@ -3,8 +3,8 @@
     python -m bench.memory [--rows 20000 200000] [--in-flight 256] [--rounds 1]
 
 The peak (VmHWM) of `personastream run` as a process, nginx answering: with exact dedup on, which is what the limit is
-for, and without any dedup. The growth that counts is the one without: the dedup index is meant to grow, by 13 to 27
-bytes a row and three times that for a moment while it doubles, and leaving it out is the surest way to take it out.
+for, and without any dedup. The growth that counts is the one without: the dedup index is meant to grow, by some 100
+bytes a row up to a million rows, and leaving it out is the surest way to take it out.
 The last line is one JSON object; sizes are megabytes of 10^6 bytes.
 """
 
