@@ -4,7 +4,8 @@
 
 The peak (VmHWM) of `personastream run` as a process, nginx answering: with exact dedup on, which is what the limit is
 for, and without any dedup. The growth that counts is the one without: the dedup index is meant to grow, by some 100
-bytes a row up to a million rows, and leaving it out is the surest way to take it out.
+bytes a row up to a million rows, and leaving it out is the surest way to take it out. As many requests are in flight
+from the start (`pacing = "fixed"`): a short run that finds its concurrency by measuring never has so many.
 The last line is one JSON object; sizes are megabytes of 10^6 bytes.
 """
 
@@ -30,7 +31,7 @@ def peak_mb(folder: Path, shard: Path, base_url: str, in_flight: int, transforms
         config = write_config(
             Path(run_folder, "run.toml"),
             [shard],
-            provider=http(base_url),
+            provider=http(base_url, "fixed"),
             in_flight=in_flight,
             transforms=transforms,
         )
