@@ -17,7 +17,7 @@ from personastream.errors import ConfigError
 from personastream.guard import Guard
 from personastream.licences.rules import NO_RULES, LicenceRules
 from personastream.limits import Limits
-from personastream.ports import Provider, Recipe, Screen, Sink, Source, Transform
+from personastream.ports import CHAT, MODERATION, Provider, Recipe, Screen, Sink, Source, Transform
 from personastream.sources.places import is_url
 
 FOLDERS = {
@@ -34,6 +34,10 @@ SHIPPED = {
 }
 """Keys that hold the name of something shipped, or the path of a file with this ending."""
 
+PROVIDER_HINTS = {
+    CHAT: 'Give one that answers chats a name: name = "…" in its [[provider]].',
+    MODERATION: 'Add a [[provider]] with type = "moderation".',
+}
 OWN_HINT = "A module of your own must be on the Python path, or beside the configuration file."
 
 
@@ -103,18 +107,33 @@ def build_thinning(config: Config) -> Thinning:
 
 
 def _check_names(config: Config, parts: Parts) -> None:
-    """Recipes and screens may ask providers by name only if there are any of that name; some must be for all."""
-    names = {getattr(provider, "name", "") for provider in parts.providers} - {""}
+    """Recipes and screens may ask providers by name only if there are any of that name, which answer with what they
+    can read; some must be for all.
+    """
+    answers: dict[str, set[str]] = {}
+    for provider in parts.providers:
+        answers.setdefault(getattr(provider, "name", ""), set()).add(getattr(provider, "ANSWERS", CHAT))
+    answers.pop("", None)
     asking = [(config.recipe, parts.recipe), *zip(config.screens, parts.screens, strict=True)]
     for section, part in asking:
+        wanted = getattr(part, "ASKS", CHAT)
+        fitting = [name for name, kinds in answers.items() if kinds == {wanted}]
         for asked in getattr(part, "providers_asked", ()):
-            if asked not in names:
-                hint = nearest(asked, names) if names else 'Give one a name: name = "…" in its [[provider]].'
-                where = f"{config.path}: [{section.name}]"
-                raise ConfigError(f"{where} asks the provider {asked!r}, which is not there", hint=hint)
+            if asked not in fitting:
+                where = f"{config.where}: [{section.name}]"
+                raise _not_to_be_asked(where, asked, wanted, answers.get(asked, set()), fitting)
     if not parts.answering:
         hint = "Add a [[provider]] for the recipe's requests."
         raise ConfigError(f"{config.path}: every provider answers only who asks it by name", hint=hint)
+
+
+def _not_to_be_asked(where: str, asked: str, wanted: str, found: set[str], fitting: Sequence[str]) -> ConfigError:
+    """There is no provider of the name, or one that answers with something else, or several that differ in that."""
+    hint = nearest(asked, fitting) if fitting else PROVIDER_HINTS.get(wanted, PROVIDER_HINTS[CHAT])
+    wrong = f"which is no {wanted} provider" if found else "which is not there"
+    if wanted in found:
+        wrong, hint = "a name of providers of several kinds", "Give each a `name` of its own."
+    return ConfigError(f"{where} asks the provider {asked!r}, {wrong}", hint=hint)
 
 
 def identity(config: Config, parts: Parts) -> dict[str, Any]:

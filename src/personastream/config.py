@@ -15,6 +15,7 @@ UNTYPED = ("limits", "licence", "guard")
 DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames"} | dict.fromkeys(
     UNTYPED, ""
 )
+EXAMPLE_TYPES = {"transform": "dedup", "screen": "personal_data"}
 REQUIRED = ("source", "recipe", "provider", "sink")
 OF_ASKING = ("recipe", "provider")
 LISTS = ("transform", "screen", "provider")
@@ -168,7 +169,8 @@ def _section(path: Path, name: str, table: object, default_type: str) -> Section
         return Section(name, "", table)
     kind = table.get("type", default_type)
     if not isinstance(kind, str) or not kind:
-        raise ConfigError(f'{path}: [{name}] needs a `type`, such as type = "dedup"')
+        such = EXAMPLE_TYPES.get(name.partition("[")[0]) or default_type
+        raise ConfigError(f'{path}: [{name}] needs a `type`, such as type = "{such}"')
     return Section(name, kind, {key: value for key, value in table.items() if key != "type"})
 
 

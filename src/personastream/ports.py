@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Ask = Callable[[Request], Awaitable[Completion]]
 """One limited, paced, retried request. Raises `RowError` for the row's own fault, `RunError` to stop the run."""
 
+CHAT, MODERATION = "chat", "moderation"
+"""What providers answer with (`ANSWERS`), and what screens and recipes ask for (`ASKS`); a chat if they do not say."""
+
 T = TypeVar("T")
 
 

@@ -252,3 +252,16 @@ def test_a_moderation_service_may_be_free_though_spending_has_a_ceiling() -> Non
     check_prices(Limits(spend_max=1.0), [free, paid])
     with pytest.raises(ConfigError, match="needs the prices"):
         check_prices(Limits(spend_max=1.0), [free, Openai("http://127.0.0.1:1/v1", "m")])
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["A nice problem.", "", "[]", "7", '[{"flagged": false}]', '[{"flagged": 0, "categories": {}, "scores": {}}]'],
+)
+def test_what_is_no_moderation_result_clears_no_text(said: str) -> None:
+    async def ask(request: Request) -> Completion:
+        return completion(said)
+
+    with pytest.raises(RowError) as caught:
+        judge(Moderation(), ["x"], ask)
+    assert caught.value.reason == "no_judgement"

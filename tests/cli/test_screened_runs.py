@@ -93,6 +93,9 @@ def test_check_shows_screens_with_all_settings_and_where_they_stand(tmp_path: Pa
         ("screen.0.on=replies", "Did you mean `reply`?"),
         ("screen.0.smaple=1", "Did you mean `sample`?"),
         ("screen.0.type=moderation", "[screen[0]] asks the provider 'moderation', which is not there"),
+        ("screen.0.type=moderation", 'Add a [[provider]] with type = "moderation"'),
+        ("screen.0.sample=0", "below the minimum"),
+        ("screen.0.type=", 'type = "personal_data"'),
         ("provider.reserved=true", "every provider answers only who asks it by name"),
     ],
 )
@@ -101,3 +104,40 @@ def test_mistakes_are_told(tmp_path: Path, setting: str, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build(load(str(path), [setting]))
     assert says in str(caught.value)
+
+
+CHAT, JUDGE = {"base_url": "http://127.0.0.1:9/v1", "model": "m"}, {"base_url": "http://127.0.0.1:9/v1"}
+
+
+@pytest.mark.parametrize(
+    ("screen", "settings", "providers", "says"),
+    [
+        ("moderation", {"provider": "judge"}, [{**CHAT, "name": "judge"}], 'type = "moderation"'),
+        ("guard_model", {"provider": "moderation"}, [{**JUDGE, "type": "moderation"}], "which is no chat provider"),
+        ("named_people", {"provider": "moderation"}, [{**JUDGE, "type": "moderation"}], "which is no chat provider"),
+        (
+            "moderation",
+            {},
+            [{**CHAT, "name": "moderation"}, {**JUDGE, "type": "moderation"}],
+            "Give each a `name` of its own",
+        ),
+    ],
+    ids=["chat for moderation", "moderation for chat", "moderation for names", "one name for both"],
+)
+def test_a_provider_that_answers_with_something_else_is_refused(
+    tmp_path: Path, screen: str, settings: dict[str, Any], providers: list[dict[str, Any]], says: str
+) -> None:
+    path = write_config(
+        tmp_path / "job.toml", "http://127.0.0.1:9/v1", screens=[(screen, settings)], more_providers=providers
+    )
+    with pytest.raises(ConfigError) as caught:
+        build(load(str(path)))
+    assert says in str(caught.value)
+
+
+def test_a_prompt_that_is_not_there_is_told_with_its_place(tmp_path: Path) -> None:
+    path = write_config(tmp_path / "job.toml", "http://127.0.0.1:9/v1", screens=[("guard_model", {"prompt": "x.toml"})])
+    with pytest.raises(ConfigError) as caught:
+        build(load(str(path)))
+    assert f"[screen[0]] prompt = '{tmp_path}/x.toml' cannot be read: No such file" in str(caught.value)
+    assert "Errno" not in str(caught.value)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import orjson
 
 from personastream.errors import ConfigError, Refused
+from personastream.ports import MODERATION
 from personastream.providers.chat_replies import NO_HEADERS
 from personastream.providers.faults import fault_inside, text
 from personastream.providers.http import HttpService
@@ -21,6 +22,7 @@ class Moderation(HttpService):
     """`POST <base_url>/moderations`. It answers screens that ask it by its name, and no recipe."""
 
     PATH = "/moderations"
+    ANSWERS: ClassVar[str] = MODERATION
     free: ClassVar[bool] = True
     """It may cost nothing though the run has a ceiling on spending."""
 

@@ -56,7 +56,10 @@ def load_prompt(prompt: str) -> JudgePrompt:
     try:
         text = Path(prompt).read_text("utf-8-sig") if own else (folder / f"{prompt}.toml").read_text("utf-8")
         return _parsed(text, tomllib.loads(text))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        hint = f"The path of your own, beside the configuration or absolute; shipped: {', '.join(names)}."
+        raise ConfigError(f"prompt = {prompt!r} cannot be read: {error.strerror}", hint=hint) from error
+    except ValueError as error:
         raise ConfigError(f"the prompt {prompt} cannot be used: {error}") from error
 
 

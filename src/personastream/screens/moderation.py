@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
 from personastream.errors import ConfigError, RowError
-from personastream.ports import Ask, Judgement
+from personastream.ports import MODERATION, Ask, Judgement
 from personastream.records import Request
 from personastream.screens.screen_settings import Asking
 from personastream.settings import setting
@@ -18,11 +18,14 @@ CATEGORIES = (
 )
 """The gravest first. Others that an endpoint may have count as `other`."""
 OTHER = "other"
+SHOWN = 80
 
 
 @dataclass
 class Moderation(Asking):
     """Asks a provider of type `moderation` about all texts of a row or of its records, in one request."""
+
+    ASKS: ClassVar[str] = MODERATION
 
     provider: str = setting("Name of the provider to ask.", default="moderation", identity=False)
     thresholds: dict[str, float] = setting(
@@ -57,12 +60,10 @@ class Moderation(Asking):
         """What is said of each text. Raises `RowError` if that is nonsense every time."""
         for left in reversed(range(self.asks_max)):
             try:
-                said: list[dict[str, Any]] = orjson.loads((await ask(request)).text)
+                return _read((await ask(request)).text, len(request.history) + 1)
             except RowError:
                 if not left:
                     raise
-            else:
-                return said
         raise AssertionError("asked at least once")
 
     def _reasons(self, result: Mapping[str, Any]) -> Iterator[str]:
@@ -76,3 +77,25 @@ class Moderation(Asking):
         known = any(counts.get(category, False) for category in CATEGORIES)
         if any(value for name, value in counts.items() if name not in CATEGORIES) or (result["flagged"] and not known):
             yield OTHER
+
+
+def _read(said: str, texts: int) -> list[dict[str, Any]]:
+    """What is said of each text, in order. Raises `RowError` for anything else: no judgement clears a text."""
+    try:
+        results = orjson.loads(said)
+        if isinstance(results, list) and len(results) == texts and all(map(_is_result, results)):
+            return results
+    except ValueError:
+        pass
+    raise RowError(f"no moderation result: {said[:SHOWN]!r}", reason="no_judgement")
+
+
+def _is_result(result: object) -> bool:
+    if not isinstance(result, dict) or not isinstance(result.get("flagged"), bool):
+        return False
+    categories, scores = result.get("categories"), result.get("scores")
+    return (
+        isinstance(categories, dict)
+        and isinstance(scores, dict)
+        and all(isinstance(score, int | float) for score in scores.values())
+    )

@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from personastream.errors import ConfigError
+from personastream.ports import CHAT
 from personastream.settings import setting
+
+SAMPLE_MIN = 0.0001
+"""A screen that judges nothing is a mistake: who wants none leaves it out."""
 
 
 @dataclass
@@ -30,7 +34,7 @@ class Judging:
     sample: float = setting(
         "Share of the rows that is judged, drawn by their ids; records of others say `not_sampled` in meta.screens.",
         default=1.0,
-        minimum=0.0,
+        minimum=SAMPLE_MIN,
         maximum=1.0,
     )
 
@@ -49,7 +53,9 @@ class Judging:
 
 @dataclass
 class Asking(Judging):
-    """Settings of screens that ask a service."""
+    """Settings of screens that ask a service. `ASKS` tells what kind of answer they can read."""
+
+    ASKS: ClassVar[str] = CHAT
 
     unavailable: str = setting(
         "What follows if the service does not judge: nothing goes out (a service that is down holds the row up, "
