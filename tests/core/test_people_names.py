@@ -24,6 +24,11 @@ def named(text: str, *, mentioned: bool = False) -> list[tuple[str, str]]:
         ("Ein Mann namens Karl Weber", "Karl Weber"),
         ("Une femme nommée Claire Dubois", "Claire Dubois"),
         ("一位名叫王小明的医生", "王小明"),
+        ("On Monday Laura Sonn, a former teacher, bought bread", "Laura Sonn"),
+        ("Rick Monday, a former outfielder", "Rick Monday"),
+        ("Monday Okpebholo, a governor", "Monday Okpebholo"),
+        ("May Sinclair, a novelist", "May Sinclair"),
+        ("Al Gore, a former senator", "Al Gore"),
     ],
 )
 def test_who_is_introduced_is_named(text: str, name: str) -> None:
@@ -47,6 +52,19 @@ def test_well_known_people_are_named_wherever_they_are_not_only_admired() -> Non
         "a nurse who reads Jane Austen",
         "Eine Lehrerin, die in Bonn lebt",
         "一位在上海工作的医生",
+        "On Monday, a third of the loaves was sold.",
+        "A baker has 12 loaves. On Tuesday, a customer buys two",
+        "By Late March, a quarter is left",
+        "In June, the price fell",
+        "Last Friday Night, a bus was late",
+        "Monday Morning, a nurse counts pills",
+        "Good Friday, a holiday",
+        "However Much, a word",
+        "In Paris, a third of them live",
+        "Am Montag, der ein Feiertag ist",
+        "Im Januar, der kalt war",
+        "En France, un tiers",
+        "Para España, una tercera parte",
     ],
 )
 def test_what_is_written_alike_is_no_person(text: str) -> None:

@@ -45,6 +45,31 @@ _NO_PERSON = re.compile(
     r"|Department|Services?|Project|Program|Society|Association|Foundation|Union|Network|Studio|Games?|Music|Band|War"
     r"|Engineer|Teacher|Doctor|Nurse|Manager|Professor|Student|Developer|Director|Officer|Senior|Junior|Chief|Former)\b"
 )
+_NO_NAME = (
+    r"On|In|At|By|For|From|Since|During|After|Before|Until|Within|Without|With|Over|Under|Above|Below|Between|Among"
+    r"|Across|Around|Through|Throughout|Despite|Because|Although|Though|While|When|Where|If|Unless|Once|As|Last|Next"
+    r"|Every|Each|Both|Most|Many|Some|Several|Few|All|Another|Other|Then|Now|Today|Tomorrow|Yesterday|Tonight|Here|There"
+    r"|However|Meanwhile|Later|Finally|Only|Still|Yet|And|But|Not|One|Two|Three|Four|Five|Six|Seven|Eight|Nine|Ten|Like|Unlike|Given|Thanks|Our|My|His|Her"
+    r"|Their|Its|Your|These|Those|What|Which|How|Why|Against|Beyond|Near|Inside|Outside|Behind|Besides|Upon|Via"
+    r"|Beim|Nach|Seit|Vor|Mit|Ohne|Für|Auf|Aus|Unter|Über|Zwischen|Während|Wegen|Trotz|Heute|Gestern|Wenn|Dort|Hier"
+    r"|En|Dans|Pour|Avec|Sans|Sous|Sur|Depuis|Pendant|Après|Avant|Chez|Entre|Vers|Selon|Malgré|Parmi|Quand|Chaque|Hier"
+    r"|Para|Por|Sobre|Desde|Durante|Según|Tras|Hasta|Cuando|Cada|Hoy|Ayer|Nel|Nella|Nei|Negli|Dopo|Secondo|Oggi"
+    r"|Ogni|Quando|Em|Com|Após|Até|Hoje|Ontem"
+)
+"""Words with which a sentence begins, and no name; what is one somewhere (Al, Even, Son, Till …) is not here."""
+_DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|(?:Mon|Diens|Donners|Frei|Sams|Sonn)tag|Mittwoch|Sonnabend"
+_MONTH = (
+    r"January|February|March|April|May|June|July|August|September|October|November|December"
+    r"|Januar|Jänner|Februar|März|Mai|Juni|Juli|Oktober|Dezember"
+)
+_SEASON = r"Frühling|Frühjahr|Sommer|Herbst|Winter|Spring|Summer|Autumn|Morgen|Abend|Jahr"
+_TIME = re.compile(
+    rf"\A(?:(?:{_NO_NAME}|Am|Im|Ab|Bis|Jeden|Early|Late|Mid)\s(?:{_DAY}|{_MONTH}|{_SEASON})"
+    rf"|(?:{_DAY})(?=\s(?:Morning|Afternoon|Evening|Night|Lunch))"
+    rf"|(?:Good|Easter|Black|Ash|Palm|Holy|Whit|Cyber|Super|Shrove|Giving)\s(?:{_DAY}))(?:\s|\Z)"
+)
+"""A time at the beginning of a sentence; a day or a month alone may be somebody's name (Rick Monday, May Sinclair)."""
+_OPENING = re.compile(rf"\A(?:{_NO_NAME})\s")
 _ADMIRED = re.compile(
     r"\b(?:fans?|admir\w*|follow\w*|idoli[sz]\w*|inspired\sby|influenced\sby|works?\s(?:of|by)|books?\s(?:of|by)|music\s(?:of"
     r"|by)|quot\w*|reads?|reading|stud(?:y|ies|ied|ying)|listens?\sto|enthusiast\w*|critic\w*|expert\son|scholar\w*"
@@ -129,7 +154,20 @@ def _in(text: str, mentioned: bool) -> Iterator[Found]:
                 yield Found(MENTIONED, *match.span())
     for match in _INTRODUCED.finditer(text):
         group = match.lastgroup or ""
-        if not _NO_PERSON.search(match[group]):
-            yield Found(PRESENTED, *match.span(group))
+        start, stop = match.span(group)
+        if group == "first":
+            start += _time_before(match[group])
+        if _is_name(text[start:stop]):
+            yield Found(PRESENTED, start, stop)
     if not text.isascii():
         yield from (Found(PRESENTED, *match.span("name")) for match in _UNSPACED.finditer(text))
+
+
+def _time_before(words: str) -> int:
+    """How long the time is with which a sentence begins, such as `On Monday `; what follows may be a name."""
+    time = _TIME.match(words)
+    return time.end() if time else 0
+
+
+def _is_name(words: str) -> bool:
+    return len(words.split()) > 1 and not _OPENING.match(words) and not _NO_PERSON.search(words)
