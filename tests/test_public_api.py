@@ -27,6 +27,7 @@ NAMES = {
         "ProviderRejected", "QuotaSpent", "SpendLimitReached", "DiskStillFull", "RequestsRefused", "AttemptError",
         "ExtractionSuspected", "LicenceRefused", "NoConfinement", "SourceDown", "SourceRefused", "ScreenedOut",
         "Throttled", "Unreachable", "Unavailable", "StaleConnection", "NotFound", "Refused", "Unauthorized", "RowError",
+        "Unscreened",
     },
     testing: {
         "ListSource", "ScriptedProvider", "Echo", "MemorySink", "NoCheckpoints", "MemoryCheckpoints", "inline",

@@ -228,3 +228,7 @@ class RowError(PersonaStreamError):
         super().__init__(message)
         self.reason = reason
         self.response = response
+
+
+class Unscreened(RowError):
+    """The row ends in the dead letters because a screen could not judge it; nothing is wrong with its reply."""

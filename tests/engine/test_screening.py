@@ -11,7 +11,17 @@ from personastream.core.pace import Pace
 from personastream.core.retry import Health, RetryPolicy
 from personastream.engine.endpoint import Endpoint
 from personastream.engine.screening import NOT_SAMPLED, UNSCREENED
-from personastream.errors import AttemptError, ProviderDown, ProviderRejected, RowError, Unauthorized, Unreachable
+from personastream.errors import (
+    AttemptError,
+    ProviderDown,
+    ProviderRejected,
+    Refused,
+    RequestsRefused,
+    RowError,
+    RunError,
+    Unauthorized,
+    Unreachable,
+)
 from personastream.launch.revival import revive, with_reasons
 from personastream.ports import Ask
 from personastream.records import Completion, Request, Row
@@ -50,7 +60,8 @@ class Screened(Bench):
     def endpoints(self) -> list[Endpoint]:
         now_s = anyio.current_time()
         pace = Pace(self.workers, adaptive=False, now_s=now_s)
-        named = Endpoint(self.judge, pace, Health(self.retry, now_s), name="judge", reserved=True)
+        health = Health(self.retry, now_s)
+        named = Endpoint(self.judge, pace, health, label="127.0.0.1:9 guard", name="judge", reserved=True)
         return [named, *super().endpoints()]
 
 
@@ -161,20 +172,32 @@ class Nonsense(ScriptedProvider):
 @pytest.mark.parametrize(
     ("error", "raised"), [(Unreachable, ProviderDown), (Unauthorized, ProviderRejected)], ids=["down", "refused"]
 )
-def test_closed_nothing_goes_out_unscreened(error: type[AttemptError], raised: type[Exception]) -> None:
+def test_closed_nothing_goes_out_unscreened(error: type[AttemptError], raised: type[RunError]) -> None:
     bench = Screened(
         ROWS,
         judge=failing(lambda: error("no")),
         screens=[Forbidden(word="bad", asks="judge", on="reply")],
         retry=RetryPolicy(outage_s_max=60),
     )
-    with pytest.raises(raised):
+    with pytest.raises(raised) as caught:
         bench.sit()
+    assert "the provider 'judge' (127.0.0.1:9 guard)" in caught.value.message
     assert bench.delivered() == []
     assert bench.dead() == {}
     bench.judge = ScriptedProvider()
     assert bench.sit().finished
     assert len(bench.delivered()) == 30
+
+
+def test_closed_a_service_that_refuses_everything_is_named_and_rows_are_where_it_says() -> None:
+    screens = [Forbidden(word="bad", asks="judge", on="reply")]
+    refusing = failing(lambda: Refused("no", reason="bad_request"))
+    bench = Screened(ROWS, judge=refusing, screens=screens, dead_share_max=1.0)
+    with pytest.raises(RequestsRefused) as caught:
+        bench.sit()
+    assert "the provider 'judge' (127.0.0.1:9 guard): the first 20 requests" in caught.value.message
+    assert "if any" in caught.value.hint
+    assert bench.delivered() == []
 
 
 def test_closed_an_outage_that_ends_in_time_is_waited_for() -> None:
@@ -200,10 +223,13 @@ def test_closed_nonsense_ends_a_row_so_that_it_can_be_retried() -> None:
     assert set(bench.dead().values()) == {UNSCREENED}
     assert len(bench.dead()) == 40
     letters = bench.sink.documents("dead")
-    assert {letter["response"] for letter in letters} == {""}, "a judgement is no reply to the row"
+    assert {letter["response"] for letter in letters} == set(ROWS[0]), "what is kept is the reply to the row"
     assert revive(bench.sink, bench.sink.recover(), with_reasons([UNSCREENED])) == 40
     bench.judge = ScriptedProvider()
+    reading_kept_replies(bench)
+    asked = len(bench.provider.requests)
     assert bench.sit().finished
+    assert len(bench.provider.requests) == asked, "it is paid for already"
     assert len(bench.delivered()) == 30
     assert dropped(bench) == {"adapters_found": 10}
 
@@ -217,10 +243,11 @@ JUDGES: Sequence[Callable[[], ScriptedProvider]] = (
     lambda: failing(lambda: Unauthorized("no")),
     hanging,
     Nonsense,
+    lambda: failing(lambda: Refused("no", reason="bad_request")),
 )
 
 
-@pytest.mark.parametrize("judge", JUDGES, ids=["down", "refused", "hanging", "nonsense"])
+@pytest.mark.parametrize("judge", JUDGES, ids=["down", "refused", "hanging", "nonsense", "bad"])
 def test_open_each_unscreened_record_says_so(judge: Callable[[], ScriptedProvider]) -> None:
     screen = Forbidden(word="bad", asks="judge", on="reply", unavailable="open", patience_s=3.0)
     bench = Screened(ROWS, judge=judge(), screens=[screen])
@@ -246,8 +273,7 @@ class Dying:
         raise RowError("no good", reason="contract", response=reply.body)
 
 
-def test_kept_replies_go_through_the_screens() -> None:
-    bench = Bench(ROWS, screens=[Forbidden(word="bad", on="reply")])
+def reading_kept_replies(bench: Bench) -> None:
     graph = bench.graph
 
     def with_parse() -> Any:
@@ -256,6 +282,53 @@ def test_kept_replies_go_through_the_screens() -> None:
         return made
 
     bench.graph = with_parse  # type: ignore[method-assign]
+
+
+@dataclass
+class Twice:
+    """Two requests a row: nobody knows which one a kept reply answers."""
+
+    requests_per_row: int = 2
+
+    async def __call__(self, row: Row, ask: Ask) -> list[dict[str, object]]:
+        replies = [(await ask(Request("", row.text, {}))).text for _ in range(2)]
+        return [{"synthesized text": reply} for reply in replies]
+
+
+def test_a_row_of_several_requests_that_cannot_be_screened_keeps_no_reply() -> None:
+    screens = [Forbidden(word="bad", asks="judge", on="reply")]
+    bench = Screened([["a"]], recipe=Twice(), judge=Nonsense(), screens=screens, dead_share_max=1.0)
+    assert bench.sit().finished
+    assert [letter["response"] for letter in bench.sink.documents("dead")] == [""]
+
+
+def test_a_paid_reply_outlives_a_retry_whose_row_cannot_be_screened() -> None:
+    bench = Screened([["a"]], screens=[Forbidden(word="bad", asks="judge", on="row")], dead_share_max=1.0)
+    reading_kept_replies(bench)
+    bench.recipe = Dying()
+    assert bench.sit().finished
+    for _ in range(2):
+        bench.recipe, bench.judge = Echo(), Nonsense()
+        assert revive(bench.sink, bench.sink.recover(), with_reasons([])) == 1
+        assert bench.sit().finished
+        assert bench.sink.documents("dead")[-1]["reason"] == UNSCREENED
+        assert bench.sink.documents("dead")[-1]["response"] == "a"
+    bench.judge = ScriptedProvider()
+    assert revive(bench.sink, bench.sink.recover(), with_reasons([])) == 1
+    assert bench.sit().finished
+    assert len(bench.delivered()) == len(bench.provider.requests) == 1
+
+
+def test_redacted_rows_that_cannot_be_screened_stay_redacted_in_their_letters() -> None:
+    screens = [Forbidden(word="bad", policy="redact"), Forbidden(word="x", asks="judge", on="reply")]
+    bench = Screened([["bad"]], judge=Nonsense(), screens=screens, dead_share_max=1.0)
+    assert bench.sit().finished
+    assert [(letter["text"], letter["response"]) for letter in bench.sink.documents("dead")] == [("[word]", "[word]")]
+
+
+def test_kept_replies_go_through_the_screens() -> None:
+    bench = Bench(ROWS, screens=[Forbidden(word="bad", on="reply")])
+    reading_kept_replies(bench)
     bench.recipe = Dying()
     bench.dead_share_max = 1.0
     assert bench.sit().finished

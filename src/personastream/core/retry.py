@@ -230,8 +230,8 @@ def _refused(error: Refused, health: Health) -> RowError | RunError:
         if health.refused_first >= REFUSED_ALIKE:
             return RequestsRefused(
                 f"the first {health.refused_first} requests were all refused; the last one: {error.message}",
-                hint="Check the model and the parameters, then run again with --resume; no row of these is lost. "
-                "The refused rows are in dead/; `personastream retry` asks them again.",
+                hint="Check the address, the model and the parameters, then run again with --resume; no row is lost: "
+                "`personastream retry` asks again those that are in dead/ by now, if any.",
             )
     return RowError(error.message, reason=error.reason, response=error.body)
 

@@ -14,7 +14,15 @@ from personastream.engine.hedge import Hedge
 from personastream.engine.pool import Abandoned, Pool, Turn
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
-from personastream.errors import AttemptError, NotFound, StaleConnection, Throttled, Unavailable, Unreachable
+from personastream.errors import (
+    AttemptError,
+    NotFound,
+    RequestsRefused,
+    StaleConnection,
+    Throttled,
+    Unavailable,
+    Unreachable,
+)
 from personastream.ports import NO_TOKENS, Tokens
 from personastream.records import Completion, Request
 
@@ -157,13 +165,16 @@ class Asker:
             pace.failed(now_s, sent_s)
         elif not asks_for_rest:
             pace.ended(now_s, sent_s)
-        verdict = after_failure(error, trial, endpoint.health, now_s, self.chance.random())
+        try:
+            verdict = after_failure(error, trial, endpoint.health, now_s, self.chance.random())
+        except RequestsRefused as refused:
+            raise self.pool.of(endpoint, refused) from error
         if asks_for_rest:
             endpoint.throttled += 1
             pace.throttled(now_s, sent_s, verdict.pause_s)
         if verdict.out is not None:
             self.pool.leave_out(endpoint, verdict.out)
-        self.pool.check_outage(error, name)
+        self.pool.check_outage(error, endpoint, name)
         statistics.retries += 1
         return verdict
 

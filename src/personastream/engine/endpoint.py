@@ -34,3 +34,8 @@ class Endpoint:
     answered: int = 0
     throttled: int = 0
     out: RunError | None = None
+
+    @property
+    def called(self) -> str:
+        """Which provider, for people: `the provider 'judge' (127.0.0.1:9000 llama-guard)`."""
+        return f"the provider {self.name!r} ({self.label})" if self.name else f"the provider {self.label}"

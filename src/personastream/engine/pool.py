@@ -121,11 +121,17 @@ class Pool:
 
     def leave_out(self, endpoint: Endpoint, why: RunError) -> None:
         """Ask this endpoint no more. Raises why if nobody is left for requests that come."""
-        endpoint.out = endpoint.out or why
+        endpoint.out = endpoint.out or self.of(endpoint, why)
         for line in self._lines.values():
             if endpoint in line.endpoints and line.out is not None:
-                raise why
+                raise endpoint.out
         self._serve_all()
+
+    def of(self, endpoint: Endpoint, error: RunError) -> RunError:
+        """The error, saying of which endpoint it speaks if there are several."""
+        if len(self._endpoints) > 1:
+            error.message = f"{endpoint.called}: {error.message}"
+        return error
 
     def elsewhere(self, endpoint: Endpoint, name: str = "") -> bool:
         """Whether another endpoint may be asked now."""
@@ -144,17 +150,21 @@ class Pool:
         endpoint = line.choose(now_s, avoid)
         return None if endpoint is None or endpoint is avoid else self._take(endpoint, now_s)
 
-    def check_outage(self, error: AttemptError, name: str = "") -> None:
-        """Raise `ProviderDown` if every endpoint has done nothing but fail for longer than its `outage_s_max`."""
+    def check_outage(self, error: AttemptError, endpoint: Endpoint, name: str = "") -> None:
+        """Raise `ProviderDown` if every endpoint has done nothing but fail for longer than its `outage_s_max`.
+
+        `error` is what `endpoint` has failed with just now.
+        """
         now_s = self._clock()
         left = [each.health for each in self._lines[name].endpoints if each.out is None]
         silent_s = min((health.failing_s(now_s) for health in left), default=0.0)
         if left and all(health.failing_s(now_s) > health.policy.outage_s_max for health in left):
-            raise ProviderDown(
+            down = ProviderDown(
                 f"no request has succeeded for {silent_s:.0f} s; the last failure: {error.message}",
                 hint="Check the endpoint, then run again with --resume; nothing is lost. "
                 "`[limits] outage_s_max` sets the patience.",
-            ) from error
+            )
+            raise self.of(endpoint, down) from error
 
     async def run(self) -> None:
         """Give out the turns that only time brings, until cancelled."""

@@ -11,7 +11,15 @@ import anyio
 import xxhash
 
 from personastream.core.leaves import leaves, with_leaves
-from personastream.errors import ProviderDown, ProviderRejected, QuotaSpent, RowError, ScreenedOut
+from personastream.errors import (
+    ProviderDown,
+    ProviderRejected,
+    QuotaSpent,
+    RequestsRefused,
+    RowError,
+    ScreenedOut,
+    Unscreened,
+)
 from personastream.ports import Ask, Judgement, Screen
 from personastream.records import Row
 
@@ -19,6 +27,8 @@ UNSCREENED, NOT_SAMPLED = "unscreened", "not_sampled"
 """What `meta.screens` says of a record that a screen has not judged: it could not, or was to judge a share only."""
 OWN_KEYS = frozenset({"id", "description", "synthetic", "meta"})
 """Keys of a record that hold the program's own words."""
+NO_JUDGEMENT = (RowError, ProviderDown, ProviderRejected, QuotaSpent, RequestsRefused)
+"""What an open screen takes for silence. Each speaks of the provider that the screen itself has asked."""
 LINEAGE_COLUMNS = ("id", "meta.")
 """How the names of kept columns begin that tell where a row comes from."""
 
@@ -105,12 +115,12 @@ async def _asked(screen: Screen, texts: Sequence[str], ask: Ask) -> Sequence[Jud
     if getattr(screen, "unavailable", "closed") == "closed":
         try:
             return await screen(texts, ask)
-        except RowError as error:  # without the reply: it is none to the row, and must not be taken for one by a retry
-            raise RowError(f"{screen.name} cannot judge it: {error.message}", reason=UNSCREENED) from error
+        except RowError as error:  # without what the service said: that is no reply to the row
+            raise Unscreened(f"{screen.name} cannot judge it: {error.message}", reason=UNSCREENED) from error
     with anyio.move_on_after(getattr(screen, "patience_s", None)):
         try:
             return await screen(texts, ask)
-        except (RowError, ProviderDown, ProviderRejected, QuotaSpent):
+        except NO_JUDGEMENT:
             return None
     return None
 

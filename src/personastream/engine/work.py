@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import orjson
 
@@ -10,7 +11,7 @@ from personastream.engine.pool import Abandoned
 from personastream.engine.screening import Screening
 from personastream.engine.settle import Settle
 from personastream.engine.stop import Stop
-from personastream.errors import AttemptError, RowError, RunError, ScreenedOut, Unavailable
+from personastream.errors import AttemptError, RowError, RunError, ScreenedOut, Unavailable, Unscreened
 from personastream.ports import Ask, Recipe
 from personastream.records import Completion, DeadRow, Request, Row
 
@@ -36,17 +37,20 @@ async def work(
 ) -> None:
     """Take rows until there are none. A `RunError` drains the run; the row is left unsettled, to be asked again."""
     while (row := await feed.next()) is not None:
+        asking = ask if screening is None else Remembering(ask, row.reply.encode())
         try:
             if screening is not None:
                 row, marks = await screening.row(row, ask)
             from_kept = row.reply and _asks_once(recipe)
-            records = await _from_kept(row, recipe, ask, parse) if from_kept else await recipe(row, ask)
+            records = await _from_kept(row, recipe, asking, parse) if from_kept else await recipe(row, asking)
             if screening is not None:
                 records = await screening.records(row, records, marks, ask)
             lines = encode(row.id, records)
         except ScreenedOut as screened:
             settle.screened(row, screened.reason)
         except RowError as error:
+            if isinstance(error, Unscreened) and isinstance(asking, Remembering) and _asks_once(recipe):
+                error.response = asking.reply  # paid for, and to be judged when the row is asked again
             settle.dead(row.shard, _dead(row, error))
         except RunError as error:
             stop.fail(error)
@@ -54,6 +58,19 @@ async def work(
             return
         else:
             settle.delivered(row, lines)
+
+
+@dataclass(slots=True)
+class Remembering:
+    """An `ask` that keeps the last raw reply: that of an earlier sitting, as long as there is no other."""
+
+    ask: Ask
+    reply: bytes
+
+    async def __call__(self, request: Request) -> Completion:
+        completion = await self.ask(request)
+        self.reply = completion.body
+        return completion
 
 
 def _asks_once(recipe: Recipe) -> bool:
