@@ -19,7 +19,7 @@ from personastream.observe.say import say
 @settings_option
 @progress_option
 def command(run: str, settings: tuple[str, ...], style: Style) -> int:
-    """Read the kept replies of the dead rows in RUN again, by the template's contract as it is now; asks nothing.
+    """Read the kept replies of dead rows in RUN again, by the template's contract as it is now; only screens ask.
 
     \b
     Mend the [reply] table of the template first: it may change during a run,
