@@ -110,7 +110,7 @@ def test_settings_that_name_somebody_are_told_and_nobody_is_sent_to_remove_the_r
     told = personastream("purge", run, "--text", "a nun", "--yes")
     assert (told.code, ids(run), (run / "run.json").read_bytes()) == (75, ["a:0"], before)
     assert "run.json holds it, in screen[0].words" in told.err
-    assert "begin a new" in told.err
+    assert "is needed, and stays as it is" in told.err
     assert "remove it yourself" not in told.err
 
 

@@ -145,10 +145,8 @@ def _files_told(files: "Files") -> int:
         named = f", in {', '.join(map(_shown, settings))}" if settings else ""
         say(f"still there: {path} holds it{named}. It tells how the run was made, is needed, and stays as it is")
     if files.needed:
-        say(
-            "  Do not change or remove what is needed. To be rid of it, export what is left of this run, or begin a new"
-        )
-        say("  run with a configuration and paths that do not name it; then delete the folder of this one.")
+        say("  Do not change or remove what is needed. To be rid of it, export what is left of this run, or begin a")
+        say("  new one with a configuration and paths that do not name it; then delete the folder of this one.")
     for path in files.others:
         say(f"still there: {path} is no file of this run's own and holds it; remove it yourself")
     return ExitCode.WORK_LEFT if files.stay else ExitCode.DONE
