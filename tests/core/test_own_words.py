@@ -25,6 +25,7 @@ def found(value: object) -> list[str]:
         {"usage": {OURS: 1}, "licence": OURS, "screens": {OURS: [OURS]}},
         {"root": OURS, "parent": OURS, "hop": 1},
         {"mode": OURS, "demonstrations": OURS, "turns": 2, "constraints": [{"kind": OURS}], "relation": OURS},
+        {"granularity": OURS},
         {"origin": {"id": f"{OURS}:41#0", "meta.root": OURS, "meta.licence": OURS, "meta.screens.x": OURS}},
         {"origin": {"meta": {"licence": OURS}}},
     ],
