@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from personastream.core.where import compile_where
 from personastream.errors import BadInput, CorruptOutput, RunBusy, StorageFailed
 from personastream.launch.audit import read_events
 from personastream.launch.audit import record as record_event
-from personastream.launch.manifest import read_manifest, write_manifest
 from personastream.launch.purge_apply import folders_of, purged_from
 from personastream.launch.purge_job import Plan, _prepared, carry_out_plan, exports, files_left, look, purging
 from personastream.launch.purge_journal import NAME, read_journal
@@ -254,52 +252,6 @@ def test_what_we_say_of_a_record_is_not_looked_through(tmp_path: Path, phrase: s
     run = write_run(tmp_path / "run", {"a": [record("One", **meta), record("Two", model="gpt"), letter]})
     assert purge(run, texts=[phrase]).is_empty
     assert (len(ids(run)), len(ids(run, "dead"))) == (2, 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "whose"),
-    [
-        ("run.json", f'not (persona contains "{WHOM}")', "needed"),
-        ("audit.jsonl", f'not (persona contains "{WHOM}")', "needed"),
-        ("old/run.json", WHOM, "others"),
-        ("notes.txt", WHOM, "others"),
-    ],
-)
-def test_files_are_looked_through_though_no_record_is_found(run: Path, name: str, value: str, whose: str) -> None:
-    purge(run, texts=[WHOM])
-    if name == "run.json":
-        manifest = read_manifest(run)
-        assert manifest is not None
-        write_manifest(run, replace(manifest, identity={**manifest.identity, "source.where": value}))
-    elif name == "audit.jsonl":
-        record_event(run, "started", config="", settings={"source.where": value, "source.field": "persona"})
-    else:
-        (run / name).parent.mkdir(exist_ok=True)
-        (run / name).write_text(value)
-    plan = purge(run, texts=[WHOM])
-    assert plan.is_empty
-    assert plan.files.stay
-    found: dict[str, Any] = {
-        "needed": {run / name: ("source.where",)} if whose == "needed" else {},
-        "others": [run / name] if whose == "others" else [],
-    }
-    assert {"needed": plan.files.needed, "others": plan.files.others} == found
-
-
-def test_what_the_run_says_of_licences_counts_in_no_file(run: Path) -> None:
-    manifest = read_manifest(run)
-    assert manifest is not None
-    write_manifest(run, replace(manifest, terms=[{"model": "m", "terms": "NOASSERTION"}]))
-    record_event(run, "licence", warnings=[{"subject": "model m", "licence": "NOASSERTION", "rule": "unknown"}])
-    assert not purge(run, texts=["noassertion"]).files.stay
-
-
-def test_a_report_goes_though_no_record_is_found(run: Path) -> None:
-    purge(run, texts=[WHOM])
-    (run / "report.html").write_text(TEXT)
-    plan = purge(run, texts=[WHOM])
-    assert (plan.is_empty, plan.files.stay, (run / "report.html").exists()) == (False, False, False)
-    assert purge(run, texts=[WHOM]).is_empty
 
 
 def test_batches_that_hold_it_are_forgotten_and_named(run: Path) -> None:

@@ -13,14 +13,8 @@ OWN_META = frozenset(
         *("template", "model", "finish_reason", "usage", "created"),  # of a reply
         *("licence", "screens"),  # codes
         *("root", "parent", "hop"),  # lineage
-        *(
-            "mode",
-            "demonstrations",
-            "turns",
-            "constraints",
-            "relation",
-            "granularity",
-        ),  # settings, and what is drawn of them
+        *("mode", "demonstrations", "turns", "constraints"),  # settings, and what is drawn of them
+        *("relation", "granularity"),  # likewise
     }
 )
 """What the engine and recipes say in `meta`. Left are `origin`, columns of the input, and `relationship`, which a model
