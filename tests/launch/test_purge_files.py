@@ -1,4 +1,4 @@
-"""Files beside the logs: they are looked through whether or not a record is found, and nobody is sent to break a run."""
+"""Files beside the logs: they are looked through though no record is found, and nobody is sent to break a run."""
 
 from dataclasses import replace
 from pathlib import Path
