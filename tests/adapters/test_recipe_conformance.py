@@ -10,6 +10,7 @@ import pytest
 
 from personastream.build import known
 from personastream.core.constraints import found_in
+from personastream.core.own_words import OWN_META
 from personastream.engine.work import encode
 from personastream.errors import ProviderDown, RowError
 from personastream.launch.estimate import first_request
@@ -43,6 +44,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "grade": lambda: Grade(answer="meta.answer", groups=["meta.level"]),
     "persona_to_persona, in JSON": lambda: PersonaToPersona(template="persona_to_persona_json", fan_out=2),
 }
+FOREIGN_META = {"origin", "relationship"}
+"""Words of the input and of a model, which a purge looks through: see `core.own_words`, and add to one or the other."""
 SHOWN: str = str(Path(__file__).parents[2] / "configs" / "demonstrations" / "math.jsonl")
 WRITER = Writer(0, 60, shipped_openings())
 PERSONA = 'a night nurse who paints ships <b>\n"quotes" {persona} 老师'
@@ -91,6 +94,14 @@ def test_a_row_gives_records_that_can_be_written(name: str) -> None:
     lines = encode("people:5", records)
     assert all("a night nurse who paints ships" in subject(orjson.loads(line)) for line in lines)
     assert all(b"\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_a_recipe_says_in_meta_is_known_as_own_or_foreign(name: str) -> None:
+    for record in on_virtual_clock(RECIPES[name](), ROW, good):
+        meta = record.get("meta", {})
+        assert isinstance(meta, dict)
+        assert meta.keys() <= OWN_META | FOREIGN_META
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -3,10 +3,12 @@
 import os
 import pty
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from personastream.launch.manifest import read_manifest, write_manifest
 from tests.support.command import COMMAND, environment, personastream
 from tests.support.ended_run import record, write_run
 from tests.support.outputs import fingerprint, read_records
@@ -71,6 +73,9 @@ def test_on_a_terminal_one_is_asked(run: Path, answer: str) -> None:
         (["--text", " \u3000 "], 64, "white space"),
         (["--where", "persona =="], 64, "--where"),
         (["--text", "x", "--where", "a == 1 and"], 64, "--where"),
+        (["--text", "x", "--where", ""], 64, "--where"),
+        (["--id", ""], 64, "an id is empty"),
+        (["--id", "a:0", "--id", " "], 64, "an id is empty"),
     ],
 )
 def test_mistakes_are_told(run: Path, words: list[str], code: int, said: str) -> None:
@@ -82,6 +87,7 @@ def test_mistakes_are_told(run: Path, words: list[str], code: int, said: str) ->
 
 def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
     assert personastream("purge", tmp_path, "--id", "a:0", "--yes").code == 65
+    assert personastream("purge", tmp_path, "--id", "a:0").code == 65  # nobody is here, but that is not what is wrong
     assert list(tmp_path.iterdir()) == []
 
 
@@ -90,3 +96,28 @@ def test_files_of_others_that_hold_it_are_named(run: Path) -> None:
     told = personastream("purge", run, "--id", "a:1", "--yes")
     assert told.code == 75
     assert "notes.txt" in told.err
+    assert "remove it yourself" in told.err
+    again = personastream("purge", run, "--text", "a nun", "--yes")
+    assert (again.code, "notes.txt" in again.err) == (75, True)
+    assert personastream("purge", run, "--text", "a nun", "--dry-run").code == 75
+
+
+def test_settings_that_name_somebody_are_told_and_nobody_is_sent_to_remove_the_run(run: Path) -> None:
+    manifest = read_manifest(run)
+    assert manifest is not None
+    write_manifest(run, replace(manifest, identity={**manifest.identity, "screen[0].words": ["a NUN"]}))
+    before = (run / "run.json").read_bytes()
+    told = personastream("purge", run, "--text", "a nun", "--yes")
+    assert (told.code, ids(run), (run / "run.json").read_bytes()) == (75, ["a:0"], before)
+    assert "run.json holds it, in screen[0].words" in told.err
+    assert "is needed, and stays as it is" in told.err
+    assert "remove it yourself" not in told.err
+
+
+def test_rows_that_are_not_read_yet_are_counted(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", {"a": [record("One")]}, finished=False)
+    told = personastream("purge", run, "--id", "a:7", "--id", "a:8", "--id", "a:9", "--yes")
+    assert told.code == 0
+    assert "purged    3 rows of the input\n" in told.err
+    told = personastream("purge", run, "--id", "a:0", "--id", "a:5", "--yes")
+    assert "purged    1 record, 0 dead letters and 1 row of the input\n" in told.err

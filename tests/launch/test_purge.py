@@ -16,7 +16,7 @@ from personastream.errors import BadInput, CorruptOutput, RunBusy, StorageFailed
 from personastream.launch.audit import read_events
 from personastream.launch.audit import record as record_event
 from personastream.launch.purge_apply import folders_of, purged_from
-from personastream.launch.purge_job import Plan, _prepared, carry_out_plan, exports, leftovers, look, purging
+from personastream.launch.purge_job import Plan, _prepared, carry_out_plan, exports, files_left, look, purging
 from personastream.launch.purge_journal import NAME, read_journal
 from personastream.launch.purge_protocol import decide
 from personastream.launch.purge_terms import Terms, phrases_of
@@ -200,7 +200,7 @@ def test_files_that_are_made_again_are_removed_and_others_told(run: Path) -> Non
     (run / "notes.txt").write_text(f"Ask {WHOM}!")
     (run / "other.txt").write_text("Ask somebody")
     plan = purge(run, texts=[WHOM])
-    assert [path.name for path in leftovers(plan)] == ["notes.txt"]
+    assert [path.name for path in files_left(plan).others] == ["notes.txt"]
     assert not (run / "report.html").exists()
     assert not (run / "state" / "transforms.log").exists()
     assert (run / "other.txt").exists()
@@ -238,9 +238,20 @@ def test_ids_of_nothing_find_nothing(run: Path, named: str) -> None:
     assert purge(run, named).is_empty
 
 
-@pytest.mark.parametrize("phrase", ["math", "a:1", "2026-01", "stop"])
-def test_what_we_say_of_a_record_is_not_looked_through(run: Path, phrase: str) -> None:
+@pytest.mark.parametrize(
+    "phrase", ["math", "a:1", "2026-01", "stop", "noassert", "CC-BY-4.0", "email", "contract", "gpt", "assistant"]
+)
+def test_what_we_say_of_a_record_is_not_looked_through(tmp_path: Path, phrase: str) -> None:
+    meta: dict[str, Any] = {
+        "licence": "NOASSERTION",
+        "screens": {"personal_data": ["email"]},
+        "origin": {"meta.licence": "CC-BY-4.0"},
+    }
+    response = {"id": "x", "model": "gpt", "choices": [{"message": {"role": "assistant", "content": "Three"}}]}
+    letter = DeadRow(0, "contract", "", "A smith", orjson.dumps(response).decode(), licence="NOASSERTION")
+    run = write_run(tmp_path / "run", {"a": [record("One", **meta), record("Two", model="gpt"), letter]})
     assert purge(run, texts=[phrase]).is_empty
+    assert (len(ids(run)), len(ids(run, "dead"))) == (2, 1)
 
 
 def test_batches_that_hold_it_are_forgotten_and_named(run: Path) -> None:

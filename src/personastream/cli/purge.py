@@ -13,6 +13,7 @@ from personastream.errors import ExitCode
 from personastream.observe.say import say
 
 if TYPE_CHECKING:
+    from personastream.launch.purge_files import Files
     from personastream.launch.purge_job import Plan
     from personastream.launch.purge_search import Found
     from personastream.launch.purge_terms import Terms
@@ -54,12 +55,14 @@ def command(
     anything that works on the run carries it out. Input files, exports and
     copies elsewhere are not touched.
     \b
-    Exit codes: 0 purged, or nothing was found; 75 you said no, or other files in
-    RUN still hold it; 65 RUN holds no run; 73 a process works on it.
+    Exit codes: 0 purged, or nothing was found; 75 you said no, or files in RUN
+    hold it that a purge does not touch; 65 RUN holds no run; 73 a process works
+    on it.
     """
-    from personastream.launch.purge_job import carry_out_plan, exports, leftovers, look, purging
+    from personastream.launch.purge_job import carry_out_plan, exports, files_left, look, purging, runs_to_purge
 
     terms = _terms(ids, condition, texts)
+    runs_to_purge(Path(run))
     if not (yes or dry_run or sys.stdin.isatty()):
         raise click.UsageError("nobody is here to be asked: add --yes, or --dry-run.")
     with purging(Path(run)) as root:
@@ -67,26 +70,27 @@ def command(
         for line in _found_lines(plan):
             click.echo(line)
         if dry_run or plan.is_empty:
-            return ExitCode.DONE
+            return _files_told(plan.files)
         if not yes and not click.confirm("Purge all of this? It cannot be undone.", err=True):
             return ExitCode.WORK_LEFT
         carry_out_plan(plan)
-        left, exported = leftovers(plan), exports(plan)
+        files, exported = files_left(plan), exports(plan)
     for line in _last_lines(plan, exported):
         say(line)
-    for path in left:
-        say(f"still there: {path} is no file of this run's own and holds it; remove it yourself")
-    return ExitCode.WORK_LEFT if left else ExitCode.DONE
+    return _files_told(files)
 
 
 def _terms(ids: tuple[str, ...], condition: str | None, texts: tuple[str, ...]) -> "Terms":
     from personastream.core.where import compile_where
     from personastream.launch.purge_terms import Terms, phrases_of
 
-    if not (ids or condition or texts):
+    if not (ids or condition is not None or texts):
         raise click.UsageError("say what to purge: --id, --where or --text.")
+    if not all(map(str.strip, ids)):
+        raise click.UsageError("--id: an id is empty; they look like texts:41 or texts:41#0.")
     try:
-        return Terms(frozenset(ids), compile_where(condition) if condition else None, phrases_of(texts))
+        where = None if condition is None else compile_where(condition)
+        return Terms(frozenset(ids), where, phrases_of(texts))
     except WhereError as error:
         raise click.UsageError(f"--where: {error}") from error
     except ValueError as error:
@@ -102,6 +106,8 @@ def _found_lines(plan: "Plan") -> Iterator[str]:
             if found.stage:
                 yield f"stage     {found.stage}"
             yield from _run_lines(found)
+    if plan.files.going:
+        yield f"files     {len(plan.files.going):>12,}  of the run's own, to be removed or written anew"
     for stage, unread in plan.unread.items():
         where = f" of {stage}" if stage else ""
         yield f"note      the input{where} was not looked through: {unread.why}"
@@ -121,13 +127,29 @@ def _run_lines(found: "Found") -> Iterator[str]:
 
 def _last_lines(plan: "Plan", exported: Sequence[str]) -> Iterator[str]:
     records, letters = (sum(getattr(found, name) for found in plan.found) for name in ("records", "letters"))
-    yield f"purged    {_counted(records, 'record')} and {_counted(letters, 'dead letter')}"
+    rows = sum(found.unsettled for found in plan.found)
+    counts = [(records, "record"), (letters, "dead letter")] if records or letters or not rows else []
+    told = [_counted(*each) for each in counts] + ([f"{_counted(rows, 'row')} of the input"] if rows else [])
+    yield f"purged    {', '.join(told[:-1])}{' and ' if told[1:] else ''}{told[-1]}"
     yield "note      journals and reports of the run are gone: they are made again when they are needed"
     for batch in plan.batches:
         yield f"note      the batch {batch} at its service holds some of it: cancel and delete it there"
     for place in exported:
         yield f"note      an export was written to {_shown(place)}: make it again, or delete it"
     yield "note      input files, exports and copies elsewhere are as they were"
+
+
+def _files_told(files: "Files") -> int:
+    """Tell of files that hold it and stay as they are; the exit code."""
+    for path, settings in files.needed.items():
+        named = f", in {', '.join(map(_shown, settings))}" if settings else ""
+        say(f"still there: {path} holds it{named}. It tells how the run was made, is needed, and stays as it is")
+    if files.needed:
+        say("  Do not change or remove what is needed. To be rid of it, export what is left of this run, or begin a")
+        say("  new one with a configuration and paths that do not name it; then delete the folder of this one.")
+    for path in files.others:
+        say(f"still there: {path} is no file of this run's own and holds it; remove it yourself")
+    return ExitCode.WORK_LEFT if files.stay else ExitCode.DONE
 
 
 def _counted(number: int, name: str) -> str:

@@ -11,6 +11,7 @@ import anyio
 import xxhash
 
 from personastream.core.leaves import leaves, with_leaves
+from personastream.core.own_words import OWN_KEYS, is_lineage
 from personastream.errors import (
     ProviderDown,
     ProviderRejected,
@@ -25,12 +26,8 @@ from personastream.records import Row
 
 UNSCREENED, NOT_SAMPLED = "unscreened", "not_sampled"
 """What `meta.screens` says of a record that a screen has not judged: it could not, or was to judge a share only."""
-OWN_KEYS = frozenset({"id", "description", "synthetic", "meta"})
-"""Keys of a record that hold the program's own words."""
 NO_JUDGEMENT = (RowError, ProviderDown, ProviderRejected, QuotaSpent, RequestsRefused)
 """What an open screen takes for silence. Each speaks of the provider that the screen itself has asked."""
-LINEAGE_COLUMNS = ("id", "meta.")
-"""How the names of kept columns begin that tell where a row comes from."""
 
 Marks = dict[str, list[str] | str]
 
@@ -147,14 +144,11 @@ def _redacted(record: Mapping[str, object], changed: Mapping[str, str]) -> dict[
 
 def _foreign(origin: Mapping[str, object]) -> list[object]:
     """The kept columns that are no lineage."""
-    return [value for name, value in origin.items() if not name.startswith(LINEAGE_COLUMNS)]
+    return [value for name, value in origin.items() if not is_lineage(name)]
 
 
 def _with(origin: Mapping[str, object], changed: Mapping[str, str]) -> dict[str, object]:
-    return {
-        name: value if name.startswith(LINEAGE_COLUMNS) else with_leaves(value, changed)
-        for name, value in origin.items()
-    }
+    return {name: value if is_lineage(name) else with_leaves(value, changed) for name, value in origin.items()}
 
 
 def _meta(record: Mapping[str, object]) -> Mapping[str, object]:

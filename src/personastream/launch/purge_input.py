@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from personastream.build import build_thinning
+from personastream.core.own_words import foreign_origin
 from personastream.errors import RunError
 from personastream.launch.purge_search import Found, Trail
 from personastream.launch.purge_terms import Terms
@@ -66,7 +67,7 @@ def _search_shard(source: Source, shard: Shard, found: Found, terms: Terms, trai
         return
     for batch in source.read(shard, 0):
         for number, text, origin in _rows(batch):
-            if number in named or terms.has_phrase([text, origin]):
+            if number in named or terms.has_phrase([text, foreign_origin(origin)]):
                 found.whole[shard.stem].add(number)
                 trail.add_texts([text] if number in named or terms.is_said_in(text) else ())
 

@@ -17,10 +17,11 @@ from personastream.errors import BadInput, CorruptOutput
 from personastream.launch.audit import read_events
 from personastream.launch.manifest import Manifest, read_manifest
 from personastream.launch.purge_apply import carry_out_rest, folders_of, root_of, runs_below, storage_told
+from personastream.launch.purge_files import Files, files_with
 from personastream.launch.purge_input import Unread, search_input
 from personastream.launch.purge_journal import Journal, Pending, read_journal
 from personastream.launch.purge_protocol import decide, obey
-from personastream.launch.purge_rest import REMOVED, Told, batches_to_go, files_with, rest_without, write_rest
+from personastream.launch.purge_rest import REMOVED, Told, batches_to_go, write_rest
 from personastream.launch.purge_search import Found, Search, Trail, rows_of_readers
 from personastream.launch.purge_terms import Terms
 from personastream.launch.review_files import FOLDER as REVIEWS
@@ -37,7 +38,7 @@ from personastream.sources.local_file import LocalFile
 class Plan:
     """What a purge would do: what is to go of each run, and why the input of some was not looked through.
 
-    `batches` are ids of those at a service that hold some of it.
+    `files` are those that hold it, besides logs; `batches` are ids of those at a service that hold some of it.
     """
 
     root: Path
@@ -46,25 +47,17 @@ class Plan:
     trail: Trail
     found: list[Found] = field(default_factory=list)
     unread: dict[str, Unread] = field(default_factory=dict)
+    files: Files = field(default_factory=Files)
     batches: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to purge: no record, no row that is still to be read, no note in another file."""
-        if any(each.records or each.letters or each.unsettled for each in self.found):
-            return False
-        told = Told(self.terms, self.trail)
-        folders = {self.root, *(each.directory for each in self.found)}
-        with storage_told():
-            return not any(True for folder in folders for _ in rest_without(folder, told))
+        """Whether there is nothing to purge: no record, no row that is still to be read, no file of the run's own."""
+        return not (self.files.going or any(each.records or each.letters or each.unsettled for each in self.found))
 
 
-@contextmanager
-def purging(directory: Path) -> Iterator[Path]:
-    """Hold the locks of a run, or of all stages below a directory; yields where the journal is.
-
-    A purge that was cut short is brought to its end. Raises `BadInput` if there is no run, or only a stage of one.
-    """
+def runs_to_purge(directory: Path) -> tuple[Path, list[Path]]:
+    """(where the journal is, the folders of all runs). Raises `BadInput` if there is none, or only a stage of one."""
     root, stage = root_of(directory)
     if stage:
         raise BadInput(
@@ -74,10 +67,20 @@ def purging(directory: Path) -> Iterator[Path]:
     runs = runs_below(root)
     if not runs:
         raise BadInput(f"{directory} holds no run", hint="Give the directory that [sink] path names.")
+    return root, [path for _, path in runs]
+
+
+@contextmanager
+def purging(directory: Path) -> Iterator[Path]:
+    """Hold the locks of a run, or of all stages below a directory; yields where the journal is.
+
+    A purge that was cut short is brought to its end. Raises like `runs_to_purge`.
+    """
+    root, runs = runs_to_purge(directory)
     with ExitStack() as locks:
-        for _, path in runs:
+        for path in runs:
             locks.enter_context(owned(path))
-        for path in {root, *(path for _, path in runs)}:
+        for path in {root, *runs}:
             if (path / REVIEWS).is_dir():
                 locks.enter_context(review_lock(path, alone=True))
         yield root
@@ -100,6 +103,7 @@ def look(root: Path, terms: Terms, settings: Sequence[str] = ()) -> Plan:
         if directory.absolute().name in read_later:
             plan.trail.rows |= rows_of_readers(found)
         plan.found.append(found)
+    plan.files = files_left(plan)
     return plan
 
 
@@ -130,9 +134,10 @@ def carry_out_plan(plan: Plan) -> None:
         obey(disk, journal, partial(carry_out_rest, root))
 
 
-def leftovers(plan: Plan) -> list[Path]:
-    """Files in the run's folders that are none of its own and hold a purged text."""
-    return files_with(plan.root, [found.directory for found in plan.found], Told(plan.terms, plan.trail))
+def files_left(plan: Plan) -> Files:
+    """Files that hold it now, besides logs. Raises `StorageFailed`."""
+    with storage_told():
+        return files_with(plan.root, plan.found, Told(plan.terms, plan.trail))
 
 
 def exports(plan: Plan) -> list[str]:

@@ -1,17 +1,16 @@
 """What else in a run may hold what is purged: files that are rebuilt, batches under way, demonstrations, reviews.
 
-Files that are ours are rewritten or removed; any other that still holds a purged text is found, to be told.
+Files that are ours are rewritten or removed; `purge_files` finds any other that still holds a purged text.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
-import zstandard
 
 from personastream.dedup.text import normalise
 from personastream.launch.dedup_report import NAME as PAIRS
@@ -38,10 +37,6 @@ REMOVED = (
 PURGED = "(purged)"
 CHARACTERS_MIN = 12
 """A shorter text says nothing where it is part of another one."""
-FILE_BYTES_MAX = 256 << 20
-"""Larger files that are none of ours are not looked through."""
-
-_OURS = frozenset({"data", "dead", "state", "purge", "review"})
 
 
 @dataclass(slots=True)
@@ -55,6 +50,11 @@ class Told:
     def __post_init__(self) -> None:
         normal = map(normalise, self.trail.texts)
         self._wanted = [*self.terms.phrases, *(text for text in normal if len(text) >= CHARACTERS_MIN)]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to look for."""
+        return not self._wanted
 
     def __call__(self, value: object) -> bool:
         return any(each in text for text in map(normalise, strings(value)) for each in self._wanted)
@@ -94,14 +94,6 @@ def write_rest(directory: Path, told: Told) -> Iterator[str]:
             file.append(content or b"\n")
             file.sync()
         yield name
-
-
-def files_with(root: Path, runs: Iterable[Path], told: Told) -> list[Path]:
-    """Files in the folders of runs that are none of ours and hold a purged text."""
-    ours = {directory / name for directory in (root, *runs) for name in _OURS}
-    others = (path for path in root.rglob("*") if ours.isdisjoint(path.parents))
-    files = (path for path in others if path.is_file() and not path.is_symlink())
-    return sorted(path for path in files if path.stat().st_size <= FILE_BYTES_MAX and told(_text(path)))
 
 
 def _changed(
@@ -172,15 +164,3 @@ def _documents(path: Path) -> Iterator[object]:
         for line in file:
             with suppress(ValueError):
                 yield orjson.loads(line)
-
-
-def _text(path: Path) -> str:
-    """A file as text, unpacked if it is zstd; escapes of JSON are undone for line feeds and quotes."""
-    try:
-        data = path.read_bytes()
-        if data.startswith(b"\x28\xb5\x2f\xfd"):
-            with zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True) as reader:
-                data = reader.read(FILE_BYTES_MAX)
-    except (OSError, zstandard.ZstdError):
-        return ""
-    return data.replace(b"\\n", b" ").replace(b'\\"', b'"').decode("utf-8", "replace")

@@ -14,12 +14,13 @@ import orjson
 
 from personastream.core import frame_log, ranges
 from personastream.core.frame_log import LogKind, Mark, PartName
+from personastream.core.own_words import foreign_words
 from personastream.core.purging import GAP, Doomed, place_of, places_of
 from personastream.core.ranges import Range
 from personastream.core.row_order import in_row_order
 from personastream.errors import CorruptOutput
 from personastream.launch.manifest import Manifest
-from personastream.launch.purge_terms import QUOTED, Document, Terms, ancestors, letter_document
+from personastream.launch.purge_terms import QUOTED, Document, Terms, ancestors, letter_document, letter_words
 from personastream.sinks.disk import OsDisk
 from personastream.sinks.generations import commits_of
 from personastream.sinks.part import OPEN_SUFFIX, file_name
@@ -155,9 +156,11 @@ class Search:
         for path, name in self.found.parts(stem, "dead"):
             for _, lines in commits_of(OsDisk(str(self.found.directory)), path, name):
                 for line in lines:
-                    document, (row, _) = letter_document(_object(line, path)), place_of(line)
+                    letter, (row, _) = _object(line, path), place_of(line)
+                    document = letter_document(letter)
                     self._letters[stem].append(row)
-                    if row in self.found.whole[stem] or self._is_meant(document):
+                    said = self._is_said_in(letter, letter_words)
+                    if row in self.found.whole[stem] or said or self._is_meant(document):
                         self.found.whole[stem].add(row)
                         self.trail.ids.add(f"{stem}:{row}")
                         self.trail.add_texts(self.terms.texts_of({"text": document.get("text")}))
@@ -185,13 +188,16 @@ class Search:
 
     def _is_doomed(self, stem: str, mark: Mark, document: Document) -> bool:
         known = mark[0] in self.found.whole[stem] or mark in self.found.single[stem]
-        return known or self._is_meant(document)
+        return known or self._is_said_in(document, foreign_words) or self._is_meant(document)
+
+    def _is_said_in(self, document: Document, words: Callable[[Document], object]) -> bool:
+        return bool(self.terms.phrases) and self.terms.has_phrase(words(document))
 
     def _is_meant(self, document: Document) -> bool:
         terms = self.terms
         if not self.trail.ids.isdisjoint(ancestors(document, plain=self.found.plain)):
             return True
-        return (terms.where is not None and terms.where(document)) or terms.has_phrase(document)
+        return terms.where is not None and terms.where(document)
 
     def _go(self, stem: str, mark: Mark, document: Document) -> None:
         self.found.records += 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from personastream.core.own_words import foreign_words, foreign_words_of_letter
 from personastream.core.where import Where
 from personastream.dedup.text import normalise
 
@@ -15,8 +16,6 @@ OUTPUTS = ("synthesized text", "persona", "text", "problem")
 QUOTED = "second persona"
 """A column that repeats the text of another row."""
 
-_OWN = frozenset({"id", "description", "template", "model", "finish_reason", "created", "root", "parent"})
-"""Columns that are written by us, in a record and in its `meta`."""
 _LINEAGE = ("id", "meta.root", "meta.parent")
 
 Document = Mapping[str, Any]
@@ -33,9 +32,9 @@ class Terms:
     def has_phrase(self, value: object) -> bool:
         """Whether a text in a value holds a phrase, whatever its case, width and spacing.
 
-        Of a record, what we ourselves say of it does not count: `math` is in the name of a template, not of anybody.
+        Give it foreign words only: `math` is in the name of a template, not of anybody.
         """
-        return bool(self.phrases) and any(map(self.is_said_in, strings(_of_others(value))))
+        return bool(self.phrases) and any(map(self.is_said_in, strings(value)))
 
     def is_said_in(self, text: str) -> bool:
         """Whether a text holds a phrase."""
@@ -44,8 +43,9 @@ class Terms:
 
     def texts_of(self, document: Document) -> Iterator[str]:
         """Texts to be told again by: those with a phrase, if that is why, else what was read and what was made."""
-        if self.has_phrase(document):
-            yield from filter(self.is_said_in, strings(_of_others(document)))
+        words = foreign_words(document)
+        if self.has_phrase(words):
+            yield from filter(self.is_said_in, strings(words))
             return
         for key, value in document.items():
             if isinstance(value, str) and (key in OUTPUTS or key.startswith("input ")):
@@ -73,25 +73,25 @@ def strings(value: object) -> Iterator[str]:
             waiting += one
 
 
-def _of_others(value: object) -> object:
-    """A record without what we ourselves say of it."""
-    if not isinstance(value, dict):
-        return value
-    meta = value.get("meta")
-    kept = {key: each for key, each in value.items() if key not in _OWN}
-    return (
-        {**kept, "meta": {key: each for key, each in meta.items() if key not in _OWN}}
-        if isinstance(meta, dict)
-        else kept
-    )
-
-
 def letter_document(letter: dict[str, Any]) -> dict[str, Any]:
-    """A dead letter as conditions and searches see it: like a record, and with what its response says in plain."""
+    """A dead letter as conditions see it: like a record, and with what its response says in plain."""
     found = {**letter, "meta": {"origin": letter.get("origin", {})}}
-    with suppress(KeyError, ValueError, TypeError):
-        found["response"] = [letter["response"], orjson.loads(letter["response"])]
+    if (response := _response(letter)) is not None:
+        found["response"] = [letter["response"], response]
     return found
+
+
+def letter_words(letter: Document) -> list[object]:
+    """What others wrote in a dead letter."""
+    response = _response(letter)
+    return foreign_words_of_letter(letter, letter.get("response") if response is None else response)
+
+
+def _response(letter: Document) -> Any:
+    """What the response says; None if it is no JSON."""
+    with suppress(KeyError, ValueError, TypeError):
+        return orjson.loads(letter["response"])
+    return None
 
 
 def ancestors(document: Document, *, plain: bool) -> Iterator[str]:
