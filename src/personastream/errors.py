@@ -110,6 +110,10 @@ class StorageFailed(RunError):
     exit_code = ExitCode.IO_ERROR
 
 
+class NoRoom(StorageFailed):
+    """There is no space for what was to be written beside the output. Nothing has changed; it may be tried again."""
+
+
 class DiskStillFull(RunError):
     """The run was told to stop while it waited for room on the disk. Nothing committed is harmed."""
 

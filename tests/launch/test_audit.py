@@ -13,7 +13,7 @@ from personastream.errors import CannotCreate, CorruptOutput, ExitCode
 from personastream.launch.audit import HEAD_NAME, NAME, read_events, read_lines, record, record_reading
 from personastream.launch.audit_check import check_audit
 from personastream.launch.manifest import Manifest
-from personastream.launch.sittings import begin, settings_before, sitting
+from personastream.launch.sittings import beginning, settings_before, sitting
 
 
 def manifest(audit: str = "") -> Manifest:
@@ -27,6 +27,11 @@ def told(directory: Path) -> list[str]:
 def details(directory: Path, place: int = -1) -> dict[str, Any]:
     found: dict[str, Any] = read_events(directory)[place]["details"]
     return found
+
+
+def begin(directory: Path, settings: dict[str, object]) -> None:
+    event, told = beginning(directory, settings)
+    record(directory, event, **told)
 
 
 @pytest.fixture

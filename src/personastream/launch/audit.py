@@ -12,6 +12,7 @@ place is noticed.
 What is told here must be no key and no text of a row.
 """
 
+import errno
 import fcntl
 import os
 import pwd
@@ -27,10 +28,11 @@ import orjson
 
 from personastream import __version__
 from personastream.core.audit_chain import EMPTY, LINE_BYTES_MAX, BrokenChain, Head, line_of, read_line
-from personastream.errors import CannotCreate, CorruptOutput, StorageFailed
+from personastream.errors import CannotCreate, CorruptOutput, NoRoom, StorageFailed
 from personastream.launch.durable_file import replace_durably
 
 NAME = "audit.jsonl"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 HEAD_NAME = "audit.head"
 DAMAGED_HINT = (
     "Restore it from a copy. Without one, move it and audit.head away: a new log begins, and `verify` goes on to tell."
@@ -40,8 +42,8 @@ DAMAGED_HINT = (
 def record(directory: Path, event: str, **details: object) -> str:
     """Add an event to the log of the run in `directory`; returns its hash. Durable on return.
 
-    Raises `CorruptOutput` if the log's end is damaged or cut off, `CannotCreate` if it cannot be opened, or
-    `StorageFailed`.
+    Raises `CorruptOutput` if the log's end is damaged or cut off, `CannotCreate` if it cannot be opened, `NoRoom`
+    or `StorageFailed`.
     """
     path = directory / NAME
     with _opened(path) as descriptor:
@@ -59,7 +61,8 @@ def record(directory: Path, event: str, **details: object) -> str:
             _write(descriptor, new + line + b"\n")
             replace_durably(directory / HEAD_NAME, orjson.dumps(head._asdict()))
         except OSError as error:
-            raise StorageFailed(f"cannot write {path}: {error.strerror}", hint="Make room, then try again.") from error
+            failure = NoRoom if error.errno in FULL else StorageFailed
+            raise failure(f"cannot write {path}: {error.strerror}", hint="Make room, then try again.") from error
     return head.hash
 
 
@@ -160,8 +163,14 @@ def _kept_head(directory: Path, end: Head) -> dict[str, object]:
 
 
 def _write(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+    """All of the data, or, where there is no room, nothing of it."""
+    size, left = os.fstat(descriptor).st_size, data
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
     os.fdatasync(descriptor)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from personastream.errors import CannotCreate, CorruptOutput, RunBusy, RunExists
+from personastream.errors import CannotCreate, CorruptOutput, NoRoom, RunBusy, RunExists
 from personastream.launch.audit import record
 from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
 from personastream.launch.purge_apply import finish_purge
@@ -119,7 +119,10 @@ def begin_or_continue(
             )
         kept = new_manifest(config, identity, shards, terms)
         _sync_way_to(directory)
-        begun = record(directory, "created", run=kept.run_id, config=str(config), shards=len(shards))
+        try:
+            begun = record(directory, "created", run=kept.run_id, config=str(config), shards=len(shards))
+        except NoRoom as error:
+            raise CannotCreate(error.message, hint=error.hint) from error
         kept = replace(kept, audit=begun)
         write_manifest(directory, kept)
         return kept

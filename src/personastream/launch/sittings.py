@@ -16,7 +16,7 @@ from personastream.build import effective
 from personastream.config import Section
 from personastream.core.audit_chain import plain
 from personastream.core.outcomes import Counts, Usage
-from personastream.errors import ExitCode, PersonaStreamError, RunError
+from personastream.errors import ExitCode, NoRoom, PersonaStreamError, RunError
 from personastream.launch.audit import read_events, record
 
 BEGINNINGS = ("started", "resumed")
@@ -51,33 +51,43 @@ class Ending:
 
 @contextmanager
 def sitting(directory: Path, settings: Mapping[str, object]) -> Iterator[Ending]:
-    """Tell the audit log of a sitting's beginning and of its end. Raises `RunError` if that cannot be."""
-    now = {key: plain(value) for key, value in settings.items()}
-    begin(directory, now)
+    """Tell the audit log of a sitting's beginning and of its end. Raises `RunError` if that cannot be.
+
+    On a full disk a sitting begins all the same, and waits for room as it always does; its beginning is told late then.
+    """
+    event, details = beginning(directory, {key: plain(value) for key, value in settings.items()})
+    untold = False
+    try:
+        record(directory, event, **details)
+    except NoRoom:
+        untold = True
     ending = Ending()
     try:
         yield ending
     except BaseException as error:
         ending.failed(error)
         with suppress(PersonaStreamError):  # what went wrong first is what is told
+            if untold:
+                record(directory, event, told="late", **details)
             record(directory, "ended", **ending.told)
         raise
+    if untold:
+        record(directory, event, told="late", **details)
     record(directory, "ended", **ending.told)
 
 
-def begin(directory: Path, now: Mapping[str, object]) -> None:
-    """Tell that a sitting begins: with all its settings for the first, with what has changed for others."""
+def beginning(directory: Path, now: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """That a sitting begins, as an event: with all settings for the first, with what has changed for others."""
     events = read_events(directory)
     before = settings_before(events)
     if before is None:
-        record(directory, "started", config=digest(now), settings=now)
-        return
+        return "started", {"config": digest(now), "settings": now}
     changed = {
         key: [before.get(key), now.get(key)] for key in sorted({*before, *now}) if before.get(key) != now.get(key)
     }
     last = next(event for event in reversed(events) if event["event"] in (*BEGINNINGS, "ended"))
     killed = {} if last["event"] == "ended" else {"last_sitting": "has no end in this log: killed, or a power failure"}
-    record(directory, "resumed", config=digest(now), **({"changed": changed} if changed else {}), **killed)
+    return "resumed", {"config": digest(now), **({"changed": changed} if changed else {}), **killed}
 
 
 def settings_before(events: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
