@@ -132,7 +132,8 @@ def test_closed_nonsense_ends_rows_that_can_be_retried(tmp_path: Path, sound: Si
     assert done.code == 0, done.err
     assert records(tmp_path) == {}
     assert rows_of(tmp_path)["dead"] == {"unscreened": ROWS}
-    assert {letter["response"] for letter in letters(tmp_path)} == {""}
+    kept = [orjson.loads(letter["response"]) for letter in letters(tmp_path)]
+    assert {reply["object"] for reply in kept} == {"chat.completion"}, "what is kept is what was paid for"
 
 
 def test_rows_that_nobody_could_judge_are_judged_when_they_are_retried(tmp_path: Path, sound: Simulated) -> None:
