@@ -28,6 +28,9 @@ from tests.support.workspace import persona_lines, write_shard
 
 WHOM = "Ottoline Zwiebelfisch, the last lamplighter of Quendon"
 ROW = 5
+HOP_ROWS = 30
+"""So many rows of the last hop have their end when the purge comes, those made of row ROW among them: what is purged
+keeps its place then, and all others have the ids that they have in `whole`. Rows never asked for would keep none."""
 POLL_S = 0.001
 SPREAD_S = 0.15
 """From the moment on at which a purge begins to write, about as long as it takes."""
@@ -87,7 +90,7 @@ class PurgeLives:
         self.config.write_text(STAGES.format(base_url=simulator.base_url))
         for stage in ("people", "hop-1"):
             assert self.run("begun", "--stage", stage).code == 0
-        assert self.run("begun", "--stage", "hop-2", "--max-rows", str(rows)).code == 75
+        assert self.run("begun", "--stage", "hop-2", "--max-rows", str(HOP_ROWS)).code == 75
         self.copy("begun", "whole")
         assert self.run("whole").code == 0
 
