@@ -12,7 +12,6 @@ place is noticed.
 What is told here must be no key and no text of a row.
 """
 
-import errno
 import fcntl
 import os
 import pwd
@@ -30,9 +29,9 @@ from personastream import __version__
 from personastream.core.audit_chain import EMPTY, LINE_BYTES_MAX, BrokenChain, Head, line_of, read_line
 from personastream.errors import CannotCreate, CorruptOutput, NoRoom, StorageFailed
 from personastream.launch.durable_file import replace_durably
+from personastream.sinks.disk import FULL
 
 NAME = "audit.jsonl"
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 HEAD_NAME = "audit.head"
 DAMAGED_HINT = (
     "Restore it from a copy. Without one, move it and audit.head away: a new log begins, and `verify` goes on to tell."

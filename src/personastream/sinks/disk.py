@@ -13,7 +13,7 @@ from typing import NoReturn, Protocol
 
 from personastream.errors import CannotCreate, DiskFull, StorageFailed
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -209,7 +209,7 @@ def _storage_errors(verb: str, path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise DiskFull(f"no space left to {verb} {path}: {error.strerror}") from error
         _failed(verb, path, error)
 
