@@ -80,13 +80,15 @@ def test_files_are_looked_at_too(place: Path) -> None:
         (("run",), 64, "Missing option '--against'"),
         (("run", "--against", "none.jsonl"), 65, "cannot read none.jsonl"),
         (("run", "--against", "test.jsonl", "--field", "qestion"), 65, "here is 'question'"),
-        (("none", "--against", "test.jsonl"), 78, "cannot tell the format"),
+        (("none", "--against", "test.jsonl"), 65, "there is no run and no file none"),
+        (("rows.dat", "--against", "test.jsonl"), 78, "cannot tell the format"),
         (("none.jsonl", "--against", "test.jsonl"), 65, "none.jsonl"),
         ((".", "--against", "test.jsonl"), 65, "holds no run"),
         (("run", "--against", "test.jsonl", "--out", "no/where"), 73, "cannot write no/where"),
     ],
 )
 def test_mistakes_are_told(place: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
+    (place / "rows.dat").write_bytes(b"{}\n")
     done = personastream("decontaminate", *arguments, folder=place)
     assert done.code == code
     assert said in done.err
@@ -100,9 +102,3 @@ def test_a_list_of_ids_must_be_one(place: Path) -> None:
         done = personastream("export", "run", *arguments, folder=place)
         assert done.code == 65
         assert said in done.err
-
-
-def test_what_is_not_there_is_told(tmp_path: Path) -> None:
-    (tmp_path / "set.txt").write_text("How many eggs does Ada sell at the market on a Tuesday in May?\n")
-    refused = personastream("decontaminate", tmp_path / "nowhere", "--against", tmp_path / "set.txt")
-    assert (refused.code, "there is no run and no file" in refused.err) == (65, True)
