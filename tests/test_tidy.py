@@ -20,7 +20,7 @@ LAYERS = (
     ("sources", "transforms", "recipes", "providers", "sinks", "screens", "testing"),
     ("config", "build", "stages"),
     ("launch", "observe", "simulator", "samples", "export"),
-    ("report",),
+    ("report", "serve"),
     ("cli", "__main__"),
 )
 LAYER_OF = {unit: layer for layer, units in enumerate(LAYERS) for unit in units}
@@ -34,6 +34,7 @@ NETWORK = {"aiohttp", "aiolimiter", "uvloop"}
 NOT_HERE: dict[str, set[str]] = {
     "providers": set(),
     "launch": set(),
+    "serve": set(),
     "simulator": set(),
     "engine": {*NETWORK, "asyncio"},
 }

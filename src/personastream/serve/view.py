@@ -1,0 +1,153 @@
+"""What there is to see of the service at one moment: the same figures for the API, the page, metrics and `top`.
+
+Law: plain data. Text from outside (rows, replies, servers' errors) is printable here, and no key is in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class JobState(StrEnum):
+    """Where a job stands. All but the last three go on by themselves or on command."""
+
+    QUEUED = "queued"
+    """It starts when there is room."""
+    STARTING = "starting"
+    """Shards are read, the run directory is recovered."""
+    RUNNING = "running"
+    PAUSED = "paused"
+    """By command: requests under way have ended or will, no further one is sent."""
+    STOPPING = "stopping"
+    """Rows in flight finish, then the sitting ends."""
+    STOPPED = "stopped"
+    """By command, with work left: the sitting has ended and nobody holds the run's lock."""
+    WAITING = "waiting"
+    """It could not go on (provider down, disk full), and tries again by itself: see `why` and `next_try_s`."""
+    FOLLOWING = "following"
+    """All input is done; it waits for more shards."""
+    DONE = "done"
+    FAILED = "failed"
+    """A person has to mend something first: see `why`, `hint` and `exit_code`."""
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """One stage of a job; a job without stages has one, called "". Counts are rows committed in the whole run."""
+
+    name: str
+    state: str
+    reads: Sequence[str] = ()
+    delivered: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    dead: Mapping[str, int] = field(default_factory=dict)
+    rows_estimated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job. Counts of rows cover the stage it is at, requests and tokens this sitting, `spend` the whole job.
+
+    Times are ISO 8601 in UTC, "" if not yet. Latencies are seconds of answered requests of this sitting, None while
+    there are none; `eta_s` and `next_try_s` are None if there is nothing to tell.
+    """
+
+    name: str
+    state: JobState
+    why: str = ""
+    hint: str = ""
+    exit_code: int | None = None
+    priority: int = 0
+    weight: float = 1.0
+    submitted: str = ""
+    started: str = ""
+    ended: str = ""
+    directory: str = ""
+    stage: str = ""
+    stages: Sequence[StageView] = ()
+    delivered: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    dead: Mapping[str, int] = field(default_factory=dict)
+    uncommitted: int = 0
+    rows_estimated: int = 0
+    in_flight: int = 0
+    waiting: int = 0
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    faults: Mapping[str, int] = field(default_factory=dict)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    rows_per_s: float = 0.0
+    requests_per_s: float = 0.0
+    tokens_per_s: float = 0.0
+    latency_p50_s: float | None = None
+    latency_p95_s: float | None = None
+    latency_p99_s: float | None = None
+    spend: float = 0.0
+    spend_max: float = 0.0
+    eta_s: float | None = None
+    next_try_s: float | None = None
+    last_fault: str = ""
+    alert: str = ""
+    commits: int = 0
+    last_commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """A model service under one key, shared by all jobs that name it. Ceilings are per minute; 0: none.
+
+    `id` is a short stable name for addresses and labels; `state` is closed (requests flow), open, half-open or out.
+    Counts are of this process.
+    """
+
+    id: str
+    label: str
+    model: str
+    state: str
+    why: str = ""
+    in_flight: int = 0
+    limit: int = 0
+    in_flight_max: int = 0
+    requests_per_minute: float = 0.0
+    tokens_per_minute: float = 0.0
+    paused_s: float = 0.0
+    requests: int = 0
+    answered: int = 0
+    throttled: int = 0
+    failed: int = 0
+    jobs: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """The whole service. `ready` is what `/readyz` says, `why_not` the reasons against it."""
+
+    version: str
+    started: str
+    state: str
+    """running or draining."""
+    ready: bool
+    why_not: Sequence[str] = ()
+    now: str = ""
+    uptime_s: float = 0.0
+    spend: float = 0.0
+    spend_max: float = 0.0
+    disk_free_bytes: int = 0
+    memory_bytes: int = 0
+    memory_bytes_max: int = 0
+    descriptors: int = 0
+    descriptors_max: int = 0
+    loop_lag_s: float = 0.0
+    jobs: Sequence[JobView] = ()
+    endpoints: Sequence[EndpointView] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data: what `/v1/state` answers and each `state` event holds."""
+        return asdict(self)
