@@ -77,6 +77,11 @@ def read_key(variable: str, file: str) -> str:
     return _checked_key(key, file)
 
 
+def service_of(url: str, model: str, variable: str, file: str) -> str:
+    """A service under one key, in words that last: the key itself may change."""
+    return f"{url} {model} {f'file {file}' if file else f'variable {variable}'}"
+
+
 def spellings(key: str) -> tuple[bytes, ...]:
     """The ways in which a server may quote a key: as it is, with slashes escaped, and as part of an address."""
     if len(key) < SECRET_CHARACTERS_MIN:

@@ -16,7 +16,7 @@ from yarl import URL
 from personastream import __version__
 from personastream.errors import AttemptError, NotFound, StaleConnection, Unauthorized, Unavailable, Unreachable
 from personastream.licences.rules import known
-from personastream.providers.access import api_url, check_destination, read_key, spellings
+from personastream.providers.access import api_url, check_destination, read_key, service_of, spellings
 from personastream.providers.deadlines import Deadlines
 from personastream.providers.faults import fault, one_line
 from personastream.providers.wire import Wire
@@ -135,6 +135,11 @@ class HttpService:
         """What a million tokens cost."""
         cached = self.input_price if self.cached_input_price is None else self.cached_input_price
         return Prices(self.input_price, cached, self.output_price)
+
+    @property
+    def service(self) -> str:
+        """What makes two providers one and the same to share limits: address, model, and where the key is from."""
+        return service_of(str(self._url), self.model, self.api_key_env, self.api_key_file)
 
     @property
     def label(self) -> str:
