@@ -170,6 +170,25 @@ class Exchange:
                 share.changed.ring()
             self.serve(shared)
 
+    # Keys.
+
+    def renew_keys(self) -> tuple[int, list[ConfigError]]:
+        """Have all providers read their keys again: how many have another one now, and what is wrong with others.
+
+        Where something is wrong, the old key stays in use.
+        """
+        renewed, errors = 0, list[ConfigError]()
+        for shared in self.endpoints.values():
+            for endpoint in shared.members:
+                renew = getattr(endpoint.provider, "renew_key", None)
+                if renew is not None:
+                    try:
+                        renewed += renew()
+                    except ConfigError as error:
+                        error.message = f"{endpoint.called}: {error.message}"
+                        errors.append(error)
+        return renewed, errors
+
     # Who asks what.
 
     def enter(self, share: Share, endpoints: Sequence[Endpoint]) -> None:

@@ -6,7 +6,7 @@ does not want its share leaves it to the others, and whoever comes back has save
 Cheng, "Start-time Fair Queueing" (1996).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from personastream.core.ceilings import Ceilings, strictest, together
@@ -58,6 +58,11 @@ class SharedEndpoint:
             self._tags.pop(share, None)
         counts = (endpoint.requests, endpoint.answered, endpoint.throttled, endpoint.failed)
         self._gone = [before + more for before, more in zip(self._gone, counts, strict=True)]
+
+    @property
+    def members(self) -> Collection[Endpoint]:
+        """The jobs' endpoints that are this one."""
+        return self._members.keys()
 
     @property
     def shares(self) -> list["Share"]:
