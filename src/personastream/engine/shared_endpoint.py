@@ -7,7 +7,7 @@ Cheng, "Start-time Fair Queueing" (1996).
 """
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from personastream.core.ceilings import Ceilings, strictest, together
 from personastream.engine.endpoint import Endpoint
@@ -16,6 +16,15 @@ from personastream.records import Request
 if TYPE_CHECKING:
     from personastream.engine.exchange import Share
     from personastream.engine.line import Line
+
+
+class Asked(NamedTuple):
+    """Requests sent, and of these: answered as they should be, turned away for now, failed by the endpoint's fault."""
+
+    requests: int = 0
+    answered: int = 0
+    throttled: int = 0
+    failed: int = 0
 
 
 class SharedEndpoint:
@@ -30,7 +39,7 @@ class SharedEndpoint:
         self.lines: dict[Line, None] = {}
         self._members: dict[Endpoint, Share] = {}
         self._tags: dict[Share, float] = {}
-        self._gone = [0, 0, 0, 0]
+        self._gone = Asked()
 
     def wait_s(self, now_s: float, request: Request) -> float:
         """0: this request may be sent now. Else seconds after which to ask again; infinite: when something has ended.
@@ -56,8 +65,7 @@ class SharedEndpoint:
         share = self._members.pop(endpoint)
         if share not in self._members.values():
             self._tags.pop(share, None)
-        counts = (endpoint.requests, endpoint.answered, endpoint.throttled, endpoint.failed)
-        self._gone = [before + more for before, more in zip(self._gone, counts, strict=True)]
+        self._gone = Asked(*map(sum, zip(self._gone, _asked(endpoint), strict=True)))
 
     @property
     def members(self) -> Collection[Endpoint]:
@@ -132,24 +140,9 @@ class SharedEndpoint:
     # What has happened, for people.
 
     @property
-    def requests(self) -> int:
-        """Sent by all jobs since the process began."""
-        return self._gone[0] + sum(each.requests for each in self._members)
-
-    @property
-    def answered(self) -> int:
-        """Of these, answered as they should be."""
-        return self._gone[1] + sum(each.answered for each in self._members)
-
-    @property
-    def throttled(self) -> int:
-        """Turned away for the time being."""
-        return self._gone[2] + sum(each.throttled for each in self._members)
-
-    @property
-    def failed(self) -> int:
-        """Failed by the endpoint's fault."""
-        return self._gone[3] + sum(each.failed for each in self._members)
+    def asked(self) -> Asked:
+        """What all jobs have sent since the process began."""
+        return Asked(*map(sum, zip(self._gone, *map(_asked, self._members), strict=True)))
 
     def state(self, now_s: float) -> str:
         """`closed` (requests flow), `open`, `half-open`, or `out`, if no job may ask it any more."""
@@ -164,3 +157,7 @@ class SharedEndpoint:
         if outs and None not in outs and outs[-1] is not None:
             return outs[-1].message
         return self.pace.reason
+
+
+def _asked(endpoint: Endpoint) -> Asked:
+    return Asked(endpoint.requests, endpoint.answered, endpoint.throttled, endpoint.failed)
