@@ -14,6 +14,7 @@ from typing import Any
 PACKAGES = (
     "personastream",
     "aiohttp",
+    "aiolimiter",
     "anyio",
     "numba",
     "numpy",

@@ -15,7 +15,8 @@ from personastream.engine.run import Graph
 from personastream.errors import RunError
 from personastream.providers.limit import ProviderLimit
 from personastream.testing import ScriptedProvider
-from tests.support.virtual import Bench, on_virtual_clock
+from tests.support.virtual import Bench
+from tests.support.virtual_loop import run_virtually
 
 SERVICE = "http://127.0.0.1/v1 model"
 ID = endpoint_id(SERVICE)
@@ -93,4 +94,4 @@ def together(*jobs: Job, meanwhile: Meanwhile | None = None) -> Exchange:
             around.cancel_scope.cancel()
         return exchange
 
-    return on_virtual_clock(sit)
+    return run_virtually(sit())

@@ -17,17 +17,17 @@ class QueuedBucket:
     """One ceiling."""
 
     def __init__(self, limit: float) -> None:
-        self.bucket = PerMinute(limit, 0.0)
+        self.bucket = PerMinute(limit)
         self._turn = asyncio.Lock()
 
     async def acquire(self, amount: float) -> None:
         async with self._turn:
-            while wait_s := self.bucket.wait_s(amount, now_s()):  # noqa: ASYNC110 - it is time that is waited for
+            while wait_s := self.bucket.wait_s(amount):  # noqa: ASYNC110 - it is time that is waited for
                 await asyncio.sleep(wait_s)
             self.bucket.use(amount)
 
     def settle(self, difference: float) -> None:
-        self.bucket.settle(difference, now_s())
+        self.bucket.settle(difference)
 
 
 class QueuedLimit:

@@ -1,11 +1,13 @@
-"""Requests and tokens (in, out, or both) per minute, as leaky buckets that say when there is room. Pure: time is given.
+"""Requests and tokens (in, out, or both) per minute, held by aiolimiter's leaky buckets, which say when there is room.
 
 Nobody waits inside: whose turn it is when there is room, the queue before the endpoint decides, so that a change of the
-limit, of a job's priority or of its mind is felt at once. No minute sees more than the limit: a bucket holds one
-second's worth, is empty at the start, and fills by what is left of the limit. A larger amount is saved up for. What is
-small against a second's worth is let through in blocks of 10 ms, so that a limit of thousands a second costs next to
-nothing for each of them.
+limit, of a job's priority or of its mind is felt at once. aiolimiter admits a full bucket at once and refills it
+meanwhile, and refuses amounts above the bucket. So: buckets of one second's worth, emptied at the start; large amounts
+saved up for in pieces. What is small against a second's worth is let through in blocks of 10 ms, so that a limit of
+thousands a second costs next to nothing for each of them.
 """
+
+from aiolimiter import AsyncLimiter
 
 from personastream.core.ceilings import Ceilings
 from personastream.ports import Tokens
@@ -19,55 +21,70 @@ SMOOTHING_IN_FLIGHT = 0.3
 """Answers are measured against guesses that are as many answers old as requests are under way: a controller with a
 delay, which swings up for ever unless its gain times the delay stays well below pi/2."""
 BLOCK_S = 0.01
-WAIT_S_MIN = 0.001
+WAIT_S_MIN, WAIT_S_MAX = 0.001, 0.5
+"""A bucket runs over after a second: it has to be looked at before."""
 ROUNDING = 1e-9
-"""A bucket that is so little short of an amount holds it: sums of floats are not exact."""
+"""What is so little short of an amount is enough: sums of floats are not exact."""
 
 
 class PerMinute:
-    """At most `limit` units in any 60 s, at most one second's worth at once. Times are those of one monotonic clock."""
+    """At most `limit` units in any 60 s, at most one second's worth at once. Use inside one running event loop."""
 
-    def __init__(self, limit: float, now_s: float) -> None:
-        self._level, self._filled_s = 0.0, now_s  # below 0: used and still owed
-        self._saving = 0.0  # what somebody waits for, if it is more than a bucket holds
-        self._set(limit)
+    def __init__(self, limit: float) -> None:
+        self._in_hand = 0.0  # taken from the bucket and not used; below 0: used and still to be taken
+        self.change(limit)
 
-    def wait_s(self, amount: float, now_s: float) -> float:
-        """Seconds until `amount` units may be used; 0: now."""
-        self._fill(now_s)
-        if self._level >= amount * (1.0 - ROUNDING):
-            return 0.0
-        self._saving = amount
-        return max(WAIT_S_MIN, (max(amount, self._block) - self._level) / self._rate)
+    def change(self, limit: float) -> None:
+        """From now on the limit is another one, with an empty bucket. What is owed stays owed."""
+        second = limit / 60
+        self._block = second * BLOCK_S
+        self._size = second - self._block
+        self._rate = (limit - second) / 60  # a full bucket, a block in hand and a minute's rate make the limit
+        self._bucket = AsyncLimiter(self._size, self._size / self._rate)
+        self._emptied = False
+
+    def wait_s(self, amount: float) -> float:
+        """Seconds after which to ask again; 0: `amount` units may be used now."""
+        missing = amount * (1.0 - ROUNDING) - self._in_hand
+        if missing > 0.0:
+            missing -= self._draw(max(missing, self._block))
+        else:  # what somebody saved up who has gone is worth a second at most
+            self._in_hand = min(self._in_hand, max(amount, self._size + self._block))
+        return 0.0 if missing <= 0.0 else min(WAIT_S_MAX, max(WAIT_S_MIN, missing / self._rate))
 
     def use(self, amount: float) -> None:
         """Use units, whether they are there or not."""
-        self._level -= amount
-        self._saving = 0.0
+        self._in_hand -= amount
 
-    def settle(self, difference: float, now_s: float) -> None:
+    def settle(self, difference: float) -> None:
         """Correct an earlier amount: what was used too much is owed, what was spared is credited (at most 1 s)."""
-        self._fill(now_s)
-        self._level = min(max(self._level, self._size), self._level - difference)
+        most = max(self._in_hand, self._size + self._block)
+        self._in_hand = min(most, self._in_hand - difference)
 
-    def change(self, limit: float, now_s: float) -> None:
-        """From now on the limit is another one. What is owed stays owed."""
-        self._fill(now_s)
-        self._set(limit)
-        self._level = min(self._level, self._size)
+    def _draw(self, wanted: float) -> float:
+        """Take up to so much out of the bucket, to within a block; how much that was."""
+        bucket, drawn, piece = self._bucket, 0.0, self._size
+        if not self._emptied:
+            self._emptied = True
+            _take(bucket, piece)
+        while piece >= self._block and drawn < wanted:
+            amount = min(piece, max(self._block, wanted - drawn))
+            if bucket.has_capacity(amount):
+                _take(bucket, amount)
+                drawn += amount
+            else:
+                piece /= 2
+        self._in_hand += drawn
+        return drawn
 
-    def _set(self, limit: float) -> None:
-        self._size = limit / 60
-        self._block = self._size * BLOCK_S
-        self._rate = (limit - self._size) / 60  # a full bucket and a minute's rate make the limit
 
-    def _fill(self, now_s: float) -> None:
-        elapsed_s = now_s - self._filled_s
-        if elapsed_s > 0.0:
-            self._filled_s = now_s
-            most = max(self._size, self._saving)
-            if self._level < most:
-                self._level = min(most, self._level + elapsed_s * self._rate)
+def _take(bucket: AsyncLimiter, amount: float) -> None:
+    """Take what the bucket has room for: its coroutine ends without having waited."""
+    try:
+        bucket.acquire(amount).send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("a bucket with room has made its taker wait")
 
 
 class ProviderLimit:
@@ -94,9 +111,9 @@ class ProviderLimit:
                 continue
             bucket = known.get(name)
             if bucket is None:
-                bucket = PerMinute(limit, now_s)
+                bucket = PerMinute(limit)
             else:
-                bucket.change(limit, now_s)
+                bucket.change(limit)
             self._buckets.append((name, bucket, *weights))
         self.bounds = bool(self._buckets)
 
@@ -105,7 +122,7 @@ class ProviderLimit:
         guess, wait_s = self._guess(request), 0.0
         for _, bucket, of_requests, of_input, of_output in self._buckets:
             amount = of_requests + of_input * guess.input + of_output * guess.output
-            wait_s = max(wait_s, bucket.wait_s(amount, now_s))
+            wait_s = max(wait_s, bucket.wait_s(amount))
         return wait_s
 
     def take(self, request: Request) -> Tokens:
@@ -127,7 +144,7 @@ class ProviderLimit:
         self._in_flight -= 1
         for _, bucket, _, of_input, of_output in self._buckets:
             if of_input or of_output:
-                bucket.settle(of_input * more_input + of_output * more_output, now_s)
+                bucket.settle(of_input * more_input + of_output * more_output)
 
     def _guess(self, request: Request) -> Tokens:
         return Tokens(request.characters * self._tokens_per_character, self._output_tokens)
