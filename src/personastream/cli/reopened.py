@@ -12,6 +12,7 @@ from personastream.build import Parts, build, identity
 from personastream.cli.run import carry_out
 from personastream.config import Config
 from personastream.errors import BadInput, ConfigError
+from personastream.launch.arrivals import grows, shards_of
 from personastream.launch.manifest import check_unchanged, read_manifest, with_contract, write_manifest
 from personastream.launch.run_directory import owned
 from personastream.launch.stage_list import read_stages
@@ -42,7 +43,8 @@ class Reopened:
             now = identity(self.config, self.parts)
             if self.contract_may_change:
                 manifest = with_contract(manifest, now)
-            check_unchanged(manifest, now, self.parts.source.shards(), directory)
+            source = self.parts.source
+            check_unchanged(manifest, now, shards_of(source, directory), directory, grows=grows(source))
             if self.contract_may_change:
                 write_manifest(directory, manifest)
             sink.attach(manifest.run_id, [shard.stem for shard in manifest.shards])
@@ -93,4 +95,4 @@ def _config_of(run: str, path: str, settings: tuple[str, ...]) -> Config:
 def continue_run(job: Reopened, style: Style, rows_max: int | None = None) -> int:
     """Bring what is left to its end, as `run --resume` does; the exit code is the same."""
     path, stage = str(job.config.path), job.config.stage
-    return carry_out(path, job.settings, style, resume=True, rows_max=rows_max, only=stage)
+    return carry_out(path, job.settings, style, resume=True, rows_max=rows_max, only=stage, once=True)
