@@ -51,7 +51,7 @@ class Thinning:
     sink: Sink
     limits: Limits
     licence: LicenceRules
-    job: Job = Job()
+    job: Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -146,7 +146,7 @@ class Jobs:
         self, name: str, *, priority: int | None = None, weight: float | None = None, spend_max: float | None = None
     ) -> LiveJob:
         """Priority and weight count at once, also for requests that wait; for a ceiling, a new sitting begins."""
-        given = {"priority": priority, "weight": weight, "spend_max": spend_max}
+        given: dict[str, Any] = {"priority": priority, "weight": weight, "spend_max": spend_max}
         changes = {key: value for key, value in given.items() if value is not None}
         job = await self._write(name, lambda wanted: replace(wanted, **changes))
         if job.sitting is not None:
@@ -215,7 +215,7 @@ class Jobs:
             return
         content, _ = await _in_thread(partial(self._root.read_job, job.name))
         submission = await _in_thread(partial(self._submission, job.name, content, job.wanted))
-        job.stages, job.spend_max = submission.stages, submission.spend_max
+        job.stages, job.spend_max, job.need = submission.stages, submission.spend_max, None
 
     def _submission(self, name: str, content: bytes, wanted: Wanted) -> Submission:
         base = Path(wanted.base)

@@ -12,6 +12,7 @@ import anyio
 from personastream.core.outcomes import Counts
 from personastream.core.spend import NANOS
 from personastream.serve.course import Verdict, state_of
+from personastream.serve.room import Need
 from personastream.serve.sitting import Sitting
 from personastream.serve.view import JobState
 from personastream.serve.wanted import Wanted
@@ -33,7 +34,7 @@ class LiveJob:
     """`fault` says what is wrong with a job's own files, if anything is: then it can only be looked at.
 
     `tries` counts sittings in vain since the last commit, `next_try_s` is when the next one may begin, on the clock of
-    the event loop; `waits_for` is why a queued job does not start.
+    the event loop; `waits_for` is why a queued job does not start; `need` is what its next sitting will take, None while unknown.
     """
 
     name: str
@@ -44,11 +45,11 @@ class LiveJob:
     fault: str = ""
     figures: dict[str, StageFigures] = field(default_factory=dict)
     sitting: Sitting | None = None
+    need: Need | None = None
     verdict: Verdict | None = None
     tries: int = 0
     next_try_s: float | None = None
     waits_for: str = ""
-    ended: str = ""
     writing: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property

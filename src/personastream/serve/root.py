@@ -39,8 +39,8 @@ FOLDERS = ("inbox", "inbox/refused", "jobs", "runs")
 
 
 def is_name(name: str) -> bool:
-    """Whether a job may be called so. Such a name is one path part, and neither hidden nor a temporary file."""
-    return NAME.fullmatch(name) is not None and not name.endswith(".tmp")
+    """Whether a job may be called so. Such a name is one part of a path, and not hidden."""
+    return NAME.fullmatch(name) is not None
 
 
 class Root:

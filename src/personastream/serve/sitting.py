@@ -8,20 +8,21 @@ import anyio
 
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
-from personastream.observe.rates import RateMeter
-from personastream.observe.snapshot import Camera, Snapshot
+from personastream.observe.rates import RateMeter, Rates
 from personastream.records import Shard
 from personastream.serve.view import JobState
 
 if TYPE_CHECKING:
     from personastream.engine.exchange import Share
 
+STILL = Rates(0.0, 0.0, 0.0, None)
+
 
 @dataclass(eq=False, slots=True)
 class Sitting:
     """`phase` is STARTING, RUNNING or FOLLOWING; `stage` the stage at work. Create it inside the event loop.
 
-    `told_to_end` says that somebody wants it to end: that work is left then is no fault.
+    `begun` says that recovery is over, so that the figures are those of the stage; `told_to_end`, that somebody wants it to end: that work is left then is no fault.
     """
 
     share: "Share"
@@ -30,21 +31,22 @@ class Sitting:
     phase: JobState = JobState.STARTING
     stage: str = ""
     told_to_end: bool = False
-    last: Snapshot | None = None
+    rates: Rates = STILL
+    begun: bool = False
     commits_before: int = 0
-    _camera: Camera | None = None
+    _meter: RateMeter | None = None
 
     def begin(self, stage: str) -> Statistics:
         """A stage begins, with counters of its own."""
         self.commits_before += self.statistics.commits
-        self.stage, self.phase = stage, JobState.STARTING
-        self.statistics, self._camera, self.last = Statistics(), None, None
+        self.stage, self.phase, self.begun = stage, JobState.STARTING, False
+        self.statistics, self._meter, self.rates = Statistics(), None, STILL
         return self.statistics
 
     async def show(self, statistics: Statistics, shards: Sequence[Shard], stop: Stop) -> None:
         """The stage runs, until this is cancelled."""
-        self.phase = JobState.RUNNING
-        self._camera = Camera(statistics, shards, stop, RateMeter(), anyio.current_time())
+        self.phase, self.begun = JobState.RUNNING, True
+        self._meter = RateMeter()
         self.look()
         await anyio.sleep_forever()
 
@@ -53,9 +55,9 @@ class Sitting:
         self.phase = JobState.FOLLOWING if idle else JobState.RUNNING
 
     def look(self) -> None:
-        """Take a picture of the counters; rates are between pictures."""
-        if self._camera is not None:
-            self.last = self._camera.snapshot(anyio.current_time())
+        """Read the counters; rates are between two looks."""
+        if self._meter is not None:
+            self.rates = self._meter.update(anyio.current_time(), self.statistics)
         if self.told_to_end and self.share.held and not self.statistics.in_flight:
             self.stop.abort()  # rows wait for a turn that a paused job does not get: they are asked again later
 

@@ -8,7 +8,6 @@ import random
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 
 import anyio
 import anyio.abc
@@ -107,19 +106,17 @@ class Supervisor:
 
     async def _attend(self, job: LiveJob, sitting: Sitting) -> None:
         """One sitting, from the first byte read to the decision on what follows."""
-        code, error = ExitCode.BUG, None
+        code: ExitCode = ExitCode.BUG
+        error: Exception | None = None
         try:
             if not job.wanted.started:
                 await self._jobs.write(job, lambda wanted: replace(wanted, started=iso_now()))
             self._happenings.tell(Kind.STARTED, job.name)
             code = await self._carry_out(job, sitting)
-        except PersonaStreamError as fault:
-            error = fault
-            code = getattr(fault, "exit_code", ExitCode.BUG)
-        except Exception as fault:  # a bug in this job, which is no reason to end others
-            error = fault
+        except Exception as fault:  # also a bug in this job, which is no reason to end others
+            error, code = fault, getattr(fault, "exit_code", ExitCode.BUG)
         sitting.share.leave()
-        job.sitting = None
+        job.sitting, job.need = None, None
         try:
             await self._follow_up(job, sitting, verdict(code, error, told_to_end=sitting.told_to_end), error)
         except PersonaStreamError as fault:  # the disk: what was decided is not written, so the job goes on later
