@@ -250,4 +250,5 @@ class Jobs:
 async def _in_thread(call: Callable[[], T]) -> T:
     """To its end, also if who waits for it goes away: what is on the disk is then what is in memory."""
     with anyio.CancelScope(shield=True):
-        return await anyio.to_thread.run_sync(call)
+        result = await anyio.to_thread.run_sync(call)
+    return result

@@ -11,6 +11,7 @@ import anyio
 
 from personastream.core.outcomes import Counts
 from personastream.core.spend import NANOS
+from personastream.engine.statistics import Statistics
 from personastream.serve.course import Verdict, state_of
 from personastream.serve.room import Need
 from personastream.serve.sitting import Sitting
@@ -34,7 +35,8 @@ class LiveJob:
     """`fault` says what is wrong with a job's own files, if anything is: then it can only be looked at.
 
     `tries` counts sittings in vain since the last commit, `next_try_s` is when the next one may begin, on the clock of
-    the event loop; `waits_for` is why a queued job does not start; `need` is what its next sitting will take, None while unknown.
+    the event loop; `waits_for` is why a queued job does not start; `need` is what its next sitting will take, None
+    while unknown; `counters` are those of its last sitting in this process.
     """
 
     name: str
@@ -50,6 +52,7 @@ class LiveJob:
     tries: int = 0
     next_try_s: float | None = None
     waits_for: str = ""
+    counters: Statistics | None = None
     writing: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property

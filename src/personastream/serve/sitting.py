@@ -22,7 +22,8 @@ STILL = Rates(0.0, 0.0, 0.0, None)
 class Sitting:
     """`phase` is STARTING, RUNNING or FOLLOWING; `stage` the stage at work. Create it inside the event loop.
 
-    `begun` says that recovery is over, so that the figures are those of the stage; `told_to_end`, that somebody wants it to end: that work is left then is no fault.
+    `begun` says that recovery is over, so that the figures are those of the stage; `told_to_end`, that somebody wants
+    it to end: that work is left then is no fault.
     """
 
     share: "Share"
