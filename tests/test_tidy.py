@@ -14,7 +14,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = (
     ("__init__", "errors", "records", "settings"),
-    ("core", "dedup", "licences", "templates", "limits", "guard"),
+    ("core", "dedup", "licences", "templates", "limits", "guard", "job"),
     ("ports", "sandbox", "card", "test_sets"),
     ("engine",),
     ("sources", "transforms", "recipes", "providers", "sinks", "screens", "testing"),

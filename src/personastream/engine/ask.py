@@ -125,21 +125,20 @@ class Asker:
 
     async def _sent(self, endpoint: Endpoint, request: Request) -> Completion:
         statistics = self.statistics
-        statistics.requests += 1
+        number = statistics.requests = statistics.requests + 1
         endpoint.requests += 1
-        statistics.in_flight += 1
-        sent_s = self.clock()
+        statistics.under_way[number] = sent_s = self.clock()
         try:
             if endpoint.resumable:
                 completion = await self._until_drain(endpoint, request)
             else:
                 completion = await endpoint.provider.complete(request)
         finally:
-            statistics.in_flight -= 1
+            del statistics.under_way[number]
         now_s = self.clock()
         statistics.answered += 1
         endpoint.answered += 1
-        statistics.latency_s_sum += now_s - sent_s
+        statistics.latency.observe(now_s - sent_s)
         statistics.input_tokens += completion.input_tokens
         statistics.output_tokens += completion.output_tokens
         statistics.cached_tokens += completion.cached_tokens

@@ -1,13 +1,10 @@
-"""One run in this process: from a configuration to an exit code."""
+"""One run in this process: from a configuration to an exit code, alone or beside others in one event loop."""
 
 import dataclasses
-import gc
-import resource
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -16,37 +13,32 @@ import anyio.to_thread
 
 from personastream.build import Parts, build, identity, sections
 from personastream.config import Config
-from personastream.engine.run import Graph, Summary, run
+from personastream.engine.run import Graph, Prepare, Summary, run
 from personastream.engine.settle import GroupCommit
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.engine.work import no_parse
-from personastream.errors import ConfigError, ExitCode
+from personastream.errors import ExitCode
 from personastream.launch.audit import record
 from personastream.launch.earlier import AfterEarlier, earlier_run
-from personastream.launch.endpoints import budget, check_prices, endpoints, keeps_batches, parse_of, retry_policy
+from personastream.launch.endpoints import budget, check_prices, endpoints, parse_of, retry_policy
 from personastream.launch.extraction_guard import ExtractionGuard, check_protected, guarding
 from personastream.launch.inference import inference
 from personastream.launch.licence_gate import check_licences, gated, terms_of, told
 from personastream.launch.manifest import Manifest
+from personastream.launch.process import calm_collector, connections_of, raise_file_limit
 from personastream.launch.purged_rows import WithoutPurged
 from personastream.launch.run_directory import begin_or_continue, owned
-from personastream.launch.signals import obey_signals
-from personastream.launch.sittings import settings_of, sitting
+from personastream.launch.signals import until_told
+from personastream.launch.sittings import Ending, settings_of, sitting
 from personastream.launch.strangers import introduce
+from personastream.launch.threads import entered
 from personastream.limits import Limits
 from personastream.ports import Checkpoints, Embedding, Provider, Recipe, Transform
 from personastream.records import Shard
 from personastream.sinks.checkpoints import journal_of
 
 T = TypeVar("T")
-
-FILES_BESIDES = 256
-"""Open files besides connections: shards, parts, libraries."""
-OBJECTS_PER_ROW = 100
-"""Twice what a row in flight keeps alive. The garbage collector is told to let so many come and go: at Python's 700
-in all it walks them again and again, for 13 % of the time with 256 rows in flight and 30 % with 2,000, and finds
-next to nothing: only faults leave cycles behind."""
 
 
 class Progress(Protocol):
@@ -79,20 +71,72 @@ def run_config(
     command: str = "",
     knows: Sequence[Config] = (),
 ) -> Outcome:
-    """Run a configuration to its end or to a stop. Raises `RunError`.
+    """Run a configuration to its end or to a stop, which signals ask for. Raises `RunError`.
 
     `command` is what to type to continue; `knows` are finished runs whose rows the transforms know beforehand.
     """
     parts = build(config)
+    raise_file_limit(connections_of(parts.providers))
+    calm_collector(_workers(parts))
+
+    async def obeying(stop: Stop) -> Outcome:
+        return await sit(
+            config,
+            resume=resume,
+            stop=stop,
+            statistics=Statistics(),
+            watch=progress,
+            rows_max=rows_max,
+            command=command,
+            knows=knows,
+        )
+
+    return anyio.run(until_told, obeying, backend_options={"use_uvloop": True})
+
+
+async def sit(
+    config: Config,
+    *,
+    resume: bool,
+    stop: Stop,
+    statistics: Statistics,
+    watch: Progress,
+    rows_max: int | None = None,
+    command: str = "",
+    knows: Sequence[Config] = (),
+) -> Outcome:
+    """One sitting of a run, in a loop that may carry others: until it is done, or `stop` ends it. Raises `RunError`.
+
+    What blocks happens in threads. However it ends, all that it held is let go; the process's own settings (signals,
+    open files, the garbage collector) are its caller's.
+    """
+    parts = await anyio.to_thread.run_sync(build, config)
     check_prices(parts.limits, parts.providers)
-    workers = sum(provider.in_flight_max for provider in parts.providers)
-    _raise_file_limit(sum(each.in_flight_max for each in parts.providers if not keeps_batches(each)))
-    gc.set_threshold(max(gc.get_threshold()[0], OBJECTS_PER_ROW * workers))
+    async with entered(_prepared(config, parts, resume=resume, command=command, knows=knows)) as ready:
+        outcome = await _run(ready, stop, statistics, watch, rows_max)
+        ready.ended(outcome.exit_code, outcome.summary.counts, outcome.summary.usage)
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A run whose directory is ours, and recovered as far as it takes to begin."""
+
+    parts: Parts
+    shards: Sequence[Shard]
+    checkpoints: Checkpoints
+    guard: ExtractionGuard | None
+    prepare: Prepare
+    ended: Ending
+
+
+@contextmanager
+def _prepared(config: Config, parts: Parts, *, resume: bool, command: str, knows: Sequence[Config]) -> Iterator[_Ready]:
+    """Hold a run's directory, with all in it that a sitting needs. Blocks, and raises `RunError`."""
     directory = Path(parts.sink.path)
-    state = directory / "state"
     parts = dataclasses.replace(
         parts,
-        source=_kept_in(state, parts.source, "index_dir"),
+        source=_kept_in(directory / "state", parts.source, "index_dir"),
         providers=[_kept_in(directory / "batches", provider, "batch_dir") for provider in parts.providers],
     )
     shards = parts.source.shards()
@@ -114,12 +158,9 @@ def run_config(
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         guard = guarding(parts.guard, directory, shards)
         with sitting(directory, settings_of(sections(config, parts))) as ended:
-            outcome = anyio.run(
-                partial(_run, parts, shards, _checkpoints(parts, manifest, knows), progress, rows_max, guard),
-                backend_options={"use_uvloop": True},
+            yield _Ready(
+                parts, shards, _checkpoints(parts, manifest, knows), guard, inference(parts.recipe, directory), ended
             )
-            ended(outcome.exit_code, outcome.summary.counts, outcome.summary.usage)
-        return outcome
 
 
 def embedders(transforms: Sequence[Transform], limits: Limits) -> AbstractContextManager[None]:
@@ -149,45 +190,21 @@ def _kept_in(folder: Path, part: T, setting: str) -> T:
     return dataclasses.replace(part, **{setting: str(folder)})  # type: ignore[type-var]
 
 
-def _raise_file_limit(in_flight_max: int) -> None:
-    """One connection for each request in flight. Raises `ConfigError` if the system allows fewer."""
-    wanted = in_flight_max + FILES_BESIDES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise ConfigError(
-            f"[provider] in_flight_max = {in_flight_max} needs {wanted} open files; the system allows {hard}",
-            hint="Raise the limit (ulimit -Hn, or LimitNOFILE in a service), or lower in_flight_max.",
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-async def _run(
-    parts: Parts,
-    shards: Sequence[Shard],
-    checkpoints: Checkpoints,
-    progress: Progress,
-    rows_max: int | None,
-    guard: ExtractionGuard | None,
-) -> Outcome:
+async def _run(ready: _Ready, stop: Stop, statistics: Statistics, watch: Progress, rows_max: int | None) -> Outcome:
     started_s = anyio.current_time()
-    stop, statistics = Stop(), Statistics()
+    parts, failure = ready.parts, None
     async with anyio.create_task_group() as around:
-        around.start_soon(obey_signals, stop)
-        around.start_soon(progress.show, statistics, shards, stop)
+        around.start_soon(watch.show, statistics, ready.shards, stop)
         async with _closing(parts.providers):
-            failure = None
             try:
-                graph = _graph(parts, shards, checkpoints, rows_max, guard)
-                summary = await run(graph, stop, statistics, anyio.to_thread.run_sync)
+                summary = await run(_graph(ready, rows_max), stop, statistics, anyio.to_thread.run_sync)
                 if summary.finished:
                     await _let_go(parts.providers)
             except Exception as error:  # passed on below: leaving the group with it would wrap it
                 failure = error
         around.cancel_scope.cancel()
-    if guard is not None:
-        guard.save()
+    if ready.guard is not None:
+        await anyio.to_thread.run_sync(ready.guard.save)
     if failure is not None:
         raise failure
     return Outcome(Path(parts.sink.path), summary, anyio.current_time() - started_s)
@@ -198,27 +215,22 @@ def _checkpoints(parts: Parts, manifest: Manifest, knows: Sequence[Config]) -> C
     return AfterEarlier(own, [earlier_run(config) for config in knows], parts.transforms) if knows else own
 
 
-def _graph(
-    parts: Parts,
-    shards: Sequence[Shard],
-    checkpoints: Checkpoints,
-    rows_max: int | None,
-    guard: ExtractionGuard | None,
-) -> Graph:
+def _graph(ready: _Ready, rows_max: int | None) -> Graph:
+    parts = ready.parts
     sink, limits = parts.sink, parts.limits
     policy = retry_policy(limits)
     return Graph(
         source=WithoutPurged(parts.source, Path(sink.path)),
-        shards=shards,
+        shards=ready.shards,
         transforms=gated(parts).transforms,
         recipe=parts.recipe,
         endpoints=endpoints(parts.providers, policy),
         sink=sink,
-        checkpoints=checkpoints,
+        checkpoints=ready.checkpoints,
         group=GroupCommit(sink.commit_rows_max, sink.commit_bytes_max, sink.commit_interval_s),
-        workers=sum(provider.in_flight_max for provider in parts.providers),
+        workers=_workers(parts),
         parse=parse_of(parts.answering) or no_parse,
-        prepare=inference(parts.recipe, Path(parts.sink.path)),
+        prepare=ready.prepare,
         retry=policy,
         budget=budget(Path(sink.path), limits, parts.providers),
         hedge_after_s=limits.hedge_after_s,
@@ -227,9 +239,13 @@ def _graph(
         dead_share_max=limits.dead_share_max,
         rows_max=rows_max,
         screens=parts.screens,
-        watch=guard,
+        watch=ready.guard,
         clock=time.monotonic,  # a third of the cost of asking the event loop
     )
+
+
+def _workers(parts: Parts) -> int:
+    return sum(provider.in_flight_max for provider in parts.providers)
 
 
 async def _let_go(providers: Sequence[Provider]) -> None:

@@ -57,7 +57,11 @@ def locked(directory: Path, chosen_by: str = "[sink] path") -> Iterator[None]:
         with suppress(OSError):  # a note for people, which a full disk may refuse
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # this process may go on, with other runs
+                os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 

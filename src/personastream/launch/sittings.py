@@ -40,7 +40,8 @@ class Ending:
 
     def failed(self, error: BaseException) -> None:
         """It has ended with an error. Its message is not told: it may quote a row."""
-        code = error.exit_code if isinstance(error, RunError) else ExitCode.BUG
+        code = ExitCode.BUG if isinstance(error, Exception) else ExitCode.WORK_LEFT  # cut short, by its caller
+        code = error.exit_code if isinstance(error, RunError) else code
         self._told = {"exit_code": int(code), "error": type(error).__name__}
 
     @property
