@@ -174,7 +174,7 @@ class StandIn:
         return _json({"records": [record] * 3})
 
     async def _config(self, request: web.Request) -> web.Response:
-        return web.Response(text=f'[recipe]\ntemplate = "{HOSTILE}"\n')
+        return _json({"config": f'[recipe]\ntemplate = "{HOSTILE}"\n'})
 
     async def _changed(self, request: web.Request) -> web.Response:
         told = orjson.loads(await request.read())
