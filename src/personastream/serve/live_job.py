@@ -9,25 +9,14 @@ from pathlib import Path
 
 import anyio
 
-from personastream.core.outcomes import Counts
 from personastream.core.spend import NANOS
 from personastream.engine.statistics import Statistics
 from personastream.serve.course import Verdict, state_of
 from personastream.serve.room import Need
-from personastream.serve.sitting import Sitting
+from personastream.serve.sitting import Sitting, StageFigures
 from personastream.serve.view import JobState
 from personastream.serve.wanted import Wanted
 from personastream.stages import Stage
-
-
-@dataclass(frozen=True, slots=True)
-class StageFigures:
-    """What a stage's run holds, as it was last read or seen."""
-
-    counts: Counts = field(default_factory=Counts)
-    rows_estimated: int = 0
-    spend_nanos: int = 0
-    finished: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -145,8 +145,7 @@ class Service:
     async def _write_limits(self, part: str, changes: Mapping[str, Any]) -> None:
         async with self._changing:
             limits = {**self.limits, part: {**self.limits.get(part, {}), **changes}}
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self.root.write_limits, limits)
+            await anyio.to_thread.run_sync(self.root.write_limits, limits)
             self.limits = limits
             self._obey_limits()
 
@@ -165,11 +164,12 @@ class Service:
 
     async def _why_not(self, job: LiveJob) -> str:
         """What the job lacks to start, in words; "" if it may. A job that cannot be built may: its sitting says why."""
-        try:
-            need = job.need or await anyio.to_thread.run_sync(_need_of, job)
-        except PersonaStreamError:
-            return ""
-        job.need = need
+        if job.need is None:
+            try:
+                job.need = await anyio.to_thread.run_sync(_need_of, job)
+            except Exception:  # a mistake, or a bug in somebody's adapter: told when the sitting meets it
+                return ""
+        need = job.need
         await self.vitals.look()
         at_work = [each.need.connections for each in self.supervisor.sitting if each.need is not None]
         return room.missing(
