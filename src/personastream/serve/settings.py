@@ -131,8 +131,13 @@ SINGLE = {
     "serve": "personastream.serve.settings:Serve",
     "api": "personastream.serve.settings:Api",
     "limits": "personastream.serve.settings:Ceilings",
+    "log": "personastream.serve.log:LogSettings",
+    "telemetry": "personastream.serve.telemetry:TelemetrySettings",
 }
-SEVERAL = {"endpoint": "personastream.serve.settings:EndpointCeilings"}
+SEVERAL = {
+    "endpoint": "personastream.serve.settings:EndpointCeilings",
+    "webhook": "personastream.serve.webhook_settings:Webhook",
+}
 
 
 @dataclass(frozen=True, slots=True)
