@@ -32,10 +32,10 @@ def now() -> str:
 def job(name: str, state: JobState = JobState.RUNNING, **changes: Any) -> JobView:
     """A job with figures that could be."""
     stages = (
-        StageView("draw", "finished", delivered=9_000, dropped={"dedup": 900}, dead={"refused": 100}, rows_estimated=10_000),
+        StageView("draw", "finished", (), 9_000, {"dedup": 900}, {"refused": 100}, 10_000),
         StageView("solve", "running", ("draw",), 4_000, {"near_dedup": 30}, {"contract": 200, "length": 40}, 9_000),
         StageView("grade", "not begun", ("solve",)),
-    )  # fmt: skip
+    )
     told = JobView(
         name=name,
         state=state,
@@ -75,8 +75,20 @@ def job(name: str, state: JobState = JobState.RUNNING, **changes: Any) -> JobVie
 def endpoint(identity: str = "3f9a01", **changes: Any) -> EndpointView:
     """An endpoint that is asked."""
     told = EndpointView(
-        identity, "127.0.0.1:8000", "my-model", "closed", "", 250, 300, 512, 600.0, 0.0, 0.0, 4_700, 4_400, 21, 29, ("math",)
-    )  # fmt: skip
+        id=identity,
+        label="127.0.0.1:8000",
+        model="my-model",
+        state="closed",
+        in_flight=250,
+        limit=300,
+        in_flight_max=512,
+        requests_per_minute=600.0,
+        requests=4_700,
+        answered=4_400,
+        throttled=21,
+        failed=29,
+        jobs=("math",),
+    )
     return replace(told, **changes)
 
 
@@ -126,7 +138,7 @@ class StandIn:
         @web.middleware
         async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:
             if request.path.startswith("/v1/") and request.headers.get("Authorization") != f"Bearer {TOKEN}":
-                return _json({"error": {"message": "the token is wrong", "hint": "ask", "where": ""}}, 401)
+                return _refused("the token is wrong", 401)
             answer: web.StreamResponse = await handler(request)
             return answer
 
@@ -146,9 +158,9 @@ class StandIn:
         first, limit = int(request.query.get("after", 0)), int(request.query["limit"])
         numbers = range(first, min(self.letters, first + limit))
         letters = [
-            {"id": f"personas-00003:{number}", "reason": "contract", "text": HOSTILE, "response": HOSTILE, "stage": "solve"}
+            {"id": f"personas-00003:{number}", "reason": "contract", "text": HOSTILE, "response": HOSTILE}
             for number in numbers
-        ]  # fmt: skip
+        ]
         after = str(numbers.stop) if numbers.stop < self.letters else ""
         return _json({"letters": letters, "next": after})
 
@@ -179,25 +191,29 @@ def _json(document: object, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
 
 
+def _refused(message: str, status: int) -> web.Response:
+    return _json({"error": {"message": message, "hint": "Do it otherwise.", "where": ""}}, status)
+
+
 @asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[str]:
+async def serving(app: web.Application, port: int = 0) -> AsyncIterator[str]:
     """The app at an address on loopback."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
 
 
 @contextmanager
-def served(stand_in: StandIn) -> Iterator[str]:
+def served(stand_in: StandIn, port: int = 0) -> Iterator[str]:
     """The stand-in at an address, in a thread: for browsers and other clients that block."""
     ready, ended, found = Event(), Event(), list[str]()
 
     async def serve() -> None:
-        async with serving(stand_in.app()) as url:
+        async with serving(stand_in.app(), port) as url:
             found.append(url)
             ready.set()
             await anyio.to_thread.run_sync(ended.wait)

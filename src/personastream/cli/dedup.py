@@ -100,13 +100,18 @@ def carry_out_job(job: DedupJob, display: Display, again: str, *, resume: bool) 
     if display.style == "json":
         display.say_last()
     elif display.style != "none":
-        for line in _last_words(job, end):
-            say(line)
-        if end.mostly_dead:
-            say(f"Most rows could not be read: see {job.directory}/dead/. Is --field, or [source] field, right?")
+        say_end(job, end)
         if not end.finished:
             say(f"Work is left. To continue: {again}")
     return end.exit_code
+
+
+def say_end(job: DedupJob, end: DedupEnd) -> None:
+    """The last words of a sitting."""
+    for line in _last_words(job, end):
+        say(line)
+    if end.mostly_dead:
+        say(f"Most rows could not be read: see {job.directory}/dead/. Is --field, or [source] field, right?")
 
 
 def _source(sources: tuple[str, ...], options: dict[str, Any]) -> Source:

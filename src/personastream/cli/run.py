@@ -2,16 +2,27 @@
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
+import anyio
 import click
 
-from personastream.build import build_thinning
-from personastream.cli.words import program, summary_lines
+from personastream.build import build
+from personastream.cli.staged import Telling
+from personastream.cli.words import program
 from personastream.config import Config
-from personastream.errors import RunError
-from personastream.launch.inline import run_config
-from personastream.observe.progress import Display, Style
+from personastream.engine.stop import Stop
+from personastream.errors import ExitCode, RunError
+from personastream.launch.process import (
+    BATCH_ROWS,
+    calm_collector,
+    connections_of,
+    keep_freed_memory,
+    raise_file_limit,
+)
+from personastream.launch.signals import until_told
+from personastream.launch.staged import Job
+from personastream.launch.staged import carry_out as stages_in_order
+from personastream.observe.progress import Style
 from personastream.observe.say import say
 from personastream.stages import following, load_stages
 
@@ -71,36 +82,40 @@ def carry_out(
 ) -> int:
     """One sitting, with its last words; returns the exit code. Raises `RunError`."""
     stages = load_stages(path, settings)
-    again = [*program(), "run", path, "--resume", *(word for one in settings for word in ("--set", one))]
-    if stages[0].name:
-        from personastream.cli.staged import carry_out_stages  # dedup and its figures are of no use to others
-
-        if follow and not only:
-            raise click.UsageError("--follow needs --stage: all of them are run one after the other.")
-        stages = [following(stage) for stage in stages] if follow else stages
-        return carry_out_stages(stages, only, style, shlex.join(again), resume=resume, rows_max=rows_max)
-    if only or follow:
+    if not stages[0].name and (only or follow):
         raise click.UsageError(f"{path} has no stages: leave --stage and --follow out.")
-    return carry_out_one(stages[0].config, style, shlex.join(again), resume=resume, rows_max=rows_max)
+    if follow and not only:
+        raise click.UsageError("--follow needs --stage: all of them are run one after the other.")
+    again = [*program(), "run", path, "--resume", *(word for one in settings for word in ("--set", one))]
+    stages = [following(stage) for stage in stages] if follow else stages
+    return carry_out_stages(Job(stages, only, rows_max, shlex.join(again)), style, resume=resume)
 
 
-def carry_out_one(
-    config: Config, style: Style, again: str, *, resume: bool, rows_max: int | None, knows: Sequence[Config] = ()
-) -> int:
-    """One sitting of one run that asks; `again` is what to type to continue. Raises `RunError`."""
-    display = Display(style, Path(build_thinning(config).sink.path))
+def carry_out_stages(job: Job, style: Style, *, resume: bool) -> int:
+    """One sitting in a process of its own, which signals end. Raises `RunError`."""
+    prepare_process([stage.config for stage in job.stages if job.only in ("", stage.name)])
+    telling = Telling(job, style)
+
+    async def obeying(stop: Stop) -> ExitCode:
+        return await stages_in_order(job, resume=resume, stop=stop, audience=telling)
+
     try:
-        outcome = run_config(config, resume=resume, progress=display, rows_max=rows_max, command=again, knows=knows)
+        code = anyio.run(until_told, obeying, backend_options={"use_uvloop": True})
     except RunError:
-        display.say_last()
+        telling.failed()
         raise
-    if style == "json":
-        display.say_last()
-    elif style != "none":
-        for line in summary_lines(outcome):
-            say(line)
-        if display.last is not None and display.last.alert:
-            say(f"near a cap: {display.last.alert}")
-        if not outcome.summary.finished:
-            say(f"Work is left. To continue: {again}")
-    return outcome.exit_code
+    if code == ExitCode.WORK_LEFT and telling.talks:
+        say(f"Work is left. To continue: {job.command}")
+    return code
+
+
+def prepare_process(configs: Sequence[Config]) -> None:
+    """Room for what each of several runs needs, one after the other. Raises `ConfigError`."""
+    for config in configs:
+        if not config.asks:
+            keep_freed_memory()
+            calm_collector(BATCH_ROWS)
+            continue
+        providers = build(config).providers
+        raise_file_limit(connections_of(providers))
+        calm_collector(sum(each.in_flight_max for each in providers))

@@ -1,12 +1,9 @@
 """One dedup job in this process: rows in, those that survive out, no model. A run like any other, as far as it goes."""
 
-import ctypes
-import gc
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -27,21 +24,17 @@ from personastream.launch.dedup_report import write_report
 from personastream.launch.dedup_watch import Watched
 from personastream.launch.durable_file import replace_durably
 from personastream.launch.inline import Progress, embedders
+from personastream.launch.process import BATCH_ROWS, calm_collector, keep_freed_memory
 from personastream.launch.purged_rows import WithoutPurged
 from personastream.launch.run_directory import begin_or_continue, owned
-from personastream.launch.signals import obey_signals
-from personastream.launch.sittings import sitting
+from personastream.launch.signals import until_told
+from personastream.launch.sittings import Ending, sitting
+from personastream.launch.threads import entered
 from personastream.limits import Limits
 from personastream.ports import ShardState, Source, Transform
 from personastream.records import Batch, Position, Shard
 from personastream.sinks.checkpoints import CheckpointLog, journal_of
 from personastream.sinks.frames import Frames
-
-BATCH_ROWS = 16_384
-"""Large enough for kernels that take a batch at a time, small enough to stay in a processor's caches."""
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
-_NEVER = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,39 +77,66 @@ class DedupEnd:
 
 
 def run_dedup(job: DedupJob, *, resume: bool, progress: Progress, command: str) -> DedupEnd:
-    """Carry a job to its end or to a stop; `command` is what to type to continue it. Raises `RunError`."""
-    _keep_freed_memory()
+    """Carry a job to its end or to a stop, which signals ask for; `command` is what to type to continue it.
+
+    Raises `RunError`.
+    """
+    keep_freed_memory()
+    calm_collector(BATCH_ROWS)
+
+    async def obeying(stop: Stop) -> DedupEnd:
+        return await sit_dedup(job, resume=resume, stop=stop, statistics=Statistics(), watch=progress, command=command)
+
+    return anyio.run(until_told, obeying, backend_options={"use_uvloop": True})
+
+
+async def sit_dedup(
+    job: DedupJob, *, resume: bool, stop: Stop, statistics: Statistics, watch: Progress, command: str = ""
+) -> DedupEnd:
+    """One sitting of a job, in a loop that may carry others; all of its work is done in a thread. Raises `RunError`."""
+    started_s, failure = time.monotonic(), None
+    async with entered(_prepared(job, resume=resume, command=command)) as (work, ended):
+        async with anyio.create_task_group() as around:
+            own = Stop()
+            around.start_soon(_pass_on, stop, own)
+            around.start_soon(watch.show, statistics, work.shards, stop)
+            try:
+                finished, rows = await anyio.to_thread.run_sync(work.work, statistics, own)
+            except Exception as error:  # passed on below: leaving the group with it would wrap it
+                failure = error
+            around.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        counts = statistics.committed
+        mostly_dead = counts.dead_total > job.limits.dead_share_max * counts.settled
+        end = DedupEnd(finished, counts, rows, time.monotonic() - started_s, mostly_dead)
+        ended(end.exit_code, end.counts)
+    return end
+
+
+async def _pass_on(stop: Stop, own: Stop) -> None:
+    """What asks the sitting to stop asks its thread, which cannot be cancelled; and so does to cancel the sitting."""
+    try:
+        await stop.wait_drain()
+        own.drain()
+        await stop.wait_abort()
+    finally:
+        own.abort()
+
+
+@contextmanager
+def _prepared(job: DedupJob, *, resume: bool, command: str) -> Iterator[tuple["_Sitting", Ending]]:
+    """Hold a job's directory, with all that a sitting needs. Blocks, and raises `RunError`."""
     given = DedupInput([*job.against, WithoutPurged(job.source, job.directory)])
     shards = job.source.shards()
-    with owned(job.directory, "--out"), embedders(job.transforms, job.limits), _without_collector():
+    with owned(job.directory, "--out"), embedders(job.transforms, job.limits):
         manifest = begin_or_continue(
             job.directory, job.directory, _identity(job, given), shards, resume=resume, command=command
         )
         job.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         work = _Sitting(job, given, shards, journal_of(job.sink.path, manifest.run_id))
         with sitting(job.directory, manifest.identity) as ended:
-            end = anyio.run(partial(_sit, work, progress), backend_options={"use_uvloop": True})
-            ended(end.exit_code, end.counts)
-        return end
-
-
-async def _sit(task: "_Sitting", progress: Progress) -> DedupEnd:
-    started_s = time.monotonic()
-    stop, statistics = Stop(), Statistics()
-    async with anyio.create_task_group() as around:
-        around.start_soon(obey_signals, stop)
-        around.start_soon(progress.show, statistics, task.shards, stop)
-        failure = None
-        try:
-            finished, rows = await anyio.to_thread.run_sync(task.work, statistics, stop)
-        except Exception as error:  # passed on below: leaving the group with it would wrap it
-            failure = error
-        around.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-    counts = statistics.committed
-    mostly_dead = counts.dead_total > task.job.limits.dead_share_max * counts.settled
-    return DedupEnd(finished, counts, rows, time.monotonic() - started_s, mostly_dead)
+            yield work, ended
 
 
 @dataclass(slots=True)
@@ -208,26 +228,6 @@ def _identity(job: DedupJob, given: DedupInput) -> dict[str, Any]:
             kept[f"{name}.fingerprint"] = part.fingerprint
     kept["against"] = [f"{shard.stem} {shard.fingerprint}" for shard in given.shards()[: given.known]]
     return kept
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Without looks for cycles of objects: there are rows by the thousand, and no cycles among them."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-def _keep_freed_memory() -> None:
-    """Let the C library keep what is freed, for the next batch: to take it anew, page by page, may cost as much time
-    as all the work on a row. Where there is no such call, nothing changes.
-    """
-    with suppress(OSError, AttributeError):
-        library = ctypes.CDLL(None)
-        library.mallopt(_M_MMAP_THRESHOLD, _NEVER)
-        library.mallopt(_M_TRIM_THRESHOLD, _NEVER)
 
 
 def in_batches(source: Source, index_dir: Path) -> Source:

@@ -130,7 +130,7 @@ def _service(view: ServiceView) -> Iterator[Metric]:
 
 
 def _endpoints(endpoints: Sequence[EndpointView]) -> Iterator[Metric]:
-    labels = "endpoint", "name"
+    labels = "endpoint", "label"
     requests = _counter("requests", "Requests to an endpoint that have ended, by how.", *labels, "code_class")
     for each in endpoints:
         for ending, count in (("answered", each.answered), ("throttled", each.throttled), ("failed", each.failed)):

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from personastream.core.outcomes import Counts, Usage
-from personastream.errors import PersonaStreamError
 from personastream.launch.manifest import read_manifest
-from personastream.serve.live_job import StageFigures
+from personastream.serve.sitting import StageFigures
 from personastream.sinks.frames import Frames
 from personastream.stages import Stage
 
@@ -17,7 +16,7 @@ def figures_of(directory: Path, stages: Sequence[Stage]) -> dict[str, StageFigur
     for stage in stages:
         try:
             figures = _read(directory / stage.name)
-        except (PersonaStreamError, OSError):
+        except Exception:  # damage of any kind
             continue
         if figures is not None:
             found[stage.name] = figures

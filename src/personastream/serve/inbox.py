@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from personastream.config import CONFIG_BYTES_MAX
-from personastream.errors import PersonaStreamError, StorageFailed
+from personastream.errors import StorageFailed
 from personastream.observe.snapshot import printable
 from personastream.serve.happenings import Happenings, Kind
 from personastream.serve.jobs import Jobs
@@ -50,7 +50,7 @@ class Inbox:
                 await self.jobs.submit(name, content)
         except (StorageFailed, FileNotFoundError):
             raise
-        except (PersonaStreamError, OSError, ValueError) as error:
+        except Exception as error:  # whatever is wrong with it, the next file is no worse for it
             await anyio.to_thread.run_sync(partial(self._refuse, path, error))
             self.happenings.tell(Kind.REFUSED, file=printable(path.name), why=str(error))
         else:

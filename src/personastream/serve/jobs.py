@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 import anyio.to_thread
 
 from personastream.errors import ConfigError, ExitCode, PersonaStreamError
 from personastream.serve.clock import iso_now
-from personastream.serve.course import Verdict
 from personastream.serve.happenings import Happenings, Kind
 from personastream.serve.live_job import LiveJob
 from personastream.serve.refusals import Conflicting, NotThere, Unfit
@@ -32,8 +31,6 @@ from personastream.serve.wanted import (
 
 JOBS_MAX = 10_000
 """Jobs that a service remembers, done ones included."""
-
-T = TypeVar("T")
 
 
 class Jobs:
@@ -85,9 +82,9 @@ class Jobs:
         read = partial(read_submission, self._root, name, content, folder, own_modules=self.own_modules)
         async with self._adding:
             self._check_new(name)
-            submission = await _in_thread(read)
+            submission = await anyio.to_thread.run_sync(read)
             self._check_place(submission)
-            await _in_thread(partial(check_submission, submission))
+            await anyio.to_thread.run_sync(partial(check_submission, submission))
             wanted = Wanted(
                 order=max((job.wanted.order for job in self), default=0) + 1,
                 submitted=iso_now(),
@@ -97,7 +94,7 @@ class Jobs:
                 weight=submission.settings.weight if weight is None else weight,
                 wish=Wish.PAUSE if hold else Wish.RUN,
             )
-            await _in_thread(partial(self._root.add_job, name, content, wanted))
+            await anyio.to_thread.run_sync(partial(self._root.add_job, name, content, wanted))
             job = LiveJob(name, wanted, submission.directory, submission.stages, submission.spend_max)
             self._jobs[name] = job
         self._happenings.tell(Kind.SUBMITTED, name, priority=wanted.priority, weight=wanted.weight)
@@ -171,7 +168,7 @@ class Jobs:
         """What is wanted of a job, changed; durable on return. Raises `NotWanted` or `StorageFailed`."""
         async with job.writing:
             wanted = change(job.wanted)
-            await _in_thread(partial(self._root.write_wanted, job.name, wanted))
+            await anyio.to_thread.run_sync(partial(self._root.write_wanted, job.name, wanted))
             job.wanted = wanted
 
     async def _wish(self, name: str, change: Callable[[Wanted], Wanted], kind: Kind | None = None) -> LiveJob:
@@ -213,8 +210,8 @@ class Jobs:
         """Take up the job's configuration anew: somebody may have mended it. Raises `ConfigError`."""
         if job.fault:
             return
-        content, _ = await _in_thread(partial(self._root.read_job, job.name))
-        submission = await _in_thread(partial(self._submission, job.name, content, job.wanted))
+        content, _ = await anyio.to_thread.run_sync(partial(self._root.read_job, job.name))
+        submission = await anyio.to_thread.run_sync(partial(self._submission, job.name, content, job.wanted))
         job.stages, job.spend_max, job.need = submission.stages, submission.spend_max, None
 
     def _submission(self, name: str, content: bytes, wanted: Wanted) -> Submission:
@@ -242,12 +239,7 @@ class Jobs:
         try:
             submission = self._submission(name, content, wanted)
             job.stages, job.spend_max = submission.stages, submission.spend_max
-        except PersonaStreamError as error:
-            job.verdict = Verdict(JobState.FAILED, ExitCode.CONFIG, error.message, error.hint)
+        except PersonaStreamError as error:  # not written: the next start may find it mended
+            ending = wanted.ending or Ending(JobState.FAILED, iso_now(), ExitCode.CONFIG, error.message, error.hint)
+            job.wanted = replace(wanted, ending=ending)
         return job
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    """To its end, also if who waits for it goes away: what is on the disk is then what is in memory."""
-    with anyio.CancelScope(shield=True):
-        return await anyio.to_thread.run_sync(call)

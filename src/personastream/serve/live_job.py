@@ -9,24 +9,14 @@ from pathlib import Path
 
 import anyio
 
-from personastream.core.outcomes import Counts
 from personastream.core.spend import NANOS
+from personastream.engine.statistics import Statistics
 from personastream.serve.course import Verdict, state_of
 from personastream.serve.room import Need
-from personastream.serve.sitting import Sitting
+from personastream.serve.sitting import Sitting, StageFigures
 from personastream.serve.view import JobState
 from personastream.serve.wanted import Wanted
 from personastream.stages import Stage
-
-
-@dataclass(frozen=True, slots=True)
-class StageFigures:
-    """What a stage's run holds, as it was last read or seen."""
-
-    counts: Counts = field(default_factory=Counts)
-    rows_estimated: int = 0
-    spend_nanos: int = 0
-    finished: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -34,7 +24,8 @@ class LiveJob:
     """`fault` says what is wrong with a job's own files, if anything is: then it can only be looked at.
 
     `tries` counts sittings in vain since the last commit, `next_try_s` is when the next one may begin, on the clock of
-    the event loop; `waits_for` is why a queued job does not start; `need` is what its next sitting will take, None while unknown.
+    the event loop; `waits_for` is why a queued job does not start; `need` is what its next sitting will take, None
+    while unknown; `counters` are those of its last sitting in this process.
     """
 
     name: str
@@ -50,6 +41,7 @@ class LiveJob:
     tries: int = 0
     next_try_s: float | None = None
     waits_for: str = ""
+    counters: Statistics | None = None
     writing: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property

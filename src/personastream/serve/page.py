@@ -35,11 +35,11 @@ def page_routes(service: object) -> list[web.RouteDef]:
     folder = files(__package__).joinpath("dashboard")
     assets = [*folder.iterdir(), *folder.joinpath("uplot").iterdir()]
     index = next(file for file in assets if file.name == "index.html")
-    routes = [web.get("/", partial(_answer, _File(index)))]
-    for file in assets:
-        if file.is_file() and file is not index:
-            routes.append(web.get(f"/assets/{file.name}", partial(_answer, _File(file))))
-    return routes
+    others = [file for file in assets if file.is_file() and file is not index]
+    return [
+        web.get("/", partial(_answer, _File(index))),
+        *(web.get(f"/assets/{file.name}", partial(_answer, _File(file))) for file in others),
+    ]
 
 
 class _File:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from personastream.core.outcomes import Counts
 from personastream.observe.snapshot import printable
-from personastream.serve.live_job import LiveJob, StageFigures
-from personastream.serve.sitting import Sitting
+from personastream.serve.live_job import LiveJob
+from personastream.serve.sitting import Sitting, StageFigures
 from personastream.serve.view import EndpointView, JobState, JobView, StageView
 from personastream.stages import Stage
 
@@ -92,12 +92,8 @@ def _why(job: LiveJob, state: JobState) -> tuple[str, str, int | None]:
 def _figures(job: LiveJob) -> StageFigures:
     """Of the stage at work, or of the last one that has begun."""
     if job.sitting is not None and job.sitting.begun:
-        return _live(job.sitting)
+        return job.sitting.figures
     return job.figures.get(_latest(job), StageFigures())
-
-
-def _live(sitting: Sitting) -> StageFigures:
-    return StageFigures(sitting.statistics.committed, sitting.statistics.rows_estimated)
 
 
 def _latest(job: LiveJob) -> str:
@@ -110,7 +106,7 @@ def _stage_view(job: LiveJob, stage: Stage) -> StageView:
     sitting, figures = job.sitting, job.figures.get(stage.name)
     at_work = sitting is not None and sitting.stage == stage.name
     if sitting is not None and at_work and sitting.begun:
-        figures = _live(sitting)
+        figures = sitting.figures
     counts = figures.counts if figures else Counts()
     state = sitting.phase if sitting is not None and at_work else _state_of_stage(figures)
     return StageView(

@@ -121,6 +121,11 @@ class Root:
         with _told(path):
             replace_durably(path, _json(wanted.document()))
 
+    def write_address(self, address: str) -> None:
+        """Where we listen now, for `ctl`. Nothing else needs it, so that a full disk does no harm."""
+        with suppress(OSError):
+            replace_durably(self.path / "address", f"{address}\n".encode())
+
     def read_limits(self) -> dict[str, Any]:
         """What was changed live, empty if nothing was. Raises `CorruptOutput`."""
         path = self.path / "limits.json"

@@ -9,6 +9,7 @@ import anyio.to_thread
 from personastream import __version__
 from personastream.build import build, build_thinning
 from personastream.engine.exchange import Exchange
+from personastream.engine.statistics import Statistics
 from personastream.errors import PersonaStreamError
 from personastream.serve import room
 from personastream.serve.carry_out import Carrier
@@ -89,6 +90,10 @@ class Service:
             endpoints=endpoint_views(self.exchange, now_s),
         )
 
+    def statistics(self) -> Mapping[str, Statistics]:
+        """The engine's counters of each job that has sat in this process: those of its last sitting."""
+        return {job.name: job.counters for job in self.jobs if job.counters is not None}
+
     def why_not_ready(self) -> list[str]:
         """What stands in the way of work, if anything does."""
         found = []
@@ -112,6 +117,13 @@ class Service:
         await self._write_limits("service", changes)
         self.happenings.tell(Kind.LIMITS_CHANGED, **changes)
 
+    async def change_endpoint(self, name: str, ceilings: Mapping[str, float]) -> None:
+        """Live ceilings of one endpoint; durable on return, in effect within a second. Raises `StorageFailed`."""
+        given = self.limits.get("endpoints", {}).get(name, {})
+        await self._write_limits("endpoints", {name: {**given, **ceilings}})
+        self.exchange.change(name, **ceilings)
+        self.happenings.tell(Kind.LIMITS_CHANGED, endpoint=name, **ceilings)
+
     async def reload(self) -> None:
         """Read serve.toml and all keys again. Raises `ConfigError`; what is wrong then changes nothing."""
         settings = await anyio.to_thread.run_sync(load_settings, self.root / SETTINGS_NAME)
@@ -133,8 +145,7 @@ class Service:
     async def _write_limits(self, part: str, changes: Mapping[str, Any]) -> None:
         async with self._changing:
             limits = {**self.limits, part: {**self.limits.get(part, {}), **changes}}
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self.root.write_limits, limits)
+            await anyio.to_thread.run_sync(self.root.write_limits, limits)
             self.limits = limits
             self._obey_limits()
 
@@ -153,14 +164,16 @@ class Service:
 
     async def _why_not(self, job: LiveJob) -> str:
         """What the job lacks to start, in words; "" if it may. A job that cannot be built may: its sitting says why."""
-        try:
-            job.need = job.need or await anyio.to_thread.run_sync(_need_of, job)
-        except PersonaStreamError:
-            return ""
+        if job.need is None:
+            try:
+                job.need = await anyio.to_thread.run_sync(_need_of, job)
+            except Exception:  # a mistake, or a bug in somebody's adapter: told when the sitting meets it
+                return ""
+        need = job.need
         await self.vitals.look()
         at_work = [each.need.connections for each in self.supervisor.sitting if each.need is not None]
         return room.missing(
-            job.need,
+            need,
             room.Room(
                 memory_bytes=self.vitals.memory_bytes,
                 memory_bytes_max=self.vitals.memory_bytes_max,

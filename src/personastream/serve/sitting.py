@@ -1,11 +1,12 @@
 """One sitting of a job, as it is seen and stopped from outside. A job with stages has one sitting for all of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
 
+from personastream.core.outcomes import Counts
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.observe.rates import RateMeter, Rates
@@ -18,11 +19,22 @@ if TYPE_CHECKING:
 STILL = Rates(0.0, 0.0, 0.0, None)
 
 
+@dataclass(frozen=True, slots=True)
+class StageFigures:
+    """What a stage's run holds, as it was last read or seen."""
+
+    counts: Counts = field(default_factory=Counts)
+    rows_estimated: int = 0
+    spend_nanos: int = 0
+    finished: bool = False
+
+
 @dataclass(eq=False, slots=True)
 class Sitting:
     """`phase` is STARTING, RUNNING or FOLLOWING; `stage` the stage at work. Create it inside the event loop.
 
-    `begun` says that recovery is over, so that the figures are those of the stage; `told_to_end`, that somebody wants it to end: that work is left then is no fault.
+    `begun` says that recovery is over, so that the figures are those of the stage; `told_to_end`, that somebody wants
+    it to end: that work is left then is no fault. `past` holds what stages came to that this sitting was at.
     """
 
     share: "Share"
@@ -33,15 +45,28 @@ class Sitting:
     told_to_end: bool = False
     rates: Rates = STILL
     begun: bool = False
+    past: dict[str, StageFigures] = field(default_factory=dict)
     commits_before: int = 0
     _meter: RateMeter | None = None
 
     def begin(self, stage: str) -> Statistics:
         """A stage begins, with counters of its own."""
+        self.leave(finished=True)
         self.commits_before += self.statistics.commits
         self.stage, self.phase, self.begun = stage, JobState.STARTING, False
         self.statistics, self._meter, self.rates = Statistics(), None, STILL
         return self.statistics
+
+    def leave(self, *, finished: bool) -> None:
+        """The stage at work has ended, with work left or without."""
+        if self.begun:
+            self.past[self.stage] = replace(self.figures, finished=finished)
+
+    @property
+    def figures(self) -> StageFigures:
+        """What the stage at work holds by now."""
+        seen = self.statistics
+        return StageFigures(seen.committed, seen.rows_estimated, seen.committed_usage.spend_nanos)
 
     async def show(self, statistics: Statistics, shards: Sequence[Shard], stop: Stop) -> None:
         """The stage runs, until this is cancelled."""

@@ -115,7 +115,9 @@ class Supervisor:
             code = await self._carry_out(job, sitting)
         except Exception as fault:  # also a bug in this job, which is no reason to end others
             error, code = fault, getattr(fault, "exit_code", ExitCode.BUG)
+        sitting.leave(finished=code == ExitCode.DONE)
         sitting.share.leave()
+        job.seen(sitting.past)
         job.sitting, job.need = None, None
         try:
             await self._follow_up(job, sitting, verdict(code, error, told_to_end=sitting.told_to_end), error)

@@ -38,8 +38,8 @@ class Wanted:
     """`order` counts submissions; `spend_max` is a live change of the job's ceiling, None if there was none.
 
     `base` is the folder that relative paths of the configuration start from, `directory` that of its output. `started`
-    is when its first sitting began, "" before that. `revive` says that dead rows are to be asked again before the next sitting, for the reasons
-    that `reasons` names, or for any.
+    is when its first sitting began, "" before that. `revive` says that dead rows are to be asked again before the next
+    sitting, for the reasons that `reasons` names, or for any.
     """
 
     order: int

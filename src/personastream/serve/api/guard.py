@@ -5,8 +5,7 @@ Law: every request passes here first. What goes wrong is answered without a word
 
 import hmac
 import traceback
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Container
 
 from aiohttp import web
 
@@ -30,16 +29,10 @@ HEADERS = {
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Addresses(Protocol):
-    """By which names the service may be called."""
-
-    def __contains__(self, host: object) -> bool: ...
-
-
 class Guard:
     """`hosts` are the names, with ports, by which the service may be called."""
 
-    def __init__(self, token: str, hosts: Addresses, happenings: Happenings) -> None:
+    def __init__(self, token: str, hosts: Container[str], happenings: Happenings) -> None:
         self._token = token.encode()
         self._hosts = hosts
         self._happenings = happenings

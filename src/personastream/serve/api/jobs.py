@@ -72,10 +72,10 @@ class JobRoutes:
         return json(_seen(changed))
 
     async def config(self, request: web.Request) -> web.Response:
-        """The configuration, as it was submitted."""
+        """The configuration, as it was submitted: text, whatever a browser might take it for."""
         file = self.service.root / "jobs" / self._named(request).name / "job.toml"
         content = await anyio.to_thread.run_sync(read_small, file, CONFIG_BYTES_MAX)
-        return json({"config": content.decode("utf-8", "replace")})
+        return web.Response(text=content.decode("utf-8", "replace"), content_type="text/plain")
 
     async def retry(self, request: web.Request) -> web.Response:
         """Dead rows are asked again."""

@@ -14,6 +14,7 @@ from personastream.serve.api.bodies import (
     ServiceChange,
 )
 from personastream.serve.api.schemas import reference, schemas_of
+from personastream.serve.rows import LETTER
 from personastream.serve.view import EndpointView, JobView, ServiceView
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9._-]{0,63}$"
@@ -68,9 +69,7 @@ def document() -> dict[str, Any]:
 
 def _jobs() -> dict[str, Any]:
     job = reference(JobView)
-    new = _operation(
-        "submitJob", "Submit a job.", {"201": job}, body=NewJob, errors=("409", "413", "415", "422", "507")
-    )
+    new = _operation("submitJob", "Submit a job.", {"201": job}, body=NewJob)
     new["responses"]["201"]["headers"] = {"Location": {"schema": {"type": "string"}}}
     new["responses"]["201"]["links"] = {
         name: {"operationId": name, "parameters": {"name": "$response.body#/name"}}
@@ -92,16 +91,27 @@ def _jobs() -> dict[str, Any]:
         }
     retry = _operation("retryJob", "Ask dead rows again.", {"202": job}, body=Retry, needs_body=False)
     paths["/v1/jobs/{name}/retry"] = {"parameters": [_NAME], "post": retry}
-    text = _object({"config": {"type": "string"}})
-    paths["/v1/jobs/{name}/config"] = {
-        "parameters": [_NAME],
-        "get": _operation("showConfig", "The configuration, as submitted.", {"200": text}),
-    }
+    config = _operation("showConfig", "The configuration, as submitted.", {})
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    config["responses"]["200"] = {"description": "TOML.", "content": text}
+    paths["/v1/jobs/{name}/config"] = {"parameters": [_NAME], "get": config}
     return paths
 
 
 def _rows() -> dict[str, Any]:
-    return {}
+    letter = {**_object({key: {"type": "string"} for key in LETTER}), "additionalProperties": False}
+    dead = _object({"letters": {"type": "array", "items": letter}, "next": {"type": "string"}})
+    after = {"name": "after", "in": "query", "schema": {"type": "string"}, "description": "`next` of the page before."}
+    reason = {"name": "reason", "in": "query", "schema": {"type": "string"}, "description": "Of this reason alone."}
+    records = _list("records", {"type": "object"})
+    show = _operation("showRecords", "The latest records.", {"200": records}, parameters=(_LIMIT,), errors=("422",))
+    look = _operation(
+        "showDead", "Dead letters, page by page.", {"200": dead}, parameters=(_LIMIT, after, reason), errors=("422",)
+    )
+    return {
+        "/v1/jobs/{name}/records": {"parameters": [_NAME], "get": show},
+        "/v1/jobs/{name}/dead": {"parameters": [_NAME], "get": look},
+    }
 
 
 def _endpoints() -> dict[str, Any]:

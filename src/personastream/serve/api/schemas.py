@@ -34,10 +34,9 @@ def _add(cls: type[Any], found: dict[str, Any]) -> None:
     found[cls.__name__] = {}  # it may be made of itself
     for field in dataclasses.fields(cls):
         properties[field.name] = {**_of(hints[field.name], found), **_bounds(field.metadata)}
-        if not field.metadata or (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        ):
-            required.append(field.name)  # what we say is always whole
+        is_needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if is_needed or not field.metadata:  # what we say ourselves is always whole
+            required.append(field.name)
     found[cls.__name__] = {
         "type": "object",
         "description": " ".join((cls.__doc__ or "").split()),

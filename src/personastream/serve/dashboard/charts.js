@@ -2,7 +2,7 @@
 /* global uPlot */
 
 import {el, say} from "./dom.js";
-import {latency, money, rate, short, sum, whole} from "./words.js";
+import {ENDED, latency, money, rate, short, sum, whole} from "./words.js";
 
 const SEEN_S = 900;
 
@@ -15,6 +15,8 @@ const CHARTS = [
   {title: "spend", words: money, lines: {spend: ["--olive", "spend"]}},
 ];
 
+const CLOCK = new Intl.DateTimeFormat([], {hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23"});
+
 const most = values => {
   const known = values.filter(value => value !== null);
   return known.length ? Math.max(...known) : null;
@@ -22,7 +24,7 @@ const most = values => {
 
 // The figures of one moment: of all jobs together ("") and of each. Of percentiles, the worst job's.
 function figures(view) {
-  const going = view.jobs.filter(job => job.in_flight || job.rows_per_s || job.state === "running");
+  const going = view.jobs.filter(job => !ENDED.has(job.state) && (job.in_flight || job.rows_per_s || job.state === "running"));
   const limit = sum(view.endpoints.map(each => each.limit));
   const moment = new Map([["", {
     rows: sum(going.map(job => job.rows_per_s)), flight: sum(going.map(job => job.in_flight)), limit,
@@ -57,7 +59,7 @@ export class Charts {
     const legend = Object.keys(chart.lines).map((name, place) =>
       el("span", {}, el("i", {"data-line": place}), chart.title === name ? "" : `${name} `, values[place]));
     const plot = el("div", {class: "plot"});
-    const heading = el("h3", {}, chart.title, el("span", {}, ...legend.flatMap(each => [each, " "])));
+    const heading = el("h3", {}, chart.title, el("span", {class: "legend"}, ...legend));
     return {element: el("div", {class: "chart"}, heading, plot), plot, values, swatches: legend.map(each => each.firstChild)};
   }
 
@@ -120,7 +122,7 @@ export class Charts {
       legend: {show: false},
       cursor: {sync: {key: "now"}, y: false, drag: {x: false, y: false}},
       scales: {y: {range: (_, low, high) => [0, high > 0 ? high * 1.15 : 1]}},
-      axes: [{...soft, size: 26, space: 70}, {...soft, size: 52, values: (_, ticks) => ticks.map(short_)}],
+      axes: [{...soft, size: 26, space: 84, values: (_, ticks) => ticks.map(tick => CLOCK.format(1000 * tick))}, {...soft, size: 52, values: (_, ticks) => ticks.map(short_)}],
       series: [{}, ...series],
       hooks: {setCursor: [plot => this.tell(chart, CHARTS.indexOf(chart), plot.cursor.idx ?? this.seen.length - 1)]},
     }, data, part.plot);

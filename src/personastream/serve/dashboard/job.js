@@ -1,10 +1,10 @@
 // One job in detail: its graph, its dead letters, its latest records, its configuration.
 
 import * as api from "./api.js";
-import {$, el, say, show, trouble} from "./dom.js";
+import {$, el, say, show} from "./dom.js";
 import {act} from "./jobs.js";
 import {graph, law} from "./stages.js";
-import {duration, latency, moment, sum, whole} from "./words.js";
+import {duration, latency, moment, sum, visible, whole} from "./words.js";
 
 const PAGE = 50;
 const TABS = {dead: showDead, records: showRecords, config: showConfig};
@@ -72,7 +72,7 @@ async function fill(parent, ask) {
 }
 
 function showConfig() {
-  fill(told => $("panel").replaceChildren(el("pre", {}, told)), () => api.text(api.job(shown.name, "/config")));
+  fill(told => $("panel").replaceChildren(el("pre", {}, visible(told))), () => api.text(api.job(shown.name, "/config")));
 }
 
 function showRecords() {
@@ -90,7 +90,7 @@ function record(told) {
   parts.sort((one, other) => other[0].startsWith("input ") - one[0].startsWith("input "));
   return el("li", {class: "record"},
     el("div", {class: "head"}, el("code", {}, id), el("span", {class: "soft"}, [description, meta?.model].filter(each => typeof each === "string" && each).join(" · "))),
-    ...parts.map(([name, value]) => el("p", {class: name.startsWith("input ") ? "text soft" : "text", title: name}, value)));
+    ...parts.map(([name, value]) => el("p", {class: name.startsWith("input ") ? "text soft" : "text", title: name}, visible(value))));
 }
 
 // Dead letters, a page at a time, however many there are.
@@ -148,6 +148,6 @@ function letter(told) {
   const detail = told.detail ?? told.message ?? "";
   return el("li", {class: "letter"},
     el("div", {class: "head"}, el("code", {}, told.id ?? ""), el("span", {class: "pill bad"}, told.reason ?? ""), el("span", {class: "soft"}, [told.stage, detail].filter(Boolean).join(" · "))),
-    el("p", {class: "text"}, told.text ?? ""),
-    told.response ? el("details", {}, el("summary", {}, "the last reply"), el("p", {class: "text soft"}, told.response)) : null);
+    el("p", {class: "text"}, visible(told.text ?? "")),
+    told.response ? el("details", {}, el("summary", {}, "the last reply"), el("p", {class: "text soft"}, visible(told.response))) : null);
 }

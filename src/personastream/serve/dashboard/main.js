@@ -40,14 +40,14 @@ function draw() {
 }
 
 function tiles(list) {
-  const of = (value, most) => (most ? `of ${most}` : "");
+  const of = most => (most ? `of ${most}` : "");
   const going = list.filter(job => job.state === "running");
   const parts = [
     ["running", whole(going.length), `of ${whole(list.length)} jobs`],
     ["rows / s", rate(sum(list.map(job => job.rows_per_s))), ""],
     ["in flight", whole(sum(view.endpoints.map(each => each.in_flight))), `of ${whole(sum(view.endpoints.map(each => each.limit)))}`],
-    ["spent", money(view.spend), of(view.spend, view.spend_max && money(view.spend_max))],
-    ["memory", bytes(view.memory_bytes), of(0, view.memory_bytes_max && bytes(view.memory_bytes_max))],
+    ["spent", money(view.spend), of(view.spend_max && money(view.spend_max))],
+    ["memory", bytes(view.memory_bytes), of(view.memory_bytes_max && bytes(view.memory_bytes_max))],
     ["disk free", bytes(view.disk_free_bytes), ""],
     ["up for", duration(view.uptime_s), view.loop_lag_s > 0.1 ? `${Math.round(1000 * view.loop_lag_s)} ms late` : ""],
   ];

@@ -45,3 +45,6 @@ const KINDS = {
   failed: "bad", paused: "held", waiting: "held", stopped: "held", open: "bad", out: "bad", "half-open": "held", closed: "good",
 };
 export const kind = state => KINDS[state] ?? "";
+
+// Characters that cannot be seen, or that turn the order of others round, as dots.
+export const visible = text => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "·");
