@@ -174,7 +174,7 @@ class StandIn:
         return _json({"records": [record] * 3})
 
     async def _config(self, request: web.Request) -> web.Response:
-        return _json({"config": f'[recipe]\ntemplate = "{HOSTILE}"\n'})
+        return web.Response(text=f'[recipe]\ntemplate = "{HOSTILE}"\n')
 
     async def _changed(self, request: web.Request) -> web.Response:
         told = orjson.loads(await request.read())
@@ -196,24 +196,24 @@ def _refused(message: str, status: int) -> web.Response:
 
 
 @asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[str]:
+async def serving(app: web.Application, port: int = 0) -> AsyncIterator[str]:
     """The app at an address on loopback."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
 
 
 @contextmanager
-def served(stand_in: StandIn) -> Iterator[str]:
+def served(stand_in: StandIn, port: int = 0) -> Iterator[str]:
     """The stand-in at an address, in a thread: for browsers and other clients that block."""
     ready, ended, found = Event(), Event(), list[str]()
 
     async def serve() -> None:
-        async with serving(stand_in.app()) as url:
+        async with serving(stand_in.app(), port) as url:
             found.append(url)
             ready.set()
             await anyio.to_thread.run_sync(ended.wait)

@@ -31,7 +31,7 @@ class Watched(Protocol):
         """What there is to see now."""
 
     def statistics(self) -> Mapping[str, Statistics]:
-        """The engine's counters of the jobs that sit now, by name; of a job with stages, those of the stage at work."""
+        """The engine's counters of each job that has sat in this process: those of its last sitting."""
 
 
 def metrics_routes(service: Watched) -> list[web.RouteDef]:

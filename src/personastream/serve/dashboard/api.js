@@ -37,6 +37,8 @@ async function answered(path, options = {}) {
 
 export const get = async path => (await answered(path)).json();
 
+export const text = async path => (await answered(path)).text();
+
 export async function send(method, path, told = {}) {
   const headers = {"Content-Type": "application/json"};
   return (await answered(path, {method, headers, body: JSON.stringify(told)})).json();

@@ -2,7 +2,7 @@
 /* global uPlot */
 
 import {el, say} from "./dom.js";
-import {latency, money, rate, short, sum, whole} from "./words.js";
+import {ENDED, latency, money, rate, short, sum, whole} from "./words.js";
 
 const SEEN_S = 900;
 
@@ -24,7 +24,7 @@ const most = values => {
 
 // The figures of one moment: of all jobs together ("") and of each. Of percentiles, the worst job's.
 function figures(view) {
-  const going = view.jobs.filter(job => job.in_flight || job.rows_per_s || job.state === "running");
+  const going = view.jobs.filter(job => !ENDED.has(job.state) && (job.in_flight || job.rows_per_s || job.state === "running"));
   const limit = sum(view.endpoints.map(each => each.limit));
   const moment = new Map([["", {
     rows: sum(going.map(job => job.rows_per_s)), flight: sum(going.map(job => job.in_flight)), limit,

@@ -72,7 +72,7 @@ async function fill(parent, ask) {
 }
 
 function showConfig() {
-  fill(told => $("panel").replaceChildren(el("pre", {}, visible(told.config))), () => api.get(api.job(shown.name, "/config")));
+  fill(told => $("panel").replaceChildren(el("pre", {}, visible(told))), () => api.text(api.job(shown.name, "/config")));
 }
 
 function showRecords() {
