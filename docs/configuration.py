@@ -8,6 +8,7 @@ from typing import Any
 from personastream.build import FOLDERS, adapter_class, known
 from personastream.config import DEFAULT_TYPES
 from personastream.guard import Guard
+from personastream.job import Job
 from personastream.licences.rules import LicenceRules
 from personastream.limits import Limits
 
@@ -18,7 +19,7 @@ HEAD = """\
 
 A run is described by one TOML file. Its sections are `[source]`, `[[transform]]` (any number, applied in order),
 `[recipe]`, `[[screen]]` (any number, see screens.md), `[provider]`, `[sink]`, `[licence]` (see responsible-use.md),
-`[guard]` (see decontamination.md) and `[limits]`. `personastream check FILE` shows the file with all defaults filled
+`[guard]` (see decontamination.md), `[limits]` and `[job]` (for `personastream serve`). `personastream check FILE` shows the file with all defaults filled
 in, the first prompt, and an estimate; it sends nothing.
 
 - Paths are relative to the configuration file.
@@ -45,6 +46,7 @@ def page() -> str:
     parts.append(f"## [licence]\n\n{_first_sentence(LicenceRules)}\n\n{_table(LicenceRules)}")
     parts.append(f"## [guard]\n\n{_first_sentence(Guard)}\n\n{_table(Guard)}")
     parts.append(f"## [limits]\n\n{_first_sentence(Limits)}\n\n{_table(Limits)}")
+    parts.append(f"## [job]\n\n{_first_sentence(Job)}\n\n{_table(Job)}")
     return "\n".join(parts)
 
 

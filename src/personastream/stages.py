@@ -22,8 +22,8 @@ from personastream.errors import ConfigError
 
 HOPS_MAX = 20
 STAGES_MAX = 100
-SECTIONS = ("source", "transform", "recipe", "screen", "provider", "sink", "licence", "guard", "limits")
-KEYS = ("name", "from", "hops", "rows_max", *SECTIONS)
+SECTIONS = ("source", "transform", "recipe", "screen", "provider", "sink", "licence", "guard", "limits", "job")
+KEYS = ("name", "from", "hops", "rows_max", *(name for name in SECTIONS if name != "job"))
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -46,9 +46,13 @@ class Stage:
 
 def load_stages(path: str, settings: Iterable[str] = ()) -> list[Stage]:
     """The stages of a configuration, in order; a single one without a name if it has none. Raises `ConfigError`."""
-    file, document = document_of(path, settings)
+    return stages_in(*document_of(path, settings))
+
+
+def stages_in(file: Path, document: dict[str, Any], base: Path | None = None) -> list[Stage]:
+    """The stages of what a file says; relative paths are taken from `base`, or its folder. Raises `ConfigError`."""
     if "stage" not in document:
-        return [Stage("", sections_of(file, document))]
+        return [Stage("", sections_of(file, document, base=base))]
     tables = document.pop("stage")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ConfigError(f"{file}: write [[stage]], in double brackets: there may be several")
@@ -74,7 +78,7 @@ def load_stages(path: str, settings: Iterable[str] = ()) -> list[Stage]:
                 merged["source"] = _source(where, table, [f"{root}/{each}" for each in source], growing & set(source))
             if "screen" in table and "recipe" not in merged:
                 raise ConfigError(f"{where}: screens judge what a recipe makes, and this stage has none")
-            config = sections_of(file, merged, stage=own)
+            config = sections_of(file, merged, stage=own, base=base)
             stages.append(Stage(own, config, source, list(family), "spend_max" in _section(table, "limits")))
             family.append(own)
             growing |= {own} if config.source.values.get("follow") is True else set()

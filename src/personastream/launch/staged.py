@@ -15,6 +15,8 @@ import anyio.to_thread
 from personastream.build import build, build_thinning
 from personastream.config import Config, nearest
 from personastream.core.spend import NANOS, shown
+from personastream.engine.budget import Purse
+from personastream.engine.exchange import Share
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import BadInput, ConfigError, ExitCode, RunBusy, SpendLimitReached
@@ -23,6 +25,7 @@ from personastream.launch.inline import Outcome, Progress, sit
 from personastream.launch.licence_gate import check_licences
 from personastream.launch.manifest import NAME as MANIFEST
 from personastream.launch.stage_list import authorised_elsewhere, begin_stages
+from personastream.ports import Stock
 from personastream.stages import Stage
 
 if TYPE_CHECKING:
@@ -67,8 +70,18 @@ class Job:
         return Path(build_thinning(self.stages[0].config).sink.path).parent
 
 
-async def carry_out(job: Job, *, resume: bool, stop: Stop, audience: Audience) -> ExitCode:
+async def carry_out(
+    job: Job,
+    *,
+    resume: bool,
+    stop: Stop,
+    audience: Audience,
+    share: Share | None = None,
+    purse: Purse | None = None,
+) -> ExitCode:
     """Carry on with the stages in their order, as far as that goes now. Raises `RunError`.
+
+    `share` and `purse` are what it has in common with other jobs: see `sit`.
 
     Whoever cancels this leaves what is in flight to be asked again; nothing is held any more then.
     """
@@ -76,24 +89,27 @@ async def carry_out(job: Job, *, resume: bool, stop: Stop, audience: Audience) -
     if staged:
         await anyio.to_thread.run_sync(partial(_begin, job, resume=resume))
     arrivals = await anyio.to_thread.run_sync(Arrivals, job.chosen)
+
+    async def carry(stage: Stage, stock: Stock) -> ExitCode:
+        again = arrivals.has_seen(stage)
+        try:
+            code = await _sit(job, stage, resume or staged or again, stop, audience, share, purse)
+        except RunBusy:  # between sittings nobody held it: somebody purges, say, or asks dead rows again
+            if not again:
+                raise
+            await stop.sleep(arrivals.look_s)
+            return ExitCode.DONE  # of what was seen before; what has come is news still
+        if code == ExitCode.DONE:
+            arrivals.seen(stage, stock)
+        return code
+
     while True:
         for stage in job.chosen:
             if stop.draining:
                 return ExitCode.WORK_LEFT
             stock = await anyio.to_thread.run_sync(arrivals.news, stage)
-            if stock is None:
-                continue
-            again = arrivals.has_seen(stage)
-            try:
-                code = await _sit(job, stage, resume=resume or staged or again, stop=stop, audience=audience)
-            except RunBusy:  # nobody held it while it waited: somebody purges, or asks dead rows again
-                if not again:
-                    raise
-                await stop.sleep(arrivals.look_s)
-                break
-            if code != ExitCode.DONE:
+            if stock is not None and (code := await carry(stage, stock)) != ExitCode.DONE:
                 return code
-            arrivals.seen(stage, stock)
         if job.once or not arrivals.follows:
             return ExitCode.DONE
         if not await _more(arrivals, stop, audience):
@@ -135,7 +151,9 @@ def _check_licences(stage: Stage) -> None:
     check_licences(parts, shards)
 
 
-async def _sit(job: Job, stage: Stage, *, resume: bool, stop: Stop, audience: Audience) -> ExitCode:
+async def _sit(
+    job: Job, stage: Stage, resume: bool, stop: Stop, audience: Audience, share: Share | None, purse: Purse | None
+) -> ExitCode:
     await anyio.to_thread.run_sync(_check_begun, job, stage)
     statistics, watch = audience.begins(stage)
     end: Outcome | DedupEnd
@@ -151,6 +169,8 @@ async def _sit(job: Job, stage: Stage, *, resume: bool, stop: Stop, audience: Au
             rows_max=job.rows_max,
             command=job.command,
             knows=[each.config for name in stage.knows for each in job.stages if each.name == name],
+            share=share,
+            purse=purse,
         )
     audience.ended(stage, end)
     return end.exit_code

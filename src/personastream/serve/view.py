@@ -53,8 +53,8 @@ class StageView:
 class JobView:
     """A job. Counts of rows cover the stage it is at, requests and tokens this sitting, `spend` the whole job.
 
-    Times are ISO 8601 in UTC, "" if not yet. Latencies are seconds of answered requests of this sitting, None while
-    there are none; `eta_s` and `next_try_s` are None if there is nothing to tell.
+    Times are ISO 8601 in UTC, "" if not yet. Latencies are seconds of the requests answered in the last half minute,
+    None if there were none; `eta_s` and `next_try_s` are None if there is nothing to tell.
     """
 
     name: str
