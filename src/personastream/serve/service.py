@@ -25,6 +25,7 @@ from personastream.serve.settings import NAME as SETTINGS_NAME
 from personastream.serve.settings import Settings, load_settings
 from personastream.serve.sitting import Sitting
 from personastream.serve.supervisor import Supervisor
+from personastream.serve.telemetry import Telemetry
 from personastream.serve.view import ServiceView
 from personastream.serve.vitals import Vitals
 
@@ -38,6 +39,7 @@ class Service:
         self.root = root
         self.settings = settings
         self.happenings = happenings
+        self.telemetry: Telemetry | None = None
         self.exchange = Exchange()
         self.jobs = Jobs(root, happenings, self._changed, own_modules=settings.serve.own_modules)
         self.supervisor = Supervisor(
@@ -160,7 +162,10 @@ class Service:
         self.supervisor.changed()
 
     def _begin(self, job: LiveJob) -> Sitting:
-        return Sitting(self.exchange.join(job.name, priority=job.wanted.priority, weight=job.wanted.weight))
+        sitting = Sitting(self.exchange.join(job.name, priority=job.wanted.priority, weight=job.wanted.weight))
+        if self.telemetry is not None:
+            sitting.statistics.attempted = self.telemetry.of_job(job.name)
+        return sitting
 
     async def _why_not(self, job: LiveJob) -> str:
         """What the job lacks to start, in words; "" if it may. A job that cannot be built may: its sitting says why."""

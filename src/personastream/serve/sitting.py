@@ -54,7 +54,8 @@ class Sitting:
         self.leave(finished=True)
         self.commits_before += self.statistics.commits
         self.stage, self.phase, self.begun = stage, JobState.STARTING, False
-        self.statistics, self._meter, self.rates = Statistics(), None, STILL
+        attempted = self.statistics.attempted
+        self.statistics, self._meter, self.rates = Statistics(attempted=attempted), None, STILL
         return self.statistics
 
     def leave(self, *, finished: bool) -> None:
