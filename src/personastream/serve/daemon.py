@@ -21,6 +21,7 @@ from personastream.serve.root import Root
 from personastream.serve.service import Service
 from personastream.serve.settings import NAME as SETTINGS_NAME
 from personastream.serve.settings import Settings, load_settings
+from personastream.serve.telemetry import exporting
 from personastream.serve.watchdog import Watchdog
 from personastream.serve.webhook_settings import targets
 from personastream.serve.webhooks import Webhooks, figures
@@ -55,7 +56,11 @@ async def _serve(root: Root, settings: Settings, token: str, changes: Sequence[s
     def app(hosts: Container[str]) -> web.Application:
         return application(service, token, hosts)
 
-    async with listening(app, settings.api, root.path) as address, anyio.create_task_group() as around:
+    async with (
+        exporting(settings.single["telemetry"]) as service.telemetry,
+        listening(app, settings.api, root.path) as address,
+        anyio.create_task_group() as around,
+    ):
         around.start_soon(_obey_signals, service, notifier, log)
         around.start_soon(webhooks.deliver)
         around.start_soon(keep_informed, notifier, service.view, Watchdog(), log)

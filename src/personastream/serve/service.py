@@ -29,6 +29,7 @@ from personastream.serve.settings import NAME as SETTINGS_NAME
 from personastream.serve.settings import Settings, load_settings
 from personastream.serve.sitting import Sitting
 from personastream.serve.supervisor import Supervisor
+from personastream.serve.telemetry import Telemetry
 from personastream.serve.view import JobState, ServiceView
 from personastream.serve.vitals import Vitals
 
@@ -44,6 +45,7 @@ class Service:
         self.settings = settings
         self.changes = changes
         self.happenings = happenings
+        self.telemetry: Telemetry | None = None
         self.exchange = Exchange(time.monotonic)
         self.purse = Purse()
         self.jobs = Jobs(root, happenings, self._changed, own_modules=settings.serve.own_modules)
@@ -200,7 +202,10 @@ class Service:
         self.supervisor.changed()
 
     def _begin(self, job: LiveJob) -> Sitting:
-        return Sitting(self.exchange.join(job.name, priority=job.wanted.priority, weight=job.wanted.weight))
+        sitting = Sitting(self.exchange.join(job.name, priority=job.wanted.priority, weight=job.wanted.weight))
+        if self.telemetry is not None:
+            sitting.statistics.attempted = self.telemetry.of_job(job.name)
+        return sitting
 
     async def _why_not(self, job: LiveJob) -> str:
         """What the job lacks to start, in words; "" if it may. A job that cannot be built may: its sitting says why."""
