@@ -40,13 +40,13 @@ def serve(path: Path, changes: Sequence[str] = ()) -> None:
         token = root.token()
         raise_file_limit(min(FILES, room.descriptors_max() - 512))
         calm_collector(ROWS_IN_FLIGHT)
-        anyio.run(_serve, root, settings, token, backend_options={"use_uvloop": True})
+        anyio.run(_serve, root, settings, token, changes, backend_options={"use_uvloop": True})
 
 
-async def _serve(root: Root, settings: Settings, token: str) -> None:
+async def _serve(root: Root, settings: Settings, token: str, changes: Sequence[str]) -> None:
     happenings, notifier = Happenings(), Notifier.of_environment(os.environ)
     log = _log(settings, token)
-    service = Service(root, settings, happenings)
+    service = Service(root, settings, happenings, changes)
     webhooks = Webhooks(
         targets(list(settings.several["webhook"]), root.path), root / "webhooks", log, figures(service.view)
     )

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from personastream.build import construct
 from personastream.config import CONFIG_BYTES_MAX, Section
+from personastream.core.ceilings import IN_FLIGHT_MAX, PER_MINUTE_MAX
 from personastream.errors import ConfigError
 from personastream.job import PRIORITY_MAX, PRIORITY_MIN, WEIGHT_MAX, WEIGHT_MIN
 from personastream.serve.refusals import Refusal
@@ -87,14 +88,16 @@ class Nothing:
 class EndpointChange:
     """Ceilings of a shared endpoint; they take effect within a second. 0: no limit."""
 
-    in_flight_max: int | None = setting("Most requests at once.", default=None, minimum=1, maximum=100_000)
-    requests_per_minute: float | None = setting("Most requests a minute.", default=None, minimum=0, maximum=1e9)
-    tokens_per_minute: float | None = setting("Most tokens a minute.", default=None, minimum=0, maximum=1e12)
+    in_flight_max: int | None = setting("Most requests at once.", default=None, minimum=1, maximum=IN_FLIGHT_MAX)
+    requests_per_minute: float | None = setting(
+        "Most requests a minute.", default=None, minimum=0, maximum=PER_MINUTE_MAX
+    )
+    tokens_per_minute: float | None = setting("Most tokens a minute.", default=None, minimum=0, maximum=PER_MINUTE_MAX)
     input_tokens_per_minute: float | None = setting(
-        "Most input tokens a minute.", default=None, minimum=0, maximum=1e12
+        "Most input tokens a minute.", default=None, minimum=0, maximum=PER_MINUTE_MAX
     )
     output_tokens_per_minute: float | None = setting(
-        "Most output tokens a minute.", default=None, minimum=0, maximum=1e12
+        "Most output tokens a minute.", default=None, minimum=0, maximum=PER_MINUTE_MAX
     )
 
 
@@ -108,10 +111,13 @@ class ServiceChange:
     jobs_max: int | None = setting("Jobs that run side by side.", default=None, minimum=1, maximum=64)
 
 
-async def read_body(request: web.Request, cls: type[Body]) -> Body:
-    """What a request says. Raises a `Refusal`, `ConfigError`, or what the server raises for an oversized one."""
+async def read_body(request: web.Request, cls: type[Body], *, optional: bool = False) -> Body:
+    """What a request says; with an `optional` body, nothing may be said.
+
+    Raises a `Refusal`, `ConfigError`, or what the server raises for an oversized one.
+    """
     raw = await request.read()
-    if not raw and not _required(cls):
+    if not raw and optional:
         return cls()
     if request.content_type != "application/json":
         raise NotJson("the body must be application/json")
@@ -122,11 +128,6 @@ async def read_body(request: web.Request, cls: type[Body]) -> Body:
     if not isinstance(document, dict):
         raise Malformed("the body must be a JSON object")
     return typing.cast(Body, construct("the request", Path("/"), Section("body", "", _given(document, cls)), cls))
-
-
-def _required(cls: type[Any]) -> bool:
-    missing = dataclasses.MISSING
-    return any(field.default is missing and field.default_factory is missing for field in dataclasses.fields(cls))
 
 
 def _given(document: dict[str, Any], cls: type[Any]) -> dict[str, Any]:
