@@ -19,6 +19,7 @@ from personastream.job import Job
 from personastream.licences.rules import NO_RULES, LicenceRules
 from personastream.limits import Limits
 from personastream.ports import CHAT, MODERATION, Provider, Recipe, Screen, Sink, Source, Transform
+from personastream.settings import CREDENTIALS
 from personastream.sources.places import is_url
 
 FOLDERS = {
@@ -352,6 +353,8 @@ def _absolute(where: str, directory: Path, value: Any, name: str) -> Any:
         return [_absolute(where, directory, one, name) for one in value]
     if "\0" in value:
         raise ConfigError(f"{where}: a path cannot hold a NUL character")
+    if name == "api_key_file" and value.startswith(CREDENTIALS):
+        return value
     if (name in SHIPPED and not value.endswith(SHIPPED[name])) or (name == "paths" and is_url(value)):
         return value
     return str(directory / value) if value else value

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from personastream.core.ceilings import Ceilings
 from personastream.core.frame_log import LogKind
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.core.ranges import Ranges
@@ -164,15 +165,22 @@ NO_TOKENS = Tokens(0, 0)
 
 
 class Limit(Protocol):
-    """Configured ceilings on requests and tokens per minute."""
+    """Ceilings on requests and tokens per minute. `now_s` is any monotonic time in seconds; nobody waits inside."""
 
-    def take(self, request: Request) -> Tokens | None:
-        """Like `acquire` if that need not wait, else None; may always be None."""
+    @property
+    def bounds(self) -> bool:
+        """Whether there are any now: if not, nothing but `change` need be called."""
 
-    async def acquire(self, request: Request) -> Tokens:
-        """Wait for a turn; returns the tokens reserved, to be handed to `settle`."""
+    def change(self, ceilings: Ceilings, now_s: float) -> None:
+        """From now on these are the ceilings."""
 
-    def settle(self, reserved: Tokens, used: Tokens) -> None:
+    def wait_s(self, request: Request, now_s: float) -> float:
+        """Seconds until this request may be sent, if no other is meanwhile; 0: now."""
+
+    def take(self, request: Request) -> Tokens:
+        """The request is sent; the tokens reserved for it, to be handed to `settle`."""
+
+    def settle(self, reserved: Tokens, used: Tokens, now_s: float) -> None:
         """Tell what a request really used (nothing, for a failed one)."""
 
 

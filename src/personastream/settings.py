@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import MISSING, field
 from typing import Any
 
+CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
+"""With this begins the name of a file that systemd hands to a service; it is no path relative to anything."""
+
 
 def setting(
     doc: str,

@@ -19,9 +19,9 @@ from personastream.errors import (
     Unauthorized,
     Unavailable,
 )
-from personastream.ports import Tokens
 from personastream.records import Request
 from personastream.testing import ScriptedProvider
+from tests.support.slow_limit import Every
 from tests.support.virtual import Bench, after, duration_s, ids, on_virtual_clock
 
 TEXTS = [[f"row {row}" for row in range(30)]]
@@ -103,25 +103,9 @@ def test_a_retry_after_holds_back_rows_that_were_waiting_for_their_turn_under_a_
         started_s.append(anyio.current_time())
         return 1.0
 
-    class EverySecond:
-        def __init__(self) -> None:
-            self._turn = anyio.Lock()
-
-        def take(self, request: Request) -> Tokens | None:
-            return None
-
-        async def acquire(self, request: Request) -> Tokens:
-            async with self._turn:
-                await anyio.sleep(1.0)
-            return Tokens(1.0, 0.0)
-
-        def settle(self, reserved: Tokens, used: Tokens) -> None: ...
-
     async def sit() -> None:
         fault = first(1, lambda: Throttled("slow down", retry_after_s=90.0), "row 5")
-        bench = Bench(
-            TEXTS, limit=EverySecond(), provider=ScriptedProvider(latency_s=latency_s, fault=fault), workers=9
-        )
+        bench = Bench(TEXTS, limit=Every(1.0), provider=ScriptedProvider(latency_s=latency_s, fault=fault), workers=9)
         assert (await bench.sit_async()).finished
 
     on_virtual_clock(sit)
@@ -328,32 +312,12 @@ def test_statistics_balance_at_the_end() -> None:
     assert seen.committed_usage == seen.usage
 
 
-@pytest.mark.parametrize("room", [True, False])
-def test_a_limit_learns_of_every_attempt(room: bool) -> None:
-    class Seven:
-        def __init__(self) -> None:
-            self.taken = 0.0
-            self.used: list[Tokens] = []
-
-        def take(self, request: Request) -> Tokens | None:
-            if not room:
-                return None
-            self.taken += 7.0
-            return Tokens(3.0, 4.0)
-
-        async def acquire(self, request: Request) -> Tokens:
-            await anyio.lowlevel.checkpoint()
-            self.taken += 7.0
-            return Tokens(3.0, 4.0)
-
-        def settle(self, reserved: Tokens, used: Tokens) -> None:
-            self.taken -= reserved.input + reserved.output
-            self.used.append(used)
-
-    limit = Seven()
+@pytest.mark.parametrize("interval_s", [0.0, 5.0])
+def test_a_limit_learns_of_every_attempt(interval_s: float) -> None:
+    limit = Every(interval_s)
     bench = Bench([["one two", "three"]], limit=limit, provider=ScriptedProvider(fault=first(1, unavailable, "three")))
     bench.sit()
-    assert limit.taken == 0.0
+    assert limit.taken == 3
     assert sorted(limit.used) == [(0, 0), (1, 1), (2, 2)]
 
 

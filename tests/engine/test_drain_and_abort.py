@@ -8,9 +8,9 @@ import pytest
 
 from personastream.core.retry import RetryPolicy
 from personastream.errors import AttemptError, Throttled, Unavailable
-from personastream.ports import Tokens
 from personastream.records import Request
 from personastream.testing import ListSource, MemorySink, ScriptedProvider, inline
+from tests.support.slow_limit import Every
 from tests.support.virtual import Bench, after, duration_s, ids, on_virtual_clock
 
 T = TypeVar("T")
@@ -68,28 +68,9 @@ def test_a_drain_while_the_endpoint_is_blocked_ends_at_once() -> None:
     assert not bench.dead()
 
 
-class SlowLimit:
-    """A ceiling of one request every ten minutes."""
-
-    def __init__(self) -> None:
-        self.settled: list[tuple[Tokens, Tokens]] = []
-        self._turn = anyio.Lock()
-
-    def take(self, request: Request) -> Tokens | None:
-        return None
-
-    async def acquire(self, request: Request) -> Tokens:
-        async with self._turn:
-            await anyio.sleep(600.0)
-        return Tokens(1.0, 0.0)
-
-    def settle(self, reserved: Tokens, used: Tokens) -> None:
-        self.settled.append((reserved, used))
-
-
 def test_a_drain_does_not_wait_for_rows_that_wait_for_their_turn_under_a_limit() -> None:
     async def sit() -> Bench:
-        bench = Bench(TEXTS, limit=SlowLimit(), workers=20, during=after(1300.0, lambda bench: bench.stop.drain()))
+        bench = Bench(TEXTS, limit=Every(600.0), workers=20, during=after(1300.0, lambda bench: bench.stop.drain()))
         started_s = anyio.current_time()
         await bench.sit_async()
         assert anyio.current_time() - started_s == pytest.approx(1300.0)

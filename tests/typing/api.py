@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import assert_type
 
 from personastream.config import load
+from personastream.core.ceilings import Ceilings
 from personastream.errors import RowError, Throttled, Unavailable
 from personastream.launch.inline import Outcome, Progress, run_config
 from personastream.ports import (
@@ -128,7 +129,7 @@ def ports_are_met() -> None:
     providers: list[Provider] = [Local(), Openai("http://127.0.0.1:1/v1", "m"), ScriptedProvider()]
     sinks: list[Sink] = [Frames("run"), MemorySink()]
     checkpoints: list[Checkpoints] = [CheckpointLog("state", b""), NoCheckpoints(), MemoryCheckpoints()]
-    limits: list[Limit] = [ProviderLimit(60.0, 0.0)]
+    limits: list[Limit] = [ProviderLimit(Ceilings(requests_per_minute=60.0), 0.0)]
     offload: Offload = inline
     del sources, transforms, stateful, recipes, providers, sinks, checkpoints, limits, offload
 

@@ -57,6 +57,20 @@ class GoodputGate:
         self._begin(Trial.MORE, self.limit, now_s)
         self._measure(now_s, 2 * LIMIT_START)  # nothing to skip
 
+    def change(self, limit_max: int, now_s: float) -> None:
+        """The highest limit is another one. One that is raised is tried at once; one that is in the way holds."""
+        is_raised, self._limit_max = limit_max > self._limit_max, limit_max
+        if self._base > limit_max:  # as much less is served, until it is measured
+            self._base_goodput *= limit_max / self._base
+            self._base = limit_max
+        if self.limit > limit_max:
+            self._begin(Trial.HOLD if self._base else Trial.MORE, limit_max, now_s)
+        elif is_raised and self._base and self.trial is Trial.HOLD:
+            self._hold_probes = 1.0
+            self._try_more(now_s)
+        elif is_raised and not self._base:
+            self._begin(Trial.MORE, min(limit_max, max(self.limit, LIMIT_START)), now_s)
+
     def full(self) -> None:
         """The limit is reached: it is what holds the next request back."""
         self._since_full = 0

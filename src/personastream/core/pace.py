@@ -39,6 +39,15 @@ class Pace:
         self._blocked_until_s = -math.inf
         self._hindered = False  # whether anything but the limit may hold a request back
 
+    def change(self, in_flight_max: int, now_s: float) -> None:
+        """From now on so many requests may be in flight at most. Those that are go on."""
+        self.in_flight_max = max(1, in_flight_max)
+        if self._goodput is not None:
+            self._goodput.change(self.in_flight_max, now_s)
+            self._follow(self._goodput)
+        else:
+            self.limit = self.in_flight_max
+
     def wait_s(self, now_s: float, in_flight: int) -> float:
         """0: one more may be sent now. Else seconds after which to ask again; infinite: when a request has ended.
 

@@ -97,6 +97,10 @@ class Health:
         if self.failing_since_s is None:
             self.failing_since_s = now_s
 
+    def rested(self) -> None:
+        """Nothing has been asked for a while, by will: what failed before is no outage that has lasted since."""
+        self.failing_since_s = self.throttled_since_s = None
+
     def attempts_to_judge(self, own: int) -> int:
         """How often a row must fail before it is at fault itself, if `own` of the faults so far are its own.
 

@@ -2,6 +2,7 @@
 
 import math
 
+from personastream.errors import ConfigError
 from personastream.records import Completion, Prices, Request
 
 NANOS = 1_000_000_000
@@ -23,11 +24,14 @@ def spend_nanos(prices: Prices, completion: Completion) -> int:
 def most_nanos(prices: Prices, request: Request) -> int:
     """The most that a request can cost: no token is shorter than a byte, and no reply longer than `max_tokens`.
 
-    Raises `ValueError` for a request that sets no `max_tokens`: nothing bounds its reply.
+    Raises `ConfigError` for a request that sets no `max_tokens`: nothing bounds its reply.
     """
     output_tokens = request.parameters.get("max_tokens")
     if not isinstance(output_tokens, int):
-        raise ValueError("a request without max_tokens has no highest price")
+        raise ConfigError(
+            "a ceiling on spending needs a max_tokens in every request: without it, none has a highest price",
+            hint="Set [parameters] max_tokens in the template, or [recipe] max_tokens.",
+        )
     texts = (request.system, request.user, *request.history)
     input_tokens = sum([len(text.encode()) + MESSAGE_TOKENS for text in texts]) - MESSAGE_TOKENS
     return math.ceil((input_tokens * max(prices.input, prices.cached_input) + output_tokens * prices.output) * 1000)

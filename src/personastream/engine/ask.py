@@ -11,7 +11,8 @@ from personastream.core.spend import most_nanos, spend_nanos
 from personastream.engine.budget import Budget
 from personastream.engine.endpoint import Endpoint
 from personastream.engine.hedge import Hedge
-from personastream.engine.pool import Abandoned, Pool, Turn
+from personastream.engine.line import Turn
+from personastream.engine.pool import Abandoned, Pool
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import (
@@ -49,26 +50,26 @@ class Asker:
         trial, again, failed = UNTRIED, False, None
         hedge = self.hedge
         while True:
-            turn = await self.pool.turn(again, failed, request.provider)
+            turn = await self.pool.turn(request, again, failed)
             if hedge is None:
                 outcome = await self.attempt(turn, request, trial)
             else:
                 outcome = await hedge.race(self.attempt, self.pool, turn, request, trial)
             if isinstance(outcome, Completion):
                 return outcome
-            if outcome is not None:
-                await self._wait(outcome, turn.endpoint, request.provider)
-                trial, again, failed = outcome.trial, True, turn.endpoint
+            await self._wait(outcome, turn.endpoint, request.provider)
+            trial, again, failed = outcome.trial, True, turn.endpoint
 
-    async def attempt(self, turn: Turn, request: Request, trial: Trial) -> Completion | Verdict | None:
-        """Use a turn. None if the endpoint is not to be asked just now; else what it answered, or how to go on."""
-        endpoint, sent_s = turn
+    async def attempt(self, turn: Turn, request: Request, trial: Trial) -> Completion | Verdict:
+        """Use a turn: what the endpoint answered, or how to go on."""
+        endpoint, sent_s, reserved = turn
         try:
-            completion = await self._within_limits(endpoint, request)
+            completion = await self._paid(endpoint, request)
             now_s = self.clock()
-            if completion is None:
-                endpoint.pace.ended(now_s, sent_s)
-                return None
+            if reserved is not None:
+                used = Tokens(completion.input_tokens, completion.output_tokens)
+                self._settle(endpoint, reserved, used, now_s)
+                reserved = None
             endpoint.health.succeeded(now_s)
             endpoint.pace.answered(now_s, sent_s, completion.output_tokens, completion.headers)
             return completion
@@ -78,36 +79,19 @@ class Asker:
             endpoint.pace.ended(self.clock(), sent_s)
             raise
         finally:
+            if reserved is not None:
+                self._settle(endpoint, reserved, NO_TOKENS, self.clock())
             self.pool.give_back(endpoint)
 
-    async def _within_limits(self, endpoint: Endpoint, request: Request) -> Completion | None:
-        """The completion, or None if the endpoint is not to be asked just now. Raises `AttemptError`."""
-        limit = endpoint.limit
-        if limit is None:
-            return await self._paid(endpoint, request)
-        reserved = limit.take(request)
-        if reserved is None:
-            with self.stop.not_past_drain() as waiting:
-                reserved = await limit.acquire(request)
-            if waiting.cancelled_caught or endpoint.out is not None or endpoint.pace.blocked_s(self.clock()):
-                if reserved is not None:
-                    limit.settle(reserved, NO_TOKENS)
-                if waiting.cancelled_caught:
-                    raise Abandoned
-                return None
-        used = NO_TOKENS
-        try:
-            completion = await self._paid(endpoint, request)
-            used = Tokens(completion.input_tokens, completion.output_tokens)
-        finally:
-            limit.settle(reserved, used)
-        return completion
+    def _settle(self, endpoint: Endpoint, reserved: Tokens, used: Tokens, now_s: float) -> None:
+        assert endpoint.limit is not None  # it has reserved
+        endpoint.limit.settle(reserved, used, now_s)
 
     async def _paid(self, endpoint: Endpoint, request: Request) -> Completion:
         budget = self.budget
         if budget is None:
             return await self._sent(endpoint, request)
-        most = most_nanos(endpoint.prices, request)
+        most = most_nanos(endpoint.prices, request) if budget.bounded else 0
         with self.stop.not_past_drain() as waiting:
             await budget.reserve(most)
         if waiting.cancelled_caught:
@@ -161,6 +145,7 @@ class Asker:
         asks_for_rest = isinstance(error, Throttled | NotFound)
         is_first_stale = isinstance(error, StaleConnection) and not trial.stale  # a second one is no race any more
         if isinstance(error, Unreachable | Unavailable) and not is_first_stale:
+            endpoint.failed += 1
             pace.failed(now_s, sent_s)
         elif not asks_for_rest:
             pace.ended(now_s, sent_s)

@@ -11,12 +11,13 @@ import anyio
 from anyio.abc import TaskGroup
 
 from personastream.core.retry import Trial, Verdict
-from personastream.engine.pool import Abandoned, Pool, Turn
+from personastream.engine.line import Turn
+from personastream.engine.pool import Abandoned, Pool
 from personastream.engine.statistics import Statistics
 from personastream.errors import RowError, RunError
 from personastream.records import Completion, Request
 
-Outcome = Completion | Verdict | None
+Outcome = Completion | Verdict
 End = Outcome | RowError | RunError | Abandoned
 Attempt = Callable[[Turn, Request, Trial], Awaitable[Outcome]]
 
@@ -46,7 +47,7 @@ class Hedge:
     def _other_turn(self, pool: Pool, turn: Turn, request: Request) -> Turn | None:
         if turn.endpoint.resumable or self.statistics.hedges >= self.share_max * self.statistics.requests:
             return None
-        return pool.spare(turn.endpoint, request.provider)
+        return pool.spare(request, turn.endpoint)
 
 
 class _Race:

@@ -1,15 +1,20 @@
 """Run: ties feed, workers and settle together, and brings them to an orderly end whatever happens."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 
 from personastream.core.outcomes import Counts, Usage
 from personastream.core.retry import RetryPolicy
 from personastream.engine.ask import Asker
 from personastream.engine.budget import Budget
 from personastream.engine.endpoint import Endpoint
+from personastream.engine.exchange import Exchange, Share
 from personastream.engine.feed import Feed, Reading
 from personastream.engine.hedge import Hedge
 from personastream.engine.pool import Abandoned, Pool
@@ -34,7 +39,8 @@ async def nothing_to_prepare(ask: Ask) -> None:
 class Graph:
     """A run, ready to go: every part built, nothing started. Times are seconds, on the scale of `clock`.
 
-    Nothing is hedged if `hedge_after_s` is 0.
+    Nothing is hedged if `hedge_after_s` is 0. `share` is the run's place at an exchange, whose clock is the same; one
+    that has the endpoints to itself needs none.
     """
 
     source: Source
@@ -57,6 +63,7 @@ class Graph:
     rows_max: int | None = None
     screens: Sequence[Screen] = ()
     watch: Watch | None = None
+    share: Share | None = None
     clock: Callable[[], float] = anyio.current_time
 
 
@@ -78,8 +85,6 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
     statistics.committed_usage = sum((state.usage for state in states), Usage())
     statistics.spent_before_nanos = statistics.committed_usage.spend_nanos
     statistics.endpoints = graph.endpoints
-    if graph.budget is not None:
-        graph.budget.begin(statistics.committed_usage.spend_nanos)
     settle = Settle(
         graph.sink, graph.shards, states, graph.group, graph.dead_share_max, statistics, stop, offload, graph.watch
     )
@@ -93,16 +98,18 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
         stop=stop,
     )
     feed = Feed(reading, settle, statistics, stop, offload, graph.rows_max)
+    budget = graph.budget
     try:
-        async with anyio.create_task_group() as around:
-            around.start_soon(_abort_in_time, stop, graph.drain_s_max)
-            async with anyio.create_task_group() as committing:
-                committing.start_soon(settle.run)
-                await _work(graph, feed, settle, statistics, stop)
-                settle.close()
-            if graph.budget is not None:
-                await offload(graph.budget.close)
-            around.cancel_scope.cancel()
+        with budget.sitting(statistics.spent_before_nanos) if budget is not None else nullcontext():
+            async with anyio.create_task_group() as around:
+                around.start_soon(_abort_in_time, stop, graph.drain_s_max)
+                async with anyio.create_task_group() as committing:
+                    committing.start_soon(settle.run)
+                    await _work(graph, feed, settle, statistics, stop)
+                    settle.close()
+                if budget is not None:
+                    await budget.close()
+                around.cancel_scope.cancel()
     except* RunError as group:
         stop.fail(first_failure(group))
     if stop.failure is not None:
@@ -112,20 +119,35 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
 
 async def _work(graph: Graph, feed: Feed, settle: Settle, statistics: Statistics, stop: Stop) -> None:
     """Until the rows end, or a drain is done, or an abort cuts it short."""
-    pool = Pool(graph.endpoints, stop, graph.clock)
+    pool = Pool(graph.endpoints, stop, graph.share or Exchange(graph.clock).join(""))
     hedge = Hedge(graph.hedge_after_s, graph.hedge_share_max, statistics) if graph.hedge_after_s else None
     ask = Asker(pool, graph.retry, statistics, stop, graph.budget, hedge, graph.clock)
     screening = Screening(graph.screens) if graph.screens else None
-    async with anyio.create_task_group() as around:
-        around.start_soon(feed.fill)
-        around.start_soon(pool.run)
-        around.start_soon(pool.abandon_on_drain)
-        around.start_soon(_end_early, feed, stop, around.cancel_scope)
-        await _prepare(graph.prepare, ask, stop)
-        async with anyio.create_task_group() as workers:
-            for _ in range(graph.workers):
-                workers.start_soon(work, feed, graph.recipe, ask, graph.parse, settle, stop, screening)
-        around.cancel_scope.cancel()
+    worker = partial(work, feed, graph.recipe, ask, graph.parse, settle, stop, screening)
+    try:
+        async with anyio.create_task_group() as around:
+            around.start_soon(feed.fill)
+            around.start_soon(pool.run)
+            around.start_soon(pool.abandon_on_drain)
+            around.start_soon(_end_early, feed, stop, around.cancel_scope)
+            await _prepare(graph.prepare, ask, stop)
+            async with anyio.create_task_group() as workers:
+                for _ in range(graph.workers):
+                    workers.start_soon(worker)
+                around.start_soon(_recruit, pool, workers, worker)
+            around.cancel_scope.cancel()
+    finally:
+        pool.close()
+
+
+async def _recruit(pool: Pool, workers: TaskGroup, worker: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Where more may be in flight than the run was built for, more workers carry it."""
+    more = 0
+    while True:
+        wanted = await pool.raised(more)
+        for _ in range(wanted - more):
+            workers.start_soon(worker)
+        more = wanted
 
 
 async def _prepare(prepare: Prepare, ask: Ask, stop: Stop) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from personastream.core.retry import RetryPolicy
 from personastream.engine.ask import Asker
+from personastream.engine.exchange import Exchange
 from personastream.engine.pool import Pool
 from personastream.engine.run import first_failure
 from personastream.engine.statistics import Statistics
@@ -104,5 +105,6 @@ def _request(texts: Sequence[str]) -> Request:
 
 async def _asker(client: EmbeddingsClient, policy: RetryPolicy) -> tuple[Ask, Pool]:
     stop, statistics = Stop(), Statistics()
-    pool = Pool(endpoints([client], policy), stop, anyio.current_time)
+    share = Exchange(anyio.current_time).join("")
+    pool = Pool(endpoints([client], policy), stop, share)
     return Asker(pool, policy, statistics, stop, probe=_request(["yes"])), pool

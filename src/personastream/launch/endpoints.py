@@ -9,10 +9,11 @@ from pathlib import Path
 import anyio.to_thread
 
 from personastream.build import is_reserved
+from personastream.core.ceilings import Ceilings
 from personastream.core.pace import Pace
 from personastream.core.retry import Health, RetryPolicy
-from personastream.core.spend import NANOS
-from personastream.engine.budget import Budget
+from personastream.core.spend import NANOS, shown
+from personastream.engine.budget import Budget, Purse
 from personastream.engine.endpoint import Endpoint
 from personastream.engine.work import Parse
 from personastream.errors import ConfigError
@@ -47,13 +48,16 @@ def endpoints(providers: Sequence[Provider], policy: RetryPolicy) -> list[Endpoi
             provider=provider,
             pace=Pace(provider.in_flight_max, getattr(provider, "pacing", "fixed") == "adaptive", now_s),
             health=Health(slow if keeps_batches(provider) else policy, now_s),
-            limit=_limit(provider),
+            limit=ProviderLimit(ceilings(provider), now_s),
             weight=getattr(provider, "weight", 1.0),
             resumable=keeps_batches(provider),
             prices=prices(provider),
             label=getattr(provider, "label", type(provider).__name__),
             name=getattr(provider, "name", ""),
             reserved=is_reserved(provider),
+            service=getattr(provider, "service", ""),
+            model=getattr(provider, "model", ""),
+            ceilings=ceilings(provider),
         )
         for provider in providers
     ]
@@ -74,9 +78,9 @@ def parse_of(providers: Sequence[Provider]) -> Parse | None:
     return getattr(providers[0], "parse", None)
 
 
-def budget(directory: Path, limits: Limits, providers: Sequence[Provider]) -> Budget | None:
-    """The run's ceiling on spending, if it has one. Use inside the running event loop."""
-    if not limits.spend_max:
+def budget(directory: Path, limits: Limits, providers: Sequence[Provider], purse: Purse | None = None) -> Budget | None:
+    """The run's ceiling on spending, if it has one, or shares one. Use inside the running event loop."""
+    if not limits.spend_max and purse is None:
         return None
     return Budget(
         ceiling=round(limits.spend_max * NANOS),
@@ -84,23 +88,33 @@ def budget(directory: Path, limits: Limits, providers: Sequence[Provider]) -> Bu
         authorise=partial(write_authorised, directory),
         offload=anyio.to_thread.run_sync,
         workers=sum(provider.in_flight_max for provider in providers),
+        purse=purse,
+        run=str(directory),
+        priced=not _unpriced(providers),
     )
 
 
-def check_prices(limits: Limits, providers: Sequence[Provider]) -> None:
+def check_prices(limits: Limits, providers: Sequence[Provider], purse: Purse | None = None) -> None:
     """A ceiling on spending means nothing without prices. Raises `ConfigError`."""
-    if limits.spend_max and any(prices(each) == FREE and not getattr(each, "free", False) for each in providers):
+    shared = purse.ceiling if purse is not None else 0
+    if (limits.spend_max or shared) and _unpriced(providers):
+        whose = f"[limits] spend_max = {limits.spend_max:g}" if limits.spend_max else f"the ceiling of {shown(shared)}"
         raise ConfigError(
-            f"[limits] spend_max = {limits.spend_max:g} needs the prices of every provider",
+            f"{whose} needs the prices of every provider",
             hint="Set [provider] input_price and output_price, per million tokens.",
         )
 
 
-def _limit(provider: Provider) -> ProviderLimit | None:
-    ceilings = {
-        "requests": provider.requests_per_minute,
-        "tokens": provider.tokens_per_minute,
-        "input_tokens": getattr(provider, "input_tokens_per_minute", 0),
-        "output_tokens": getattr(provider, "output_tokens_per_minute", 0),
-    }
-    return ProviderLimit(**ceilings) if any(ceilings.values()) else None
+def _unpriced(providers: Sequence[Provider]) -> bool:
+    return any(prices(each) == FREE and not getattr(each, "free", False) for each in providers)
+
+
+def ceilings(provider: Provider) -> Ceilings:
+    """What the configuration lets a provider be sent at most."""
+    return Ceilings(
+        in_flight_max=provider.in_flight_max,
+        requests_per_minute=provider.requests_per_minute,
+        tokens_per_minute=provider.tokens_per_minute,
+        input_tokens_per_minute=getattr(provider, "input_tokens_per_minute", 0),
+        output_tokens_per_minute=getattr(provider, "output_tokens_per_minute", 0),
+    )

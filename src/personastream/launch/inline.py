@@ -13,6 +13,8 @@ import anyio.to_thread
 
 from personastream.build import Parts, build, identity, sections
 from personastream.config import Config
+from personastream.engine.budget import Purse
+from personastream.engine.exchange import Share
 from personastream.engine.run import Graph, Prepare, Summary, run
 from personastream.engine.settle import GroupCommit
 from personastream.engine.statistics import Statistics
@@ -104,16 +106,22 @@ async def sit(
     rows_max: int | None = None,
     command: str = "",
     knows: Sequence[Config] = (),
+    share: Share | None = None,
+    purse: Purse | None = None,
 ) -> Outcome:
     """One sitting of a run, in a loop that may carry others: until it is done, or `stop` ends it. Raises `RunError`.
+
+    Others may have to do with the same endpoints, and with the same money: then `share` is its place among them, and
+    `purse` what all may spend together.
 
     What blocks happens in threads. However it ends, all that it held is let go; the process's own settings (signals,
     open files, the garbage collector) are its caller's.
     """
     parts = await anyio.to_thread.run_sync(build, config)
-    check_prices(parts.limits, parts.providers)
+    check_prices(parts.limits, parts.providers, purse)
     async with entered(_prepared(config, parts, resume=resume, command=command, knows=knows)) as ready:
-        outcome = await _run(ready, stop, statistics, watch, rows_max)
+        graph = _graph(ready, rows_max, share, purse)
+        outcome = await _run(ready, graph, stop, statistics, watch)
         ready.ended(outcome.exit_code, outcome.summary.counts, outcome.summary.usage)
     return outcome
 
@@ -190,14 +198,14 @@ def _kept_in(folder: Path, part: T, setting: str) -> T:
     return dataclasses.replace(part, **{setting: str(folder)})  # type: ignore[type-var]
 
 
-async def _run(ready: _Ready, stop: Stop, statistics: Statistics, watch: Progress, rows_max: int | None) -> Outcome:
+async def _run(ready: _Ready, graph: Graph, stop: Stop, statistics: Statistics, watch: Progress) -> Outcome:
     started_s = anyio.current_time()
     parts, failure = ready.parts, None
     async with anyio.create_task_group() as around:
         around.start_soon(watch.show, statistics, ready.shards, stop)
         async with _closing(parts.providers):
             try:
-                summary = await run(_graph(ready, rows_max), stop, statistics, anyio.to_thread.run_sync)
+                summary = await run(graph, stop, statistics, anyio.to_thread.run_sync)
                 if summary.finished:
                     await _let_go(parts.providers)
             except Exception as error:  # passed on below: leaving the group with it would wrap it
@@ -215,7 +223,7 @@ def _checkpoints(parts: Parts, manifest: Manifest, knows: Sequence[Config]) -> C
     return AfterEarlier(own, [earlier_run(config) for config in knows], parts.transforms) if knows else own
 
 
-def _graph(ready: _Ready, rows_max: int | None) -> Graph:
+def _graph(ready: _Ready, rows_max: int | None, share: Share | None, purse: Purse | None) -> Graph:
     parts = ready.parts
     sink, limits = parts.sink, parts.limits
     policy = retry_policy(limits)
@@ -232,7 +240,8 @@ def _graph(ready: _Ready, rows_max: int | None) -> Graph:
         parse=parse_of(parts.answering) or no_parse,
         prepare=ready.prepare,
         retry=policy,
-        budget=budget(Path(sink.path), limits, parts.providers),
+        budget=budget(Path(sink.path), limits, parts.providers, purse),
+        share=share,
         hedge_after_s=limits.hedge_after_s,
         hedge_share_max=limits.hedge_share_max,
         drain_s_max=limits.drain_s_max,

@@ -15,6 +15,8 @@ import anyio.to_thread
 from personastream.build import build, build_thinning
 from personastream.config import Config, nearest
 from personastream.core.spend import NANOS, shown
+from personastream.engine.budget import Purse
+from personastream.engine.exchange import Share
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import BadInput, ConfigError, ExitCode, SpendLimitReached
@@ -56,8 +58,18 @@ class Job:
         return Path(build_thinning(self.stages[0].config).sink.path).parent
 
 
-async def carry_out(job: Job, *, resume: bool, stop: Stop, audience: Audience) -> ExitCode:
+async def carry_out(
+    job: Job,
+    *,
+    resume: bool,
+    stop: Stop,
+    audience: Audience,
+    share: Share | None = None,
+    purse: Purse | None = None,
+) -> ExitCode:
     """Carry on with the stages in their order, as far as that goes now. Raises `RunError`.
+
+    `share` and `purse` are what it has in common with other jobs: see `sit`.
 
     Whoever cancels this leaves what is in flight to be asked again; nothing is held any more then.
     """
@@ -70,7 +82,7 @@ async def carry_out(job: Job, *, resume: bool, stop: Stop, audience: Audience) -
             continue
         if stop.draining:
             return ExitCode.WORK_LEFT
-        code = await _sit(job, stage, resume=resume or staged, stop=stop, audience=audience)
+        code = await _sit(job, stage, resume or staged, stop, audience, share, purse)
         if code != ExitCode.DONE:
             break
     return code
@@ -98,7 +110,9 @@ def _check_licences(stage: Stage) -> None:
     check_licences(parts, shards)
 
 
-async def _sit(job: Job, stage: Stage, *, resume: bool, stop: Stop, audience: Audience) -> ExitCode:
+async def _sit(
+    job: Job, stage: Stage, resume: bool, stop: Stop, audience: Audience, share: Share | None, purse: Purse | None
+) -> ExitCode:
     await anyio.to_thread.run_sync(_check_begun, job, stage)
     statistics, watch = audience.begins(stage)
     end: Outcome | DedupEnd
@@ -114,6 +128,8 @@ async def _sit(job: Job, stage: Stage, *, resume: bool, stop: Stop, audience: Au
             rows_max=job.rows_max,
             command=job.command,
             knows=[each.config for name in stage.knows for each in job.stages if each.name == name],
+            share=share,
+            purse=purse,
         )
     audience.ended(stage, end)
     return end.exit_code

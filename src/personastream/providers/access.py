@@ -9,6 +9,7 @@ from yarl import URL
 
 from personastream.errors import ConfigError
 from personastream.providers.faults import one_line
+from personastream.settings import CREDENTIALS
 
 METADATA_NAME = "metadata.google.internal"
 METADATA = frozenset({ip_address("169.254.169.254"), ip_address("fd00:ec2::254")})
@@ -66,15 +67,21 @@ def read_key(variable: str, file: str) -> str:
         )
     if not file:
         return _checked_key(os.environ.get(variable, ""), f"the environment variable {variable}")
+    path, others = (_credential(file), 0o007) if file.startswith(CREDENTIALS) else (file, 0o077)
     try:
-        with open(file, encoding="ascii") as opened:
+        with open(path, encoding="ascii") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             key = opened.read(4096)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"[provider] api_key_file {file} cannot be read: {error}") from error
-    if mode & 0o077:
+    if mode & others:
         raise ConfigError(f"[provider] api_key_file {file} can be read by others", hint=f"Run: chmod 600 {file}")
     return _checked_key(key, file)
+
+
+def service_of(url: str, model: str, variable: str, file: str) -> str:
+    """A service under one key, in words that last: the key itself may change."""
+    return f"{url} {model} {f'file {file}' if file else f'variable {variable}'}"
 
 
 def spellings(key: str) -> tuple[bytes, ...]:
@@ -82,6 +89,19 @@ def spellings(key: str) -> tuple[bytes, ...]:
     if len(key) < SECRET_CHARACTERS_MIN:
         return ()
     return tuple({key.encode(), key.replace("/", "\\/").encode(), quote(key, safe="").encode()})
+
+
+def _credential(file: str) -> str:
+    """Where systemd has put a credential. Its group may seem to read it: that is how an access list shows."""
+    directory, name = os.environ.get("CREDENTIALS_DIRECTORY", ""), file.removeprefix(CREDENTIALS)
+    if not directory:
+        raise ConfigError(
+            f"[provider] api_key_file {file}: there is no $CREDENTIALS_DIRECTORY",
+            hint=f"systemd sets it for a unit with LoadCredential={name}:/where/the/key/is, or SetCredential=.",
+        )
+    if not name or "/" in name or name in (".", ".."):
+        raise ConfigError(f"[provider] api_key_file {file} names no credential", hint=f"Write {CREDENTIALS}NAME.")
+    return os.path.join(directory, name)
 
 
 def _checked_key(key: str, origin: str) -> str:

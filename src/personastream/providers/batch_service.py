@@ -84,6 +84,11 @@ class Batched(HttpService):
         """What a million tokens cost in a batch."""
         return Prices(*(price * self.price_factor for price in super().prices))
 
+    @property
+    def service(self) -> str:
+        """Batches have limits of their own."""
+        return f"{super().service} batches"
+
     async def settled(self) -> None:
         """Every row of the run has its outcome, durably: no answer is asked for again."""
         await self._batching.forget_answers()

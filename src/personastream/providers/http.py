@@ -14,9 +14,17 @@ import aiohttp
 from yarl import URL
 
 from personastream import __version__
-from personastream.errors import AttemptError, NotFound, StaleConnection, Unauthorized, Unavailable, Unreachable
+from personastream.errors import (
+    AttemptError,
+    ConfigError,
+    NotFound,
+    StaleConnection,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
 from personastream.licences.rules import known
-from personastream.providers.access import api_url, check_destination, read_key, spellings
+from personastream.providers.access import api_url, check_destination, read_key, service_of, spellings
 from personastream.providers.deadlines import Deadlines
 from personastream.providers.faults import fault, one_line
 from personastream.providers.wire import Wire
@@ -28,6 +36,8 @@ T = TypeVar("T")
 CONNECT_S_MAX = 10.0
 KEEP_ALIVE_S = 4.0
 """Idle connections are closed by us before the server does: uvicorn, under most servers, closes after 5 s."""
+SECRETS_KEPT = 12
+"""Spellings of this key and the last ones: four keys, which is more than are changed while a request is under way."""
 STALE_S_MAX = 1.0
 """A connection that had been closed before the request says so at once; later, the server had begun to work on it."""
 CERTIFICATE_HINT = (
@@ -60,7 +70,8 @@ class HttpService:
         identity=False,
     )
     api_key_file: str = setting(
-        "File that holds the key, instead of the environment; readable by its owner only.",
+        "File that holds the key, instead of the environment; readable by its owner only. What begins with "
+        "$CREDENTIALS_DIRECTORY/ is a credential of systemd.",
         default="",
         identity=False,
         path=True,
@@ -137,9 +148,33 @@ class HttpService:
         return Prices(self.input_price, cached, self.output_price)
 
     @property
+    def service(self) -> str:
+        """What makes two providers one and the same to share limits: address, model, and where the key is from."""
+        return service_of(str(self._url), self.model, self.api_key_env, self.api_key_file)
+
+    @property
     def label(self) -> str:
         """Which model where, for people: `127.0.0.1:8000 qwen3`."""
         return f"{self._url.host}:{self._url.port} {self.model}"
+
+    def renew_key(self) -> bool:
+        """Read the key again, for all requests from the next one on. Returns whether it is another one.
+
+        Raises `ConfigError` if there is none, or a bad one: then the old one stays. Call it in the event loop.
+        """
+        key = read_key(self.api_key_env, self.api_key_file)
+        if key == self._key:
+            return False
+        if not key:
+            origin = self.api_key_file or f"${self.api_key_env}"
+            raise ConfigError(f"[provider] {origin} holds no key any more", hint="The key it held stays in use.")
+        check_destination(self._url, has_key=True)
+        self._key = key
+        self._secrets = (*spellings(key), *self._secrets)[:SECRETS_KEPT]  # replies under way may quote the old one
+        if self._session is not None:
+            self._session.headers.update(self.own_headers())
+            self._wire.renew(self._session.headers)
+        return True
 
     async def aclose(self) -> None:
         """Close all connections."""

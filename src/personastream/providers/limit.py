@@ -1,15 +1,13 @@
-"""Requests and tokens (in, out, or both) per minute, held by aiolimiter's leaky buckets.
+"""Requests and tokens (in, out, or both) per minute, as leaky buckets that say when there is room. Pure: time is given.
 
-aiolimiter admits a full bucket at once and refills it meanwhile, serves small amounts before large ones, and refuses
-amounts above the bucket. So: buckets of one second's worth, emptied at the start; one lock, first come first served;
-large amounts taken in pieces. What is small against a second's worth is taken in blocks of 10 ms, so that a limit of
-thousands a second costs next to nothing for each of them.
+Nobody waits inside: whose turn it is when there is room, the queue before the endpoint decides, so that a change of the
+limit, of a job's priority or of its mind is felt at once. No minute sees more than the limit: a bucket holds one
+second's worth, is empty at the start, and fills by what is left of the limit. A larger amount is saved up for. What is
+small against a second's worth is let through in blocks of 10 ms, so that a limit of thousands a second costs next to
+nothing for each of them.
 """
 
-import asyncio
-
-from aiolimiter import AsyncLimiter
-
+from personastream.core.ceilings import Ceilings
 from personastream.ports import Tokens
 from personastream.records import Request
 
@@ -21,90 +19,104 @@ SMOOTHING_IN_FLIGHT = 0.3
 """Answers are measured against guesses that are as many answers old as requests are under way: a controller with a
 delay, which swings up for ever unless its gain times the delay stays well below pi/2."""
 BLOCK_S = 0.01
+WAIT_S_MIN = 0.001
+ROUNDING = 1e-9
+"""A bucket that is so little short of an amount holds it: sums of floats are not exact."""
 
 
 class PerMinute:
-    """At most `limit` units in any 60 s, at most one second's worth at once. Use inside one running event loop."""
+    """At most `limit` units in any 60 s, at most one second's worth at once. Times are those of one monotonic clock."""
 
-    def __init__(self, limit: float) -> None:
-        second = limit / 60
-        self._block = second * BLOCK_S
-        self._piece = second - self._block
-        rate_per_s = (limit - second) / 60  # a full bucket, a block in hand and a minute's rate make the limit
-        self._bucket = AsyncLimiter(self._piece, self._piece / rate_per_s)
-        self._primed = False
-        self._in_hand = 0.0  # taken from the bucket and not used; below 0: used and still to be taken
+    def __init__(self, limit: float, now_s: float) -> None:
+        self._level, self._filled_s = 0.0, now_s  # below 0: used and still owed
+        self._saving = 0.0  # what somebody waits for, if it is more than a bucket holds
+        self._set(limit)
 
-    def has_in_hand(self, amount: float) -> bool:
-        """Whether `amount` units can be used without going to the bucket."""
-        return amount <= self._in_hand
+    def wait_s(self, amount: float, now_s: float) -> float:
+        """Seconds until `amount` units may be used; 0: now."""
+        self._fill(now_s)
+        if self._level >= amount * (1.0 - ROUNDING):
+            return 0.0
+        self._saving = amount
+        return max(WAIT_S_MIN, (max(amount, self._block) - self._level) / self._rate)
 
     def use(self, amount: float) -> None:
-        """Use units that are in hand."""
-        self._in_hand -= amount
+        """Use units, whether they are there or not."""
+        self._level -= amount
+        self._saving = 0.0
 
-    async def acquire(self, amount: float) -> None:
-        """Wait for `amount` units and whatever is owed; an amount above one second's worth is taken in pieces."""
-        if not self._primed:
-            self._primed = True
-            await self._bucket.acquire(self._piece)
-        rest, self._in_hand = amount - self._in_hand, 0.0
-        if 0 < rest < self._block:
-            rest, self._in_hand = self._block, self._block - rest
-        elif rest < 0:
-            self._in_hand = -rest
-        while rest > 0:
-            piece = min(rest, self._piece)
-            await self._bucket.acquire(piece)
-            rest -= piece
-
-    def settle(self, difference: float) -> None:
+    def settle(self, difference: float, now_s: float) -> None:
         """Correct an earlier amount: what was used too much is owed, what was spared is credited (at most 1 s)."""
-        self._in_hand = min(self._piece + self._block, self._in_hand - difference)
+        self._fill(now_s)
+        self._level = min(max(self._level, self._size), self._level - difference)
+
+    def change(self, limit: float, now_s: float) -> None:
+        """From now on the limit is another one. What is owed stays owed."""
+        self._fill(now_s)
+        self._set(limit)
+        self._level = min(self._level, self._size)
+
+    def _set(self, limit: float) -> None:
+        self._size = limit / 60
+        self._block = self._size * BLOCK_S
+        self._rate = (limit - self._size) / 60  # a full bucket and a minute's rate make the limit
+
+    def _fill(self, now_s: float) -> None:
+        elapsed_s = now_s - self._filled_s
+        if elapsed_s > 0.0:
+            self._filled_s = now_s
+            most = max(self._size, self._saving)
+            if self._level < most:
+                self._level = min(most, self._level + elapsed_s * self._rate)
 
 
 class ProviderLimit:
-    """All ceilings of one provider: requests, tokens together, input tokens, output tokens a minute; 0 means none."""
+    """All ceilings a minute of one provider: requests, tokens together, input tokens, output tokens.
 
-    def __init__(
-        self, requests: float = 0, tokens: float = 0, input_tokens: float = 0, output_tokens: float = 0
-    ) -> None:
-        self._requests = PerMinute(requests) if requests else None
-        weighed = ((tokens, 1, 1), (input_tokens, 1, 0), (output_tokens, 0, 1))
-        self._buckets = [(PerMinute(limit), of_input, of_output) for limit, of_input, of_output in weighed if limit]
-        self._turn = asyncio.Lock()
+    `bounds` tells whether there are any: if not, nothing but `change` need be called.
+    """
+
+    def __init__(self, ceilings: Ceilings, now_s: float) -> None:
+        self.bounds = False
+        self._buckets: list[tuple[str, PerMinute, int, int, int]] = []
         self._tokens_per_character = 1 / CHARACTERS_PER_TOKEN
         self._output_tokens = OUTPUT_TOKENS_FIRST_GUESS
         self._in_flight = 0
+        self.change(ceilings, now_s)
 
-    def take(self, request: Request) -> Tokens | None:
-        """The tokens reserved, if this request can have its turn at once and nobody waits, else None."""
-        requests = self._requests
-        if self._turn.locked() or (requests is not None and not requests.has_in_hand(1.0)):
-            return None
+    def change(self, ceilings: Ceilings, now_s: float) -> None:
+        """From now on these are the ceilings. A new one begins with an empty bucket."""
+        known = {name: bucket for name, bucket, *_ in self._buckets}
+        self._buckets = []
+        for name, weights in _WEIGHTS.items():
+            limit = getattr(ceilings, name)
+            if not limit:
+                continue
+            bucket = known.get(name)
+            if bucket is None:
+                bucket = PerMinute(limit, now_s)
+            else:
+                bucket.change(limit, now_s)
+            self._buckets.append((name, bucket, *weights))
+        self.bounds = bool(self._buckets)
+
+    def wait_s(self, request: Request, now_s: float) -> float:
+        """Seconds until this request may be sent, if no other is meanwhile; 0: now."""
+        guess, wait_s = self._guess(request), 0.0
+        for _, bucket, of_requests, of_input, of_output in self._buckets:
+            amount = of_requests + of_input * guess.input + of_output * guess.output
+            wait_s = max(wait_s, bucket.wait_s(amount, now_s))
+        return wait_s
+
+    def take(self, request: Request) -> Tokens:
+        """The request is sent; the tokens reserved for it, to be handed to `settle`."""
         guess = self._guess(request)
-        for bucket, of_input, of_output in self._buckets:
-            if not bucket.has_in_hand(of_input * guess.input + of_output * guess.output):
-                return None
-        if requests is not None:
-            requests.use(1.0)
-        for bucket, of_input, of_output in self._buckets:
-            bucket.use(of_input * guess.input + of_output * guess.output)
+        for _, bucket, of_requests, of_input, of_output in self._buckets:
+            bucket.use(of_requests + of_input * guess.input + of_output * guess.output)
         self._in_flight += 1
         return guess
 
-    async def acquire(self, request: Request) -> Tokens:
-        """Wait for this request's turn; returns the tokens reserved."""
-        async with self._turn:
-            guess = self._guess(request)  # not before: guesses grow old in the queue
-            if self._requests is not None:
-                await self._requests.acquire(1.0)
-            for bucket, of_input, of_output in self._buckets:
-                await bucket.acquire(of_input * guess.input + of_output * guess.output)
-        self._in_flight += 1
-        return guess
-
-    def settle(self, reserved: Tokens, used: Tokens) -> None:
+    def settle(self, reserved: Tokens, used: Tokens, now_s: float) -> None:
         """Replace the guess by what was used (nothing: the request failed)."""
         more_input, more_output = used.input - reserved.input, used.output - reserved.output
         if used.input or used.output:
@@ -113,8 +125,18 @@ class ProviderLimit:
             if used.input and reserved.input:
                 self._tokens_per_character *= 1 + smoothing * min(1.0, more_input / reserved.input)
         self._in_flight -= 1
-        for bucket, of_input, of_output in self._buckets:
-            bucket.settle(of_input * more_input + of_output * more_output)
+        for _, bucket, _, of_input, of_output in self._buckets:
+            if of_input or of_output:
+                bucket.settle(of_input * more_input + of_output * more_output, now_s)
 
     def _guess(self, request: Request) -> Tokens:
         return Tokens(request.characters * self._tokens_per_character, self._output_tokens)
+
+
+_WEIGHTS = {
+    "requests_per_minute": (1, 0, 0),
+    "tokens_per_minute": (0, 1, 1),
+    "input_tokens_per_minute": (0, 1, 0),
+    "output_tokens_per_minute": (0, 0, 1),
+}
+"""How much of each ceiling a request takes: for itself, for a token of its prompt, for one of its reply."""

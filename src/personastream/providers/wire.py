@@ -40,7 +40,12 @@ class Wire:
     ) -> None:
         self._connector = connector
         self._timeout = timeout
-        self._request = ClientRequest("POST", url, headers=headers, loop=asyncio.get_running_loop())
+        self._url = url
+        self.renew(headers)
+
+    def renew(self, headers: Mapping[str, str]) -> None:
+        """Headers of all requests from the next one on."""
+        self._request = ClientRequest("POST", self._url, headers=headers, loop=asyncio.get_running_loop())
         self.head = _head(self._request)
 
     async def post(self, data: bytes, read: Read) -> Reply:

@@ -1,7 +1,12 @@
-"""One sitting of a job in the service's event loop: dead rows revived if that is wanted, then all stages in order."""
+"""One sitting of a job in the service's event loop: dead rows taken back if that is wanted, then all its stages."""
+
+from dataclasses import replace
+
+import anyio.to_thread
 
 from personastream.errors import ExitCode
-from personastream.launch.inline import sit
+from personastream.launch import staged
+from personastream.launch.reopening import revive_rows
 from personastream.serve.jobs import Jobs
 from personastream.serve.live_job import LiveJob
 from personastream.serve.sitting import Sitting
@@ -15,7 +20,13 @@ class Carrier:
 
     async def __call__(self, job: LiveJob, sitting: Sitting) -> ExitCode:
         """Raises `RunError`."""
-        (stage,) = job.stages
-        statistics = sitting.begin(stage.name)
-        outcome = await sit(stage.config, resume=True, stop=sitting.stop, statistics=statistics, watch=sitting)
-        return outcome.exit_code
+        if job.wanted.revive:
+            await self._revive(job)
+        command = f"personastream ctl resume {job.name}"
+        task = staged.Job(job.stages, command=command)
+        return await staged.carry_out(task, resume=True, stop=sitting.stop, audience=sitting)
+
+    async def _revive(self, job: LiveJob) -> None:
+        """A kill before the wish is taken back does it twice, which finds nothing the second time."""
+        await anyio.to_thread.run_sync(revive_rows, job.stages, job.directory, job.wanted.reasons)
+        await self._jobs.write(job, lambda wanted: replace(wanted, revive=False, reasons=()))

@@ -57,7 +57,7 @@ def verdict(code: ExitCode, error: BaseException | None, *, told_to_end: bool) -
     """What follows from the end of a sitting with this exit code or error, `told_to_end` or not."""
     why, hint = (error.message, error.hint) if isinstance(error, RunError) else ("", "")
     if error is not None and not isinstance(error, RunError):
-        code, why = ExitCode.BUG, f"a bug ended it: {type(error).__name__}"
+        code, why = ExitCode.BUG, f"a bug ended it: {type(_innermost(error)).__name__}"
         hint = "The log says where. Resume the job to try again, and tell the makers of personastream."
     if code == ExitCode.DONE:
         return Verdict(JobState.DONE, code)
@@ -65,6 +65,13 @@ def verdict(code: ExitCode, error: BaseException | None, *, told_to_end: bool) -
         return Verdict(JobState.QUEUED, code)
     passes = (code in BY_ITSELF and not isinstance(error, FOR_PEOPLE)) or isinstance(error, PASSING)
     return Verdict(JobState.WAITING if passes else JobState.FAILED, code, why or "work is left", hint)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What was raised, without the groups that tasks wrap it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def pause_s(tries: int, first_s: float, longest_s: float, chance: float) -> float:

@@ -10,7 +10,6 @@ from pathlib import Path
 import anyio
 
 from personastream.core.spend import NANOS
-from personastream.engine.statistics import Statistics
 from personastream.serve.course import Verdict, state_of
 from personastream.serve.room import Need
 from personastream.serve.sitting import Sitting, StageFigures
@@ -25,7 +24,7 @@ class LiveJob:
 
     `tries` counts sittings in vain since the last commit, `next_try_s` is when the next one may begin, on the clock of
     the event loop; `waits_for` is why a queued job does not start; `need` is what its next sitting will take, None
-    while unknown; `counters` are those of its last sitting in this process.
+    while unknown; `last` is its last sitting in this process, if it had one.
     """
 
     name: str
@@ -36,12 +35,12 @@ class LiveJob:
     fault: str = ""
     figures: dict[str, StageFigures] = field(default_factory=dict)
     sitting: Sitting | None = None
+    last: Sitting | None = None
     need: Need | None = None
     verdict: Verdict | None = None
     tries: int = 0
     next_try_s: float | None = None
     waits_for: str = ""
-    counters: Statistics | None = None
     writing: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property

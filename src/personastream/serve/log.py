@@ -32,6 +32,7 @@ SAME_WINDOW_S = 60.0
 SAME_KEPT_MAX = 1000
 
 _LEVEL_OF: dict[Kind, Level] = {
+    Kind.BUG: "error",
     Kind.FAILED: "error",
     Kind.BUDGET_100: "warning",
     Kind.BUDGET_80: "warning",
@@ -103,7 +104,8 @@ class Log:
     def hear(self, happening: Happening) -> None:
         """Tell of a happening: listen with this."""
         level = _LEVEL_OF.get(happening.kind, "info")
-        self.write(level, happening.kind.value, happening.job, **dict(happening.details))
+        details = {name: _lines(value) for name, value in happening.details.items()}
+        self.write(level, happening.kind.value, happening.job, **details)
 
     def write(self, level: Level, event: str, job: str = "", /, **details: object) -> None:
         """One line, unless it is too trifling or has been told too often."""
@@ -184,6 +186,11 @@ def is_journal(stream: TextIO) -> bool:
     except (OSError, ValueError):
         return False
     return named == f"{status.st_dev}:{status.st_ino}"
+
+
+def _lines(value: object) -> object:
+    """A text of several lines, such as a traceback, as the last of them."""
+    return value.splitlines()[-FRAMES_MAX:] if isinstance(value, str) and "\n" in value else value
 
 
 def _bare(value: object) -> str:

@@ -43,7 +43,7 @@ def job_view(job: LiveJob, now_s: float) -> JobView:
         spend=job.spend,
         spend_max=job.spend_max,
         next_try_s=max(0.0, job.next_try_s - now_s) if state is JobState.WAITING and job.next_try_s else None,
-        **(_of_sitting(sitting, now_s) if sitting else {}),
+        **(_of_sitting(sitting, now_s) if sitting else _of_past(job.last, now_s) if job.last else {}),
     )
 
 
@@ -52,15 +52,10 @@ def _of_sitting(sitting: Sitting, now_s: float) -> dict[str, Any]:
     still = bool(seen.paused) or sitting.share.held
     p50, p95, p99 = rates.latency_s
     return {
+        **_of_past(sitting, now_s),
         "uncommitted": seen.uncommitted,
         "in_flight": seen.in_flight,
         "waiting": seen.waiting,
-        "requests": seen.requests,
-        "retries": seen.retries,
-        "throttled": sum(endpoint.throttled for endpoint in seen.endpoints),
-        "faults": {printable(name): count for name, count in seen.faults.items()},
-        "input_tokens": seen.input_tokens,
-        "output_tokens": seen.output_tokens,
         "rows_per_s": 0.0 if still else rates.rows,
         "requests_per_s": rates.requests,
         "tokens_per_s": rates.tokens,
@@ -68,6 +63,19 @@ def _of_sitting(sitting: Sitting, now_s: float) -> dict[str, Any]:
         "latency_p95_s": p95,
         "latency_p99_s": p99,
         "eta_s": None if still else rates.eta_s,
+    }
+
+
+def _of_past(sitting: Sitting, now_s: float) -> dict[str, Any]:
+    """What stays to be seen of a sitting when it has ended."""
+    seen = sitting.statistics
+    return {
+        "requests": seen.requests,
+        "retries": seen.retries,
+        "throttled": sum(endpoint.throttled for endpoint in seen.endpoints),
+        "faults": {printable(name): count for name, count in seen.faults.items()},
+        "input_tokens": seen.input_tokens,
+        "output_tokens": seen.output_tokens,
         "last_fault": _told(seen.last_fault),
         "alert": _told(seen.alert),
         "commits": sitting.commits,

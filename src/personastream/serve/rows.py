@@ -117,9 +117,7 @@ def _revived_later(disk: OsDisk, names: Sequence[PartName]) -> list[Ranges]:
         with closing(_opened(disk, name)) as file:
             first = frame_log.read_commit(file.read_at, 0, name)
         if first is not None and first.outcomes.revived:
-            later = ranges.union_all(
-                (ranges.difference(later, first.outcomes.taken_back()), first.outcomes.taken_back())
-            )
+            later = ranges.union_all((ranges.without(later, first.outcomes.taken_back()), first.outcomes.taken_back()))
     return found[::-1]
 
 

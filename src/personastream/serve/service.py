@@ -92,7 +92,7 @@ class Service:
 
     def statistics(self) -> Mapping[str, Statistics]:
         """The engine's counters of each job that has sat in this process: those of its last sitting."""
-        return {job.name: job.counters for job in self.jobs if job.counters is not None}
+        return {job.name: job.last.statistics for job in self.jobs if job.last is not None}
 
     def why_not_ready(self) -> list[str]:
         """What stands in the way of work, if anything does."""

@@ -132,6 +132,7 @@ SINGLE = {
     "api": "personastream.serve.settings:Api",
     "limits": "personastream.serve.settings:Ceilings",
     "log": "personastream.serve.log:LogSettings",
+    "telemetry": "personastream.serve.telemetry:TelemetrySettings",
 }
 SEVERAL = {
     "endpoint": "personastream.serve.settings:EndpointCeilings",

@@ -9,12 +9,16 @@ import anyio
 from personastream.core.outcomes import Counts
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
+from personastream.errors import ExitCode
 from personastream.observe.rates import RateMeter, Rates
 from personastream.records import Shard
 from personastream.serve.view import JobState
+from personastream.stages import Stage
 
 if TYPE_CHECKING:
     from personastream.engine.exchange import Share
+    from personastream.launch.dedup_job import DedupEnd
+    from personastream.launch.inline import Outcome
 
 STILL = Rates(0.0, 0.0, 0.0, None)
 
@@ -49,18 +53,21 @@ class Sitting:
     commits_before: int = 0
     _meter: RateMeter | None = None
 
-    def begin(self, stage: str) -> Statistics:
+    def begins(self, stage: Stage) -> tuple[Statistics, "Sitting"]:
         """A stage begins, with counters of its own."""
-        self.leave(finished=True)
         self.commits_before += self.statistics.commits
-        self.stage, self.phase, self.begun = stage, JobState.STARTING, False
+        self.stage, self.phase, self.begun = stage.name, JobState.STARTING, False
         self.statistics, self._meter, self.rates = Statistics(), None, STILL
-        return self.statistics
+        return self.statistics, self
 
-    def leave(self, *, finished: bool) -> None:
-        """The stage at work has ended, with work left or without."""
-        if self.begun:
-            self.past[self.stage] = replace(self.figures, finished=finished)
+    def ended(self, stage: Stage, end: "Outcome | DedupEnd") -> None:
+        """The stage has ended, with work left or without."""
+        self.past[stage.name] = replace(self.figures, finished=end.exit_code == ExitCode.DONE)
+
+    def broke_off(self) -> None:
+        """An error has ended the stage at work, if not all."""
+        if self.begun and self.stage not in self.past:
+            self.past[self.stage] = self.figures
 
     @property
     def figures(self) -> StageFigures:

@@ -95,7 +95,7 @@ class Supervisor:
                 continue
             job.waits_for = await self._why_not(job)
             if not job.waits_for and job.may_start(now_s) and not self.draining:
-                job.sitting = self._begin(job)
+                job.sitting = job.last = self._begin(job)
                 sittings.start_soon(self._attend, job, job.sitting)
 
     def _until_next_try_s(self) -> float:
@@ -115,7 +115,7 @@ class Supervisor:
             code = await self._carry_out(job, sitting)
         except Exception as fault:  # also a bug in this job, which is no reason to end others
             error, code = fault, getattr(fault, "exit_code", ExitCode.BUG)
-        sitting.leave(finished=code == ExitCode.DONE)
+        sitting.broke_off()
         sitting.share.leave()
         job.seen(sitting.past)
         job.sitting, job.need = None, None

@@ -4,26 +4,22 @@ import base64
 import binascii
 import hashlib
 import os
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from yarl import URL
 
 from personastream.errors import ConfigError
-from personastream.providers.access import check_destination
 from personastream.serve.happenings import Kind
+from personastream.serve.secret_files import checked_address, read_secret
 from personastream.settings import setting
 
 TOLD = (Kind.DONE, Kind.PAUSED, Kind.FAILED, Kind.BUDGET_80, Kind.BUDGET_100)
-CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
 SECRET_MARK = "whsec_"
 SECRET_BYTES = 32
 SECRET_CHARACTERS_MIN = 16
-FILE_BYTES_MAX = 4096
 OWN_SECRET = "webhook.secret"
 
 
@@ -104,9 +100,10 @@ def _target(hook: Webhook, named: str, root: Path, environ: Mapping[str, str]) -
             raise ConfigError(f"{named}: there is no event {event!r}", hint=f"Events are {', '.join(known)}.")
     if bool(hook.url) == bool(hook.url_file):
         raise ConfigError(f"{named} needs either url or url_file")
-    address = hook.url or _read(hook.url_file, f"{named}: url_file", environ)
-    secret = _read(hook.secret_file, f"{named}: secret_file", environ) if hook.secret_file else _own_secret(root)
-    url = _checked(address, named)
+    address = hook.url or read_secret(hook.url_file, f"{named}: url_file", environ)
+    own = root / OWN_SECRET
+    secret = read_secret(hook.secret_file, f"{named}: secret_file", environ) if hook.secret_file else _own_secret(own)
+    url = checked_address(address, f"{named}: the address")
     return Target(
         id=hashlib.sha256(str(url).encode()).hexdigest()[:12],
         url=url,
@@ -117,25 +114,6 @@ def _target(hook: Webhook, named: str, root: Path, environ: Mapping[str, str]) -
         retry_s=hook.retry_s,
         give_up_s=hook.give_up_s,
     )
-
-
-def _checked(address: str, named: str) -> URL:
-    """The address, which messages keep to themselves: it may be a secret."""
-    try:
-        parts, url = urlsplit(address), URL(address)
-        is_good = parts.scheme in ("http", "https") and url.host and not url.user and url.password is None
-    except ValueError:
-        is_good = False
-    if not is_good or not address.isprintable() or " " in address:
-        raise ConfigError(
-            f"{named}: the address is not a plain http(s) address",
-            hint='It looks like url = "https://example.org/hook", without a user name or password.',
-        )
-    try:
-        check_destination(url, has_key=False)
-    except ConfigError as error:
-        raise ConfigError(f"{named}: the address is for machines' own metadata") from error
-    return url
 
 
 def _key(secret: str, named: str) -> bytes:
@@ -153,26 +131,8 @@ def _key(secret: str, named: str) -> bytes:
         raise ConfigError(f"{named}: what follows {SECRET_MARK} in the secret is not base64") from error
 
 
-def _read(name: str, named: str, environ: Mapping[str, str]) -> str:
-    """A secret from a file of one line. Raises `ConfigError`."""
-    folder = environ.get("CREDENTIALS_DIRECTORY", "") if name.startswith(CREDENTIALS) else ""
-    path = f"{folder}/{name.removeprefix(CREDENTIALS)}" if folder else name
-    try:
-        with open(path, encoding="ascii") as file:
-            mode, text = os.fstat(file.fileno()).st_mode, file.read(FILE_BYTES_MAX).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not ASCII"
-        raise ConfigError(f"{named} = {name!r} cannot be read: {why}") from error
-    if mode & 0o077 and not folder:  # systemd guards its credentials by other means than their mode
-        raise ConfigError(f"{named} = {name!r} can be read by others", hint=f"Run: chmod 600 {name}")
-    if not text or re.search(r"\s", text):
-        raise ConfigError(f"{named} = {name!r} does not hold one word alone")
-    return text
-
-
-def _own_secret(root: Path) -> str:
+def _own_secret(path: Path) -> str:
     """The service's own secret, made when it is first needed."""
-    path = root / OWN_SECRET
     made = SECRET_MARK + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
@@ -180,7 +140,7 @@ def _own_secret(root: Path) -> str:
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
-        return _read(str(path), "the service's own secret", {})
+        return read_secret(str(path), "the service's own secret", {})
     except OSError as error:
         raise ConfigError(f"{path} cannot be made: {error.strerror}") from error
     return made

@@ -108,10 +108,13 @@ class ServiceChange:
     jobs_max: int | None = setting("Jobs that run side by side.", default=None, minimum=1, maximum=64)
 
 
-async def read_body(request: web.Request, cls: type[Body]) -> Body:
-    """What a request says. Raises a `Refusal`, `ConfigError`, or what the server raises for an oversized one."""
+async def read_body(request: web.Request, cls: type[Body], *, optional: bool = False) -> Body:
+    """What a request says; with an `optional` body, nothing may be said.
+
+    Raises a `Refusal`, `ConfigError`, or what the server raises for an oversized one.
+    """
     raw = await request.read()
-    if not raw and not _required(cls):
+    if not raw and optional:
         return cls()
     if request.content_type != "application/json":
         raise NotJson("the body must be application/json")
@@ -122,11 +125,6 @@ async def read_body(request: web.Request, cls: type[Body]) -> Body:
     if not isinstance(document, dict):
         raise Malformed("the body must be a JSON object")
     return typing.cast(Body, construct("the request", Path("/"), Section("body", "", _given(document, cls)), cls))
-
-
-def _required(cls: type[Any]) -> bool:
-    missing = dataclasses.MISSING
-    return any(field.default is missing and field.default_factory is missing for field in dataclasses.fields(cls))
 
 
 def _given(document: dict[str, Any], cls: type[Any]) -> dict[str, Any]:

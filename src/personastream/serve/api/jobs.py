@@ -80,13 +80,13 @@ class JobRoutes:
     async def retry(self, request: web.Request) -> web.Response:
         """Dead rows are asked again."""
         job = self._named(request)
-        wanted = await read_body(request, Retry)
+        wanted = await read_body(request, Retry, optional=True)
         return json(_seen(await self.service.jobs.retry(job.name, wanted.reasons)), 202)
 
     def _commanded(self, call: Callable[[str], Awaitable[LiveJob]]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def commanded(request: web.Request) -> web.Response:
             job = self._named(request)
-            await read_body(request, Nothing)
+            await read_body(request, Nothing, optional=True)
             return json(_seen(await call(job.name)), 202)
 
         return commanded

@@ -42,12 +42,12 @@ class WholeRoutes:
 
     async def reload(self, request: web.Request) -> web.Response:
         """Settings and keys are read again."""
-        await read_body(request, Nothing)
+        await read_body(request, Nothing, optional=True)
         await self.service.reload()
         return json(self.service.view(), 202)
 
     async def drain(self, request: web.Request) -> web.Response:
         """The service ends in order."""
-        await read_body(request, Nothing)
+        await read_body(request, Nothing, optional=True)
         self.service.drain()
         return json(self.service.view(), 202)
