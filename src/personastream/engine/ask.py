@@ -117,9 +117,15 @@ class Asker:
                 completion = await self._until_drain(endpoint, request)
             else:
                 completion = await endpoint.provider.complete(request)
+        except AttemptError as error:
+            if statistics.attempted is not None:
+                statistics.attempted(endpoint.provider, request, self.clock() - sent_s, error)
+            raise
         finally:
             del statistics.under_way[number]
         now_s = self.clock()
+        if statistics.attempted is not None:
+            statistics.attempted(endpoint.provider, request, now_s - sent_s, completion)
         statistics.answered += 1
         endpoint.answered += 1
         statistics.latency.observe(now_s - sent_s)

@@ -1,12 +1,18 @@
 """The engine's counters: written by the part that knows, read by whoever shows them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from personastream.core.histogram import Histogram
 from personastream.core.outcomes import Counts, Usage
 from personastream.engine.endpoint import Endpoint
+from personastream.errors import AttemptError
+from personastream.ports import Provider
+from personastream.records import Completion, Request
+
+Attempted = Callable[[Provider, Request, float, Completion | AttemptError], None]
+"""Told of a request: who was asked what, how many seconds it took, and what came of it. It must not raise."""
 
 
 @dataclass(slots=True)
@@ -21,7 +27,7 @@ class Statistics:
     through, None before the first. Times are on the event loop's clock (`under_way`: on the clock of the graph).
     `output_bytes` counts what was committed, before compression.
     `paused` says why nothing moves, if so, `alert` what is near a cap of `[guard]`; `endpoints` are the services asked,
-    each with counters of its own.
+    each with counters of its own. `attempted` is told of each single request, for telemetry; None: nobody is.
     """
 
     committed: Counts = field(default_factory=Counts)
@@ -53,6 +59,7 @@ class Statistics:
     paused: str = ""
     alert: str = ""
     endpoints: Sequence[Endpoint] = ()
+    attempted: Attempted | None = None
 
     @property
     def in_flight(self) -> int:

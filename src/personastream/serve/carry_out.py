@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import anyio.to_thread
 
+from personastream.engine.budget import Purse
 from personastream.errors import ExitCode
 from personastream.launch import staged
 from personastream.launch.reopening import revive_rows
@@ -15,8 +16,9 @@ from personastream.serve.sitting import Sitting
 class Carrier:
     """Carries jobs out, one call a sitting."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, purse: Purse) -> None:
         self._jobs = jobs
+        self._purse = purse
 
     async def __call__(self, job: LiveJob, sitting: Sitting) -> ExitCode:
         """Raises `RunError`."""
@@ -24,7 +26,9 @@ class Carrier:
             await self._revive(job)
         command = f"personastream ctl resume {job.name}"
         task = staged.Job(job.stages, command=command)
-        return await staged.carry_out(task, resume=True, stop=sitting.stop, audience=sitting)
+        return await staged.carry_out(
+            task, resume=True, stop=sitting.stop, audience=sitting, share=sitting.share, purse=self._purse
+        )
 
     async def _revive(self, job: LiveJob) -> None:
         """A kill before the wish is taken back does it twice, which finds nothing the second time."""

@@ -21,6 +21,7 @@ from personastream.serve.root import Root
 from personastream.serve.service import Service
 from personastream.serve.settings import NAME as SETTINGS_NAME
 from personastream.serve.settings import Settings, load_settings
+from personastream.serve.telemetry import exporting
 from personastream.serve.watchdog import Watchdog
 from personastream.serve.webhook_settings import targets
 from personastream.serve.webhooks import Webhooks, figures
@@ -39,13 +40,13 @@ def serve(path: Path, changes: Sequence[str] = ()) -> None:
         token = root.token()
         raise_file_limit(min(FILES, room.descriptors_max() - 512))
         calm_collector(ROWS_IN_FLIGHT)
-        anyio.run(_serve, root, settings, token, backend_options={"use_uvloop": True})
+        anyio.run(_serve, root, settings, token, changes, backend_options={"use_uvloop": True})
 
 
-async def _serve(root: Root, settings: Settings, token: str) -> None:
+async def _serve(root: Root, settings: Settings, token: str, changes: Sequence[str]) -> None:
     happenings, notifier = Happenings(), Notifier.of_environment(os.environ)
     log = _log(settings, token)
-    service = Service(root, settings, happenings)
+    service = Service(root, settings, happenings, changes)
     webhooks = Webhooks(
         targets(list(settings.several["webhook"]), root.path), root / "webhooks", log, figures(service.view)
     )
@@ -55,7 +56,11 @@ async def _serve(root: Root, settings: Settings, token: str) -> None:
     def app(hosts: Container[str]) -> web.Application:
         return application(service, token, hosts)
 
-    async with listening(app, settings.api, root.path) as address, anyio.create_task_group() as around:
+    async with (
+        exporting(settings.single["telemetry"]) as service.telemetry,
+        listening(app, settings.api, root.path) as address,
+        anyio.create_task_group() as around,
+    ):
         around.start_soon(_obey_signals, service, notifier, log)
         around.start_soon(webhooks.deliver)
         around.start_soon(keep_informed, notifier, service.view, Watchdog(), log)

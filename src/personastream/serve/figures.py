@@ -1,10 +1,13 @@
 """What the runs of a job hold, read back from their logs: for jobs that nobody has seen at work in this process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from personastream.core.outcomes import Counts, Usage
+from personastream.errors import PersonaStreamError
 from personastream.launch.manifest import read_manifest
+from personastream.launch.spend_file import read_authorised
 from personastream.serve.sitting import StageFigures
 from personastream.sinks.frames import Frames
 from personastream.stages import Stage
@@ -20,6 +23,19 @@ def figures_of(directory: Path, stages: Sequence[Stage]) -> dict[str, StageFigur
             continue
         if figures is not None:
             found[stage.name] = figures
+    return found
+
+
+def spent_by(directory: Path, stages: Sequence[Stage], figures: Mapping[str, StageFigures]) -> dict[str, int]:
+    """By the folder of each run, the billionths that it may have spent at most. Blocks."""
+    found = {}
+    for name in {stage.name for stage in stages}:
+        folder = directory / name
+        committed = figures[name].spend_nanos if name in figures else 0
+        with suppress(PersonaStreamError):  # its next sitting says what is wrong with it
+            committed = max(committed, read_authorised(folder))
+        if committed:
+            found[str(folder)] = committed
     return found
 
 

@@ -13,6 +13,7 @@ from personastream.stages import Stage
 
 if TYPE_CHECKING:
     from personastream.engine.exchange import Exchange
+    from personastream.engine.shared_endpoint import SharedEndpoint
 
 WHY_CHARACTERS_MAX = 2000
 
@@ -136,7 +137,31 @@ def _state_of_stage(figures: StageFigures | None) -> str:
 
 def endpoint_views(exchange: "Exchange", now_s: float) -> list[EndpointView]:
     """All endpoints that jobs share, or have shared."""
-    return []
+    return [_endpoint_view(shared, now_s) for shared in exchange.endpoints.values()]
+
+
+def _endpoint_view(shared: "SharedEndpoint", now_s: float) -> EndpointView:
+    ceilings, asked = shared.ceilings, shared.asked
+    return EndpointView(
+        id=shared.id,
+        label=printable(shared.label),
+        model=printable(shared.model),
+        state=shared.state(now_s),
+        why=_told(shared.why),
+        in_flight=shared.in_flight,
+        limit=shared.pace.limit,
+        in_flight_max=ceilings.in_flight_max,
+        requests_per_minute=ceilings.requests_per_minute,
+        tokens_per_minute=ceilings.tokens_per_minute,
+        input_tokens_per_minute=ceilings.input_tokens_per_minute,
+        output_tokens_per_minute=ceilings.output_tokens_per_minute,
+        paused_s=shared.pace.blocked_s(now_s),
+        requests=asked.requests,
+        answered=asked.answered,
+        throttled=asked.throttled,
+        failed=asked.failed,
+        jobs=shared.jobs,
+    )
 
 
 def _positive(counts: Mapping[str, int]) -> dict[str, int]:

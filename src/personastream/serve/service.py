@@ -1,6 +1,8 @@
 """The service: all jobs in one process and one event loop, under shared limits."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -8,13 +10,15 @@ import anyio.to_thread
 
 from personastream import __version__
 from personastream.build import build, build_thinning
+from personastream.core.spend import NANOS
+from personastream.engine.budget import Purse
 from personastream.engine.exchange import Exchange
 from personastream.engine.statistics import Statistics
-from personastream.errors import PersonaStreamError
+from personastream.errors import ConfigError, ExitCode, PersonaStreamError, StorageFailed
 from personastream.serve import room
 from personastream.serve.carry_out import Carrier
 from personastream.serve.clock import iso_now
-from personastream.serve.figures import figures_of
+from personastream.serve.figures import figures_of, spent_by
 from personastream.serve.happenings import Happenings, Kind
 from personastream.serve.inbox import LOOK_S, Inbox
 from personastream.serve.jobs import Jobs
@@ -25,26 +29,32 @@ from personastream.serve.settings import NAME as SETTINGS_NAME
 from personastream.serve.settings import Settings, load_settings
 from personastream.serve.sitting import Sitting
 from personastream.serve.supervisor import Supervisor
-from personastream.serve.view import ServiceView
+from personastream.serve.telemetry import Telemetry
+from personastream.serve.view import JobState, ServiceView
 from personastream.serve.vitals import Vitals
 
 FIGURES_S = 1.0
+BUDGET_SHARE = 0.8
 
 
 class Service:
-    """Create it inside the running event loop; `run` it until it has drained."""
+    """Create it inside the running event loop; `run` it until it has drained. `changes` stand above serve.toml."""
 
-    def __init__(self, root: Root, settings: Settings, happenings: Happenings) -> None:
+    def __init__(self, root: Root, settings: Settings, happenings: Happenings, changes: Sequence[str] = ()) -> None:
         self.root = root
         self.settings = settings
+        self.changes = changes
         self.happenings = happenings
-        self.exchange = Exchange()
+        self.telemetry: Telemetry | None = None
+        self.exchange = Exchange(time.monotonic)
+        self.purse = Purse()
         self.jobs = Jobs(root, happenings, self._changed, own_modules=settings.serve.own_modules)
         self.supervisor = Supervisor(
-            self.jobs, happenings, carry_out=Carrier(self.jobs), begin=self._begin, why_not=self._why_not
+            self.jobs, happenings, carry_out=Carrier(self.jobs, self.purse), begin=self._begin, why_not=self._why_not
         )
         self.vitals = Vitals(root.path, settings.serve.memory_bytes_max or room.memory_bytes_max())
         self.limits: dict[str, Any] = {}
+        self._warned: dict[str, float] = {}
         self._started, self._started_s = iso_now(), anyio.current_time()
         self._changing = anyio.Lock()
         self._loaded = False
@@ -52,12 +62,13 @@ class Service:
     async def run(self, opened: Callable[[], Awaitable[None]] | None = None) -> None:
         """Take up all jobs there are, and go on until `drain` is through. `opened` is called when they are known."""
         self.limits = await anyio.to_thread.run_sync(self.root.read_limits)
-        self._obey_limits()
         await self.jobs.load()
+        await self._read_figures()
+        self._obey_limits()
         await self.vitals.look()
         self._loaded = True
         async with anyio.create_task_group() as around:
-            for task in (self.vitals.watch, self._look_at_figures, self._look_at_inbox, self._read_figures):
+            for task in (self.exchange.run, self.vitals.watch, self._look_at_figures, self._look_at_inbox):
                 around.start_soon(task)
             if opened is not None:
                 await opened()
@@ -111,26 +122,53 @@ class Service:
         return float(self.limits.get("service", {}).get("spend_max", self.settings.limits.spend_max))
 
     async def change(self, *, spend_max: float | None = None, jobs_max: int | None = None) -> None:
-        """Live changes of the whole; durable on return. Raises `StorageFailed`."""
+        """Live changes of the whole; durable on return. Raises `ConfigError` or `StorageFailed`."""
         given: dict[str, Any] = {"spend_max": spend_max, "jobs_max": jobs_max}
         changes = {key: value for key, value in given.items() if value is not None}
-        await self._write_limits("service", changes)
+        async with self._changing:
+            before = self.purse.ceiling
+            if spend_max is not None:
+                self.purse.ceiling = round(spend_max * NANOS)
+            try:
+                await self._write_limits("service", changes)
+            except StorageFailed:
+                self.purse.ceiling = before
+                raise
+        for job in self.jobs:
+            if spend_max is not None and job.state is JobState.WAITING:
+                job.forget()
+        self.supervisor.changed()
         self.happenings.tell(Kind.LIMITS_CHANGED, **changes)
 
     async def change_endpoint(self, name: str, ceilings: Mapping[str, float]) -> None:
         """Live ceilings of one endpoint; durable on return, in effect within a second. Raises `StorageFailed`."""
-        given = self.limits.get("endpoints", {}).get(name, {})
-        await self._write_limits("endpoints", {name: {**given, **ceilings}})
-        self.exchange.change(name, **ceilings)
-        self.happenings.tell(Kind.LIMITS_CHANGED, endpoint=name, **ceilings)
+        async with self._changing:
+            given = self.limits.get("endpoints", {}).get(name, {})
+            await self._write_limits("endpoints", {name: {**given, **ceilings}})
+        told: dict[str, Any] = {"endpoint": name, **ceilings}
+        self.happenings.tell(Kind.LIMITS_CHANGED, **told)
 
     async def reload(self) -> None:
-        """Read serve.toml and all keys again. Raises `ConfigError`; what is wrong then changes nothing."""
-        settings = await anyio.to_thread.run_sync(load_settings, self.root / SETTINGS_NAME)
-        self.settings = settings
+        """Read serve.toml and all keys again; jobs that a key had failed go on. Raises `ConfigError`: a mistake there
+        changes nothing.
+        """
+        settings = await anyio.to_thread.run_sync(load_settings, self.root / SETTINGS_NAME, self.changes)
+        before, self.settings = self.settings, settings
+        try:
+            self._obey_limits()
+        except ConfigError:
+            self.settings = before
+            raise
         self.jobs.own_modules = settings.serve.own_modules
-        self._obey_limits()
+        renewed, errors = self.exchange.renew_keys()
+        for job in list(self.jobs):
+            ending = job.wanted.ending
+            if ending is not None and ending.state is JobState.FAILED and ending.exit_code == ExitCode.NO_PERMISSION:
+                with suppress(PersonaStreamError):  # its files are damaged too: it stays as it is
+                    await self.jobs.resume(job.name)
         self.happenings.tell(Kind.RELOADED)
+        if renewed or errors:
+            self.happenings.tell(Kind.KEYS_RENEWED, renewed=renewed, errors=[error.message for error in errors])
 
     def drain(self) -> None:
         """End all sittings in order, and start none: jobs go on at the next start."""
@@ -143,24 +181,31 @@ class Service:
         self.supervisor.abort()
 
     async def _write_limits(self, part: str, changes: Mapping[str, Any]) -> None:
-        async with self._changing:
-            limits = {**self.limits, part: {**self.limits.get(part, {}), **changes}}
-            await anyio.to_thread.run_sync(self.root.write_limits, limits)
-            self.limits = limits
-            self._obey_limits()
+        limits = {**self.limits, part: {**self.limits.get(part, {}), **changes}}
+        await anyio.to_thread.run_sync(self.root.write_limits, limits)
+        self.limits = limits
+        self._obey_limits()
 
     def _obey_limits(self) -> None:
-        """serve.toml, with live changes on top."""
+        """serve.toml, with live changes on top. Raises `ConfigError` for a ceiling on spending without prices."""
         serve, live = self.settings.serve, self.limits.get("service", {})
+        self.purse.ceiling = round(self.spend_max * NANOS)
         self.supervisor.jobs_max = int(live.get("jobs_max", serve.jobs_max))
         self.supervisor.retry_s, self.supervisor.retry_s_max = serve.retry_s, serve.retry_s_max
+        written = {each.id: each.ceilings for each in self.settings.endpoints}
+        changed = self.limits.get("endpoints", {})
+        for name in {*written, *changed, *self.exchange.imposed}:
+            self.exchange.impose(name, {**written.get(name, {}), **changed.get(name, {})})
         self.supervisor.changed()
 
     def _changed(self) -> None:
         self.supervisor.changed()
 
     def _begin(self, job: LiveJob) -> Sitting:
-        return Sitting(self.exchange.join(job.name, priority=job.wanted.priority, weight=job.wanted.weight))
+        sitting = Sitting(self.exchange.join(job.name, priority=job.wanted.priority, weight=job.wanted.weight))
+        if self.telemetry is not None:
+            sitting.statistics.attempted = self.telemetry.of_job(job.name)
+        return sitting
 
     async def _why_not(self, job: LiveJob) -> str:
         """What the job lacks to start, in words; "" if it may. A job that cannot be built may: its sitting says why."""
@@ -189,7 +234,15 @@ class Service:
             for job in self.jobs:
                 if job.sitting is not None:
                     job.sitting.look()
+                    self._mind_budget(job.name, job.spend, job.spend_max)
+            self._mind_budget("", self.purse.spent / NANOS, self.spend_max)
             await anyio.sleep(FIGURES_S)
+
+    def _mind_budget(self, job: str, spend: float, spend_max: float) -> None:
+        """Tell once that most of a ceiling is gone; again, if it is raised."""
+        if spend_max and spend >= BUDGET_SHARE * spend_max and self._warned.get(job) != spend_max:
+            self._warned[job] = spend_max
+            self.happenings.tell(Kind.BUDGET_80, job, spend=spend, spend_max=spend_max)
 
     async def _look_at_inbox(self) -> None:
         inbox = Inbox(self.root, self.jobs, self.happenings)
@@ -199,10 +252,12 @@ class Service:
             await anyio.sleep(LOOK_S)
 
     async def _read_figures(self) -> None:
-        """What jobs hold that this process has not seen at work, one after the other."""
-        for job in list(self.jobs):
-            if job.stages and job.sitting is None and not job.figures:
-                job.seen(await anyio.to_thread.run_sync(figures_of, job.directory, job.stages))
+        """What all runs hold and have spent, before any goes on: the ceiling on spending counts them all."""
+        for job in self.jobs:
+            job.seen(await anyio.to_thread.run_sync(figures_of, job.directory, job.stages))
+            spent = await anyio.to_thread.run_sync(spent_by, job.directory, job.stages, job.figures)
+            for run, nanos in spent.items():
+                self.purse.know(run, nanos)
 
 
 def _need_of(job: LiveJob) -> room.Need:

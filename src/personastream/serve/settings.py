@@ -11,6 +11,7 @@ from typing import Any
 
 from personastream.build import construct
 from personastream.config import Section, document_in, nearest
+from personastream.core.ceilings import IN_FLIGHT_MAX, NAMES, PER_MINUTE_MAX
 from personastream.errors import ConfigError
 from personastream.settings import setting
 
@@ -108,23 +109,27 @@ class Ceilings:
 class EndpointCeilings:
     """Ceilings of one shared endpoint, in place of the strictest that any job names for it."""
 
-    base_url: str = setting("The `base_url` by which jobs name it.", identity=False)
-    model: str = setting("The `model` by which jobs name it; empty: every model there.", default="", identity=False)
+    id: str = setting("Which one, as `ctl endpoints` names it: the same in every process.", identity=False)
     in_flight_max: int | None = setting(
-        "Most requests at once.", default=None, minimum=1, maximum=100_000, identity=False
+        "Most requests at once.", default=None, minimum=1, maximum=IN_FLIGHT_MAX, identity=False
     )
     requests_per_minute: float | None = setting(
-        "Most requests a minute; 0: no limit.", default=None, minimum=0, maximum=1e9, identity=False
+        "Most requests a minute; 0: no limit.", default=None, minimum=0, maximum=PER_MINUTE_MAX, identity=False
     )
     tokens_per_minute: float | None = setting(
-        "Most tokens a minute; 0: no limit.", default=None, minimum=0, maximum=1e12, identity=False
+        "Most tokens a minute; 0: no limit.", default=None, minimum=0, maximum=PER_MINUTE_MAX, identity=False
     )
     input_tokens_per_minute: float | None = setting(
-        "Most input tokens a minute; 0: no limit.", default=None, minimum=0, maximum=1e12, identity=False
+        "Most input tokens a minute; 0: no limit.", default=None, minimum=0, maximum=PER_MINUTE_MAX, identity=False
     )
     output_tokens_per_minute: float | None = setting(
-        "Most output tokens a minute; 0: no limit.", default=None, minimum=0, maximum=1e12, identity=False
+        "Most output tokens a minute; 0: no limit.", default=None, minimum=0, maximum=PER_MINUTE_MAX, identity=False
     )
+
+    @property
+    def ceilings(self) -> dict[str, float]:
+        """Those that are given."""
+        return {name: getattr(self, name) for name in NAMES if getattr(self, name) is not None}
 
 
 SINGLE = {

@@ -57,7 +57,8 @@ class Sitting:
         """A stage begins, with counters of its own."""
         self.commits_before += self.statistics.commits
         self.stage, self.phase, self.begun = stage.name, JobState.STARTING, False
-        self.statistics, self._meter, self.rates = Statistics(), None, STILL
+        attempted = self.statistics.attempted
+        self.statistics, self._meter, self.rates = Statistics(attempted=attempted), None, STILL
         return self.statistics, self
 
     def ended(self, stage: Stage, end: "Outcome | DedupEnd") -> None:

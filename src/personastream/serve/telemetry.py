@@ -6,15 +6,19 @@ configuration, so that no server can make up ever new ones. What cannot be expor
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import anyio
+import anyio.to_thread
 from yarl import URL
 
 from personastream import __version__
+from personastream.engine.statistics import Attempted
 from personastream.errors import AttemptError, ConfigError
 from personastream.observe.snapshot import printable
 from personastream.records import Completion, Request
@@ -33,9 +37,6 @@ TOKENS = tuple(float(4**power) for power in range(14))
 """The bounds that the conventions name."""
 NUMBERS = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_tokens", "seed": "seed"}
 """Parameters of a request that are told, and as what: numbers alone."""
-
-Attempted = Callable[[object, Request, float, "Completion | AttemptError"], None]
-"""Told of each attempt: the provider, what it was asked, how many seconds it took, and what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,18 @@ def telemetry(settings: TelemetrySettings) -> Telemetry | None:
         [reader], resource=resource, shutdown_on_exit=False, exemplar_filter=AlwaysOffExemplarFilter()
     )
     return Telemetry(settings.trace_share, tracers, meters)
+
+
+@asynccontextmanager
+async def exporting(settings: TelemetrySettings) -> AsyncIterator[Telemetry | None]:
+    """While this is entered the collector is told; then what is left is sent. Raises `ConfigError`."""
+    made = await anyio.to_thread.run_sync(telemetry, settings)
+    try:
+        yield made
+    finally:
+        if made is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(made.close)
 
 
 def _asked(job: str, provider: object) -> _Asked:

@@ -117,6 +117,8 @@ class EndpointView:
     in_flight_max: int = 0
     requests_per_minute: float = 0.0
     tokens_per_minute: float = 0.0
+    input_tokens_per_minute: float = 0.0
+    output_tokens_per_minute: float = 0.0
     paused_s: float = 0.0
     requests: int = 0
     answered: int = 0

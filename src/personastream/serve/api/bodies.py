@@ -10,6 +10,7 @@ from aiohttp import web
 
 from personastream.build import construct
 from personastream.config import CONFIG_BYTES_MAX, Section
+from personastream.core.ceilings import IN_FLIGHT_MAX, PER_MINUTE_MAX
 from personastream.errors import ConfigError
 from personastream.job import PRIORITY_MAX, PRIORITY_MIN, WEIGHT_MAX, WEIGHT_MIN
 from personastream.serve.refusals import Refusal
@@ -87,14 +88,16 @@ class Nothing:
 class EndpointChange:
     """Ceilings of a shared endpoint; they take effect within a second. 0: no limit."""
 
-    in_flight_max: int | None = setting("Most requests at once.", default=None, minimum=1, maximum=100_000)
-    requests_per_minute: float | None = setting("Most requests a minute.", default=None, minimum=0, maximum=1e9)
-    tokens_per_minute: float | None = setting("Most tokens a minute.", default=None, minimum=0, maximum=1e12)
+    in_flight_max: int | None = setting("Most requests at once.", default=None, minimum=1, maximum=IN_FLIGHT_MAX)
+    requests_per_minute: float | None = setting(
+        "Most requests a minute.", default=None, minimum=0, maximum=PER_MINUTE_MAX
+    )
+    tokens_per_minute: float | None = setting("Most tokens a minute.", default=None, minimum=0, maximum=PER_MINUTE_MAX)
     input_tokens_per_minute: float | None = setting(
-        "Most input tokens a minute.", default=None, minimum=0, maximum=1e12
+        "Most input tokens a minute.", default=None, minimum=0, maximum=PER_MINUTE_MAX
     )
     output_tokens_per_minute: float | None = setting(
-        "Most output tokens a minute.", default=None, minimum=0, maximum=1e12
+        "Most output tokens a minute.", default=None, minimum=0, maximum=PER_MINUTE_MAX
     )
 
 
