@@ -1,6 +1,7 @@
 """What Prometheus is told: every figure under its name, nothing without bounds, nothing from outside unescaped."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import anyio
 import pytest
@@ -37,7 +38,7 @@ def having(samples: Samples, name: str) -> list[dict[str, str]]:
     return [dict(labels) for each, labels in samples if each == name]
 
 
-def one_stage(name: str, dead: Mapping[str, int], **changes: object) -> JobView:
+def one_stage(name: str, dead: Mapping[str, int], **changes: Any) -> JobView:
     return job(name, stages=(StageView("", "running", (), 10, {"dedup": 2}, dead, 100),), dead=dead, **changes)
 
 

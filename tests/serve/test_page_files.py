@@ -1,6 +1,7 @@
 """The page's files: what is there, under which guards, and nothing beside them."""
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 
 import aiohttp
@@ -12,8 +13,8 @@ from tests.support.stand_in_service import StandIn, service_view, serving
 DASHBOARD = files("personastream.serve").joinpath("dashboard")
 
 
-def ask(*paths: str, **headers: str) -> list[tuple[int, aiohttp.typedefs.CIMultiDictProxy[str], str]]:
-    async def all_of_them() -> list[tuple[int, aiohttp.typedefs.CIMultiDictProxy[str], str]]:
+def ask(*paths: str, **headers: str) -> list[tuple[int, Mapping[str, str], str]]:
+    async def all_of_them() -> list[tuple[int, Mapping[str, str], str]]:
         async with serving(StandIn(service_view()).app()) as url, aiohttp.ClientSession() as session:
             found = []
             for path in paths:

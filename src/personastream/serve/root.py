@@ -26,9 +26,10 @@ from typing import Any
 import orjson
 
 from personastream.config import CONFIG_BYTES_MAX
-from personastream.errors import CannotCreate, ConfigError, CorruptOutput, StorageFailed
+from personastream.errors import CannotCreate, ConfigError, CorruptOutput, NoRoom, StorageFailed
 from personastream.launch.durable_file import replace_durably
 from personastream.serve.wanted import Wanted, wanted_of
+from personastream.sinks.disk import FULL
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 NAME_HINT = "Up to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or a digit."
@@ -147,7 +148,7 @@ class Root:
 def read_token(path: Path) -> str:
     """The token in a file. Raises `ConfigError`."""
     try:
-        token = read_small(path, TOKEN_BYTES_MAX).decode("ascii", "replace").strip()
+        token = read_small(path, TOKEN_BYTES_MAX).decode("utf-8", "replace").strip()
         shared = path.stat().st_mode & 0o077
     except OSError as error:
         raise ConfigError(
@@ -157,7 +158,7 @@ def read_token(path: Path) -> str:
         raise ConfigError(f"{path} is no token: {error}") from error
     if shared:
         raise ConfigError(f"{path} may be read by others", hint=f"chmod 600 {path}, then delete it to make a new one.")
-    if len(token) < 16 or not token.isprintable() or " " in token:
+    if len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigError(f"{path} holds no token", hint="Delete it: the next start makes one.")
     return token
 
@@ -188,7 +189,8 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageFailed(f"cannot write {path}: {error.strerror}", hint="Make room, then try again.") from error
+        failure = NoRoom if error.errno in FULL else StorageFailed
+        raise failure(f"cannot write {path}: {error.strerror}", hint="Make room, then try again.") from error
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

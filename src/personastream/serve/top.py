@@ -34,7 +34,9 @@ BARS = "▁▂▃▄▅▆▇█"
 SEEN_MAX = 60
 FRAME_LINES = 9
 """Lines that are neither jobs nor endpoints."""
-NARROW = 100
+WIDE = 100
+NARROW = 72
+"""From how many columns on the screen shows all there is, and up to how many only what matters most."""
 
 
 @dataclass(slots=True)
@@ -110,45 +112,58 @@ def in_order(jobs: Sequence[State]) -> list[State]:
 
 
 def _jobs(jobs: Sequence[State], room: int, width: int) -> Table:
-    wide = width >= NARROW
-    table = Table(box=None, padding=(0, 1), expand=True, header_style="dim")
-    table.add_column(f"job ({len(jobs)})", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("state", no_wrap=True)
-    table.add_column("", width=12)
-    for name in ("rows", "dead", "rows/s", "in flight", "ETA", *(("p50", "p95", "spent") if wide else ())):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = _table(f"job ({len(jobs)})", _figures(_JOB_FIGURES, width))
     ordered = in_order(jobs)
     shown = ordered if len(ordered) <= room else ordered[: max(1, room - 1)]
     for job in shown:
-        table.add_row(*_job(job, wide))
+        table.add_row(*_job(job, width))
     if len(shown) < len(ordered):
-        table.add_row(Text(f"… and {len(ordered) - len(shown):,} more", style="dim"))
+        table.add_row(Text(f"{len(ordered) - len(shown):,} more …", style="dim"))
     return table
 
 
-def _job(job: State, wide: bool) -> list[RenderableType]:
+def _table(name: str, figures: Sequence[str]) -> Table:
+    """Lines of a name, a state and figures."""
+    table = Table(box=None, padding=(0, 1), expand=True, header_style="dim")
+    table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1, min_width=12)
+    table.add_column("state", no_wrap=True, min_width=7)
+    for figure in figures:
+        table.add_column(figure, justify="right", no_wrap=True)
+    return table
+
+
+_JOB_FIGURES = (("rows", "dead", "rows/s"), ("done", "in flight", "ETA"), ("p50", "p95", "spent"))
+_ENDPOINT_FIGURES = (("in flight", "limit"), ("answered", "turned away"), ("requests/min", "jobs"))
+
+
+def _figures(figures: Sequence[Sequence[str]], width: int) -> list[str]:
+    """What there is room for: the first of three kinds, the first two, or all."""
+    kinds = 1 if width < NARROW else 2 if width < WIDE else 3
+    return [name for kind in figures[:kinds] for name in kind]
+
+
+def _job(job: State, width: int) -> list[RenderableType]:
     settled = job["delivered"] + sum(job["dropped"].values()) + sum(job["dead"].values())
     share = min(1.0, settled / job["rows_estimated"]) if job["rows_estimated"] else 0.0
-    dead = sum(job["dead"].values())
+    dead, going = sum(job["dead"].values()), job["state"] not in ENDED
     name = Text(printable(job["name"]))
     if job["stage"]:
         name.append(f" {printable(job['stage'])}", style="dim")
     if why := " ".join(part for part in (job["why"], job["alert"]) if part):
         name.append(f"  {printable(why)}", style="red" if job["state"] == JobState.FAILED else "yellow")
-    going = job["state"] not in ENDED
-    line: list[RenderableType] = [
-        name,
-        Text(job["state"], style=COLOURS.get(job["state"], "dim")),
-        ProgressBar(total=1.0, completed=share, width=12, complete_style="cyan", finished_style="green"),
-        f"{settled:,}",
-        Text(f"{dead:,}", style="red" if dead else "dim"),
-        f"{job['rows_per_s']:,.1f}" if going else "",
-        f"{job['in_flight']:,}" if going else "",
-        duration(job["eta_s"]) if going else "",
-    ]
-    if wide:
-        line += [_seconds(job["latency_p50_s"]), _seconds(job["latency_p95_s"]), f"{job['spend']:,.2f}"]
-    return line
+    told: dict[str, RenderableType] = {
+        "rows": f"{settled:,}",
+        "dead": Text(f"{dead:,}", style="red" if dead else "dim"),
+        "rows/s": f"{job['rows_per_s']:,.1f}" if going else "",
+        "done": ProgressBar(total=1.0, completed=share, width=12, complete_style="cyan", finished_style="green"),
+        "in flight": f"{job['in_flight']:,}" if going else "",
+        "ETA": duration(job["eta_s"]) if going else "",
+        "p50": _seconds(job["latency_p50_s"]),
+        "p95": _seconds(job["latency_p95_s"]),
+        "spent": f"{job['spend']:,.2f}",
+    }
+    state = Text(job["state"], style=COLOURS.get(job["state"], "dim"))
+    return [name, state, *(told[figure] for figure in _figures(_JOB_FIGURES, width))]
 
 
 def _seconds(seconds: float | None) -> str:
@@ -156,36 +171,25 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _endpoints(endpoints: Sequence[State], of: int, width: int) -> Table:
-    table = Table(box=None, padding=(0, 1), expand=True, header_style="dim")
-    table.add_column(f"endpoint ({of})", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("state", no_wrap=True)
-    for name in (
-        "in flight",
-        "limit",
-        "answered",
-        "turned away",
-        *(("requests/min", "jobs") if width >= NARROW else ()),
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = _table(f"endpoint ({of})", _figures(_ENDPOINT_FIGURES, width))
     for each in endpoints:
         label = Text(printable(each["label"]))
         label.append(f" {printable(each['model'])}", style="dim")
         if each["why"] and each["state"] != "closed":
             label.append(f"  {printable(each['why'])}", style="yellow")
-        rests = each["paused_s"] > 0
+        rests, per_minute = each["paused_s"] > 0, each["requests_per_minute"]
         state = f"rests {duration(each['paused_s'])}" if rests else str(_CALLED.get(each["state"], each["state"]))
-        line: list[RenderableType] = [
-            label,
-            Text(state, style="yellow" if rests else "green" if each["state"] == "closed" else "red"),
-            f"{each['in_flight']:,}",
-            f"{each['limit']:,}",
-            f"{each['answered']:,}",
-            Text(f"{each['throttled']:,}", style="yellow" if each["throttled"] else "dim"),
-        ]
-        if width >= NARROW:
-            per_minute = each["requests_per_minute"]
-            line += [f"{per_minute:,.0f}" if per_minute else "–", f"{len(each['jobs']):,}"]
-        table.add_row(*line)
+        told: dict[str, RenderableType] = {
+            "in flight": f"{each['in_flight']:,}",
+            "limit": f"{each['limit']:,}",
+            "answered": f"{each['answered']:,}",
+            "turned away": Text(f"{each['throttled']:,}", style="yellow" if each["throttled"] else "dim"),
+            "requests/min": f"{per_minute:,.0f}" if per_minute else "–",
+            "jobs": f"{len(each['jobs']):,}",
+        }
+        style = "yellow" if rests else "green" if each["state"] == "closed" else "red"
+        figures = (told[figure] for figure in _figures(_ENDPOINT_FIGURES, width))
+        table.add_row(label, Text(state, style=style), *figures)
     return table
 
 

@@ -36,7 +36,13 @@ export function showJob(job) {
     $("law").replaceChildren(...law(job));
   }
   if (other) open("dead");
-  else if (tab === "dead" && deaths(before) !== deaths(job)) reasons();
+  else if (tab === "dead" && deaths(before) !== deaths(job)) changed();
+}
+
+// Fewer dead rows than a page holds are shown as they come, unless somebody reads one.
+function changed() {
+  reasons();
+  if ($("letters").childElementCount < PAGE && !$("letters").querySelector("details[open]")) letters();
 }
 
 const deaths = job => JSON.stringify(dead(job));

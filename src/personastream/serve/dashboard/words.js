@@ -12,7 +12,7 @@ export const bytes = value => {
   const names = ["B", "kB", "MB", "GB", "TB", "PB"];
   let step = 0;
   for (; value >= 1000 && step < names.length - 1; step++) value /= 1000;
-  return `${step && value < 100 ? value.toFixed(1) : Math.round(value)} ${names[step]}`;
+  return `${step && value < 10 ? value.toFixed(1) : Math.round(value)} ${names[step]}`;
 };
 
 export function duration(seconds) {
