@@ -18,7 +18,7 @@ NAMES = {
     settings: {"setting"},
     ports: {
         "Ask", "Offload", "Source", "Transform", "StatefulTransform", "Recipe", "Provider", "Limit", "Chunk",
-        "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding", "Inferring",
+        "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding", "Inferring", "Growing", "Stock",
         "Meeting", "Judgement", "Screen", "Watch",
     },
     errors: {
