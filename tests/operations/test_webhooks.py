@@ -20,6 +20,7 @@ from personastream.errors import ConfigError
 from personastream.serve.happenings import Happening, Happenings, Kind
 from personastream.serve.log import Log, LogSettings
 from personastream.serve.outbox import MESSAGES_MAX
+from personastream.serve.settings import load_settings
 from personastream.serve.view import JobState, JobView, ServiceView
 from personastream.serve.webhook_settings import OWN_SECRET, Webhook, targets
 from personastream.serve.webhooks import Webhooks, figures, signature
@@ -338,7 +339,10 @@ def test_wrong_secrets_are_refused(text: str, mode: int, words: str, tmp_path: P
 def test_addresses_and_secrets_may_be_credentials_of_systemd(tmp_path: Path) -> None:
     written(tmp_path / "hook", "https://example.org/services/secret/path\n", 0o440)
     written(tmp_path / "signing", CANARY, 0o440)
-    hook = Webhook(url_file="$CREDENTIALS_DIRECTORY/hook", secret_file="$CREDENTIALS_DIRECTORY/signing")
+    (tmp_path / "serve.toml").write_text(
+        '[[webhook]]\nurl_file = "$CREDENTIALS_DIRECTORY/hook"\nsecret_file = "$CREDENTIALS_DIRECTORY/signing"\n'
+    )
+    (hook,) = load_settings(tmp_path / "serve.toml").several["webhook"]
     (target,) = targets([hook], tmp_path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert (str(target.url), target.key) == ("https://example.org/services/secret/path", CANARY.encode())
     assert "secret" not in repr(target).replace("secrets", "")
