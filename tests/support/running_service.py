@@ -1,5 +1,6 @@
 """A service in this process, with its API on loopback, as a test sees it."""
 
+import io
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -53,7 +54,8 @@ class Running:
         self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Any]:
         """(status, document) of a request of any kind."""
-        async with self.http.request(method, self.address + path, data=body, headers=headers) as reply:
+        sent = None if body is None else io.BytesIO(body)
+        async with self.http.request(method, self.address + path, data=sent, headers=headers) as reply:
             content = await reply.read()
             assert b"Traceback" not in content
             return reply.status, orjson.loads(content) if reply.content_type == "application/json" else content

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from personastream.serve.api.bodies import BODY_BYTES_MAX
 from personastream.serve.api.endpoints import EndpointRoutes
-from personastream.serve.api.guard import Answer, Guard
+from personastream.serve.api.guard import Answer, Guard, add_headers
 from personastream.serve.api.health import health_routes
 from personastream.serve.api.jobs import JobRoutes
 from personastream.serve.api.rows import RowRoutes
@@ -26,6 +26,7 @@ def application(service: Service, token: str, hosts: Container[str]) -> web.Appl
         return await guard.answer(request, handler)
 
     app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[guarded])
+    app.on_response_prepare.append(add_headers)
     app.add_routes(_routes(service))
     return app
 

@@ -26,7 +26,14 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """What browsers are to know of every answer, before its first byte."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 class Guard:
@@ -39,11 +46,7 @@ class Guard:
 
     async def answer(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         """The answer, or why there is none."""
-        response = self._turned_away(request) or await self._answered(request, answer)
-        if not response.prepared:  # a stream that has begun set its own headers
-            for name, value in HEADERS.items():
-                response.headers.setdefault(name, value)
-        return response
+        return self._turned_away(request) or await self._answered(request, answer)
 
     def _turned_away(self, request: web.Request) -> web.StreamResponse | None:
         where = f"{request.method} {request.path[:200]}"

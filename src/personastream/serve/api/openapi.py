@@ -35,6 +35,18 @@ ERROR = {
     },
     "required": ["error"],
 }
+EXAMPLE = {
+    "name": "math",
+    "config": """[source]
+paths = ["personas/*.jsonl.zst"]
+[recipe]
+template = "math"
+[provider]
+base_url = "http://127.0.0.1:8000/v1"
+model = "my-model"
+""",
+    "priority": 1,
+}
 _NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME_PATTERN}}
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 _LIMIT = {
@@ -70,6 +82,7 @@ def document() -> dict[str, Any]:
 def _jobs() -> dict[str, Any]:
     job = reference(JobView)
     new = _operation("submitJob", "Submit a job.", {"201": job}, body=NewJob)
+    new["requestBody"]["content"]["application/json"]["examples"] = {"math": {"value": EXAMPLE}}
     new["responses"]["201"]["headers"] = {"Location": {"schema": {"type": "string"}}}
     new["responses"]["201"]["links"] = {
         name: {"operationId": name, "parameters": {"name": "$response.body#/name"}}
