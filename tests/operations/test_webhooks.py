@@ -19,7 +19,6 @@ from aiohttp import web
 from personastream.errors import ConfigError
 from personastream.serve.happenings import Happening, Happenings, Kind
 from personastream.serve.log import Log, LogSettings
-from personastream.serve.outbox import MESSAGES_MAX
 from personastream.serve.settings import load_settings
 from personastream.serve.view import JobState, JobView, ServiceView
 from personastream.serve.webhook_settings import OWN_SECRET, Webhook, targets
@@ -242,11 +241,12 @@ async def test_messages_for_an_address_that_is_gone_are_given_up(tmp_path: Path)
         assert "webhook_given_up" in words.getvalue()
 
 
-def test_messages_that_wait_are_bounded(tmp_path: Path) -> None:
+def test_messages_that_wait_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personastream.serve.webhooks.MESSAGES_MAX", 20)
     happenings = told(webhooks(tmp_path, Webhook("http://127.0.0.1:1/hook")))
-    for number in range(MESSAGES_MAX + 5):
+    for number in range(25):
         happenings.tell(Kind.DONE, f"job-{number}")
-    assert len(left(tmp_path)) == MESSAGES_MAX
+    assert len(left(tmp_path)) == 20
 
 
 @pytest.mark.anyio
@@ -282,7 +282,7 @@ def test_figures_of_a_job_and_of_the_service() -> None:
     job = JobView("math", JobState.DONE, delivered=7, dead={"contract": 2}, spend=1.5, directory="runs/math")
     seen = ServiceView("1", "", "running", True, jobs=[job], spend=2.5, spend_max=10.0)
     described = figures(lambda: seen)("math")
-    assert (described["delivered"], described["dead"], described["state"]) == (7, 2, JobState.DONE)
+    assert (described["delivered"], described["dead"], described["directory"]) == (7, 2, "runs/math")
     assert figures(lambda: seen)("") == {"spend": 2.5, "spend_max": 10.0}
     assert Happening(Kind.DONE).details == {}
 

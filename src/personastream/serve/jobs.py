@@ -157,11 +157,11 @@ class Jobs:
         return job
 
     async def conclude(self, job: LiveJob, ending: Ending) -> None:
-        """The job has ended so."""
-        await self.write(job, lambda wanted: replace(wanted, ending=ending))
+        """The job has ended so. It is told first: a kill in between has it told again, never not at all."""
         details = {"exit_code": ending.exit_code, "why": ending.why, "hint": ending.hint}
         kinds = {JobState.DONE: Kind.DONE, JobState.FAILED: Kind.FAILED, JobState.CANCELLED: Kind.CANCELLED}
         self._happenings.tell(kinds[ending.state], job.name, **details)
+        await self.write(job, lambda wanted: replace(wanted, ending=ending))
         self._changed()
 
     async def write(self, job: LiveJob, change: Callable[[Wanted], Wanted]) -> None:
