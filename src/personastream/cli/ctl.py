@@ -39,7 +39,7 @@ def command(ctx: click.Context, root: Path, as_json: bool) -> None:
     """Command a service: submit, list, pause, resume, limits.
 
     \b
-    Exit codes: 0 done, 1 the service declines, 65 there is no such job, 69
+    Exit codes: 0 done, 64 the service declines, 65 there is no such job, 69
     nobody serves the folder, 77 the token is refused, 78 what was given is wrong.
     """
     ctx.obj = _Service(root, as_json)

@@ -72,6 +72,13 @@ class Supervisor:
                 with anyio.move_on_after(self._until_next_try_s()):
                     await self._changed.wait()
 
+    def wake(self) -> None:
+        """What jobs wait for may have come: they need not wait for their time."""
+        for job in self._jobs:
+            if job.state is JobState.WAITING:
+                job.forget()
+        self.changed()
+
     def drain(self) -> None:
         """End all sittings in order, and start none any more."""
         self.draining = True
