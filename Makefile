@@ -24,6 +24,7 @@ fast: .venv/dev
 test: .venv/dev .venv/readers
 	@command -v zstd >/dev/null || { apt-get update -q && apt-get install -y -q zstd; }
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
+	@command -v prometheus >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
 	$(MAKE) lint types
 	$(BIN)/pytest -n auto
 

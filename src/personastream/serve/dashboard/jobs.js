@@ -87,7 +87,7 @@ function line(job, choose) {
 }
 
 function tell(parent, job, rows) {
-  const of = job.rows_estimated ? ` of ≈ ${whole(job.rows_estimated)}` : "", live = !ENDED.has(job.state);
+  const live = !ENDED.has(job.state), of = job.rows_estimated && job.state !== "done" ? ` of ≈ ${whole(job.rows_estimated)}` : "";
   const parts = [
     ["rows", `${whole(rows)}${of}`], ["delivered", whole(job.delivered)], ["dropped", whole(sum(job.dropped))],
     ["dead", whole(sum(job.dead))],
