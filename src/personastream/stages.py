@@ -61,6 +61,7 @@ def stages_in(file: Path, document: dict[str, Any], base: Path | None = None) ->
     root = _root(file, document)
     families: dict[str, list[str]] = {}
     stages: list[Stage] = []
+    growing: set[str] = set()
     for place, table in enumerate(tables):
         where = f"{file}: stage[{place}]"
         _check_keys(where, table)
@@ -74,12 +75,13 @@ def stages_in(file: Path, document: dict[str, Any], base: Path | None = None) ->
             source = reads if hop == 1 else family[-1:]
             merged = {**_merged(document, table), "sink": {**_table(document, table, "sink"), "path": f"{root}/{own}"}}
             if source:
-                merged["source"] = _source(where, table, [f"{root}/{each}" for each in source])
+                merged["source"] = _source(where, table, [f"{root}/{each}" for each in source], growing & set(source))
             if "screen" in table and "recipe" not in merged:
                 raise ConfigError(f"{where}: screens judge what a recipe makes, and this stage has none")
             config = sections_of(file, merged, stage=own, base=base)
             stages.append(Stage(own, config, source, list(family), "spend_max" in _section(table, "limits")))
             family.append(own)
+            growing |= {own} if config.source.values.get("follow") is True else set()
         families |= {name: family, **{one: [one] for one in family}}
     if not 1 <= len(stages) <= STAGES_MAX:
         raise ConfigError(f"{file} has {len(stages)} stages; 1 to {STAGES_MAX} are allowed")
@@ -95,14 +97,12 @@ def stage_of(path: str, name: str, settings: Iterable[str] = ()) -> Stage:
     raise ConfigError(f"{path} has no stage {name!r}", hint=nearest(name, [stage.name for stage in stages]))
 
 
-def following(stage: Stage) -> Stage:
+def waiting(stage: Stage) -> Stage:
     """The stage, to take what those it reads finish while they still run."""
     source = stage.config.source
     if not stage.reads:
         return stage
-    return replace(
-        stage, config=replace(stage.config, source=replace(source, values={**source.values, "follow": True}))
-    )
+    return replace(stage, config=replace(stage.config, source=replace(source, values={**source.values, "wait": True})))
 
 
 def _root(file: Path, document: Mapping[str, Any]) -> str:
@@ -152,13 +152,17 @@ def _reads(where: str, table: Mapping[str, Any], families: Mapping[str, Sequence
     return list(dict.fromkeys(one for name in names for one in families[name]))
 
 
-def _source(where: str, table: Mapping[str, Any], paths: list[str]) -> dict[str, Any]:
+def _source(where: str, table: Mapping[str, Any], paths: list[str], growing: set[str]) -> dict[str, Any]:
+    """What a stage reads that reads others; if any of these follows, so does it."""
     own = _section(table, "source")
     for key in ("type", "paths"):
         if key in own:
             raise ConfigError(f"{where}: source.{key} and `from` exclude each other")
+    if growing and own.get("follow", True) is not True:
+        raise ConfigError(f"{where}: it reads {min(growing)!r}, which follows, and so it must")
     given = {"rows_max": table["rows_max"]} if "rows_max" in table else {}
-    return {"type": "run", "paths": paths, **given, **own}
+    follow = {"follow": True} if growing else {}
+    return {"type": "run", "paths": paths, **given, **follow, **own}
 
 
 def _merged(document: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:

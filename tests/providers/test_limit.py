@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.ports import NO_TOKENS, Tokens
-from personastream.providers.limit import PerMinute, ProviderLimit
 from personastream.records import Request
 from tests.support.effort import tries
+from tests.support.queued import QueuedBucket, QueuedLimit
 from tests.support.virtual_loop import run_virtually
 
 LIMITS = (1, 3, 10, 60, 61, 1200)
@@ -25,7 +25,7 @@ async def _now() -> float:
 
 async def _greedy(limit: float, minutes: float, amount: float = 1.0) -> Log:
     """(time, amount) of everything that gets through for one who always wants more."""
-    bucket, admitted = PerMinute(limit), list[tuple[float, float]]()
+    bucket, admitted = QueuedBucket(limit), list[tuple[float, float]]()
     while (await _now()) < 60 * minutes:
         await bucket.acquire(amount)
         admitted.append((await _now(), amount))
@@ -73,9 +73,9 @@ REQUEST = Request("", "persona " * 50, {})
 
 
 async def _crowd(
-    limit: ProviderLimit, minutes: float, used: int = 0, input_used: int = 0, workers: int = 20, idle_s: float = 0.0
+    limit: QueuedLimit, minutes: float, used: int = 0, input_used: int = 0, workers: int = 20, idle_s: float = 0.0
 ) -> Log:
-    """(time, tokens) of what many get through who all ask as a run does: a turn at once if there is one.
+    """(time, tokens) of what many get through who all ask as a run does.
 
     After a first request they may be idle for a while.
     """
@@ -86,9 +86,7 @@ async def _crowd(
 
     async def work() -> None:
         while True:
-            reserved = limit.take(REQUEST)
-            if reserved is None:
-                reserved = await limit.acquire(REQUEST)
+            reserved = await limit.acquire(REQUEST)
             if (at_s := await _now()) > 60 * minutes:
                 return
             admitted.append((at_s, used))
@@ -103,7 +101,7 @@ async def _crowd(
 @pytest.mark.parametrize("limit", [10, 100, 6000, 60_000])
 def test_a_crowd_is_held_to_the_limit_and_reaches_it(limit: int) -> None:
     minutes = max(1.2, 30 / limit)
-    log = run_virtually(_crowd(ProviderLimit(limit, 0), minutes))
+    log = run_virtually(_crowd(QueuedLimit(limit, 0), minutes))
     assert most_in_a_minute([(at_s, 1.0) for at_s, _ in log]) <= limit
     assert len(log) >= 0.97 * limit * minutes - 1 - limit / 60  # nothing passes in the first second
 
@@ -111,22 +109,22 @@ def test_a_crowd_is_held_to_the_limit_and_reaches_it(limit: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [10, 6000, 60_000])
 def test_a_pause_earns_no_more_than_the_limit_of_the_minute_that_follows(limit: int) -> None:
-    log = run_virtually(_crowd(ProviderLimit(limit, 0), 1.6, idle_s=30))
+    log = run_virtually(_crowd(QueuedLimit(limit, 0), 1.6, idle_s=30))
     assert most_in_a_minute([(at_s, 1.0) for at_s, _ in log]) <= limit
 
 
 def test_nothing_passes_at_once_at_the_start() -> None:
-    log = run_virtually(_crowd(ProviderLimit(6000, 0), 0.05))
+    log = run_virtually(_crowd(QueuedLimit(6000, 0), 0.05))
     assert len(log) <= 6000 / 60 * 3 + 1
 
 
 def test_who_comes_first_is_served_first_however_much_they_want() -> None:
-    async def ask(limit: ProviderLimit, text: str, served: list[str]) -> None:
+    async def ask(limit: QueuedLimit, text: str, served: list[str]) -> None:
         await limit.acquire(Request("", text, {}))
         served.append(text)
 
     async def main() -> list[str]:
-        limit, served = ProviderLimit(0, 6000), list[str]()
+        limit, served = QueuedLimit(0, 6000), list[str]()
         texts = ["a" * 40_000, "b", "c" * 80_000, "d", "e"]
         await asyncio.gather(*(ask(limit, text, served) for text in texts))
         return [text[0] for text in served]
@@ -137,7 +135,7 @@ def test_who_comes_first_is_served_first_however_much_they_want() -> None:
 @pytest.mark.parametrize("used", [50, 300, 1500])
 def test_tokens_are_held_to_the_limit_whatever_the_guesses_were(used: int) -> None:
     minutes, limit = 10, 20_000
-    spent = sum(amount for _, amount in run_virtually(_crowd(ProviderLimit(0, limit), minutes, used)))
+    spent = sum(amount for _, amount in run_virtually(_crowd(QueuedLimit(0, limit), minutes, used)))
     assert 0.97 * limit * minutes - 2 * used <= spent <= limit * minutes * 1.01 + used
 
 
@@ -145,7 +143,7 @@ def test_tokens_are_held_to_the_limit_whatever_the_guesses_were(used: int) -> No
 def test_tokens_in_and_out_have_ceilings_of_their_own(limit: dict[str, float], share: float) -> None:
     """Where 30 % of all tokens are input, both ceilings allow the same 20,000 a minute."""
     minutes, used = 10, 1000
-    log = run_virtually(_crowd(ProviderLimit(**limit), minutes, used, input_used=300))
+    log = run_virtually(_crowd(QueuedLimit(**limit), minutes, used, input_used=300))
     spent = share * sum(amount for _, amount in log)
     most = next(iter(limit.values())) * minutes
     assert 0.97 * most - 2 * used <= spent <= most * 1.01 + used
@@ -155,7 +153,7 @@ def test_what_a_character_costs_is_learned() -> None:
     """Chinese text is about a token a character, four times what is guessed at first."""
 
     async def main() -> Tokens:
-        limit = ProviderLimit(tokens=60_000_000)
+        limit = QueuedLimit(tokens=60_000_000)
         for _ in range(200):
             limit.settle(await limit.acquire(REQUEST), Tokens(len(REQUEST.user), 100))
         return await limit.acquire(REQUEST)
@@ -167,7 +165,7 @@ def test_what_a_character_costs_is_learned() -> None:
 
 def test_what_was_used_too_much_is_owed() -> None:
     async def main() -> float:
-        bucket = PerMinute(60)
+        bucket = QueuedBucket(60)
         await bucket.acquire(1)
         bucket.settle(+30)
         before_s = await _now()
@@ -179,7 +177,7 @@ def test_what_was_used_too_much_is_owed() -> None:
 
 def test_what_was_spared_is_credited_but_never_saved_up() -> None:
     async def main() -> tuple[float, float]:
-        bucket = PerMinute(60)
+        bucket = QueuedBucket(60)
         await bucket.acquire(1)
         bucket.settle(-30)
         start_s = await _now()
@@ -195,7 +193,7 @@ def test_what_was_spared_is_credited_but_never_saved_up() -> None:
 
 def test_a_failed_request_gives_its_tokens_back() -> None:
     async def main() -> float:
-        limit = ProviderLimit(0, 60_000)
+        limit = QueuedLimit(0, 60_000)
         for _ in range(100):
             limit.settle(await limit.acquire(Request("", "x", {})), NO_TOKENS)
         return await _now()
@@ -204,13 +202,13 @@ def test_a_failed_request_gives_its_tokens_back() -> None:
 
 
 def test_both_ceilings_hold_together() -> None:
-    spent = run_virtually(_crowd(ProviderLimit(60, 1200), 10, used=300))
+    spent = run_virtually(_crowd(QueuedLimit(60, 1200), 10, used=300))
     assert len(spent) <= 1200 / 300 * 10 * 1.01 + 1
 
 
 def test_somebody_who_gives_up_waiting_harms_nobody() -> None:
     async def main() -> int:
-        limit = ProviderLimit(60, 0)
+        limit = QueuedLimit(60, 0)
         waiting = [asyncio.create_task(limit.acquire(Request("", str(n), {}))) for n in range(20)]
         await asyncio.sleep(2.5)
         for task in waiting[::2]:

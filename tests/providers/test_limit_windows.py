@@ -8,8 +8,9 @@ from itertools import accumulate
 import pytest
 
 from personastream.ports import NO_TOKENS, Tokens
-from personastream.providers.limit import OUTPUT_TOKENS_FIRST_GUESS, ProviderLimit
+from personastream.providers.limit import OUTPUT_TOKENS_FIRST_GUESS
 from personastream.records import Request
+from tests.support.queued import QueuedLimit
 from tests.support.virtual_loop import run_virtually
 
 Admitted = list[tuple[float, float]]
@@ -28,7 +29,7 @@ def most_in_a_second(log: Admitted, *, but_the_largest: bool = False) -> float:
 
 
 async def crowd(
-    limit: ProviderLimit, requests: list[Request], used: list[int], idle_s: float = 0.0, answer_s: float = 0.2
+    limit: QueuedLimit, requests: list[Request], used: list[int], idle_s: float = 0.0, answer_s: float = 0.2
 ) -> Admitted:
     """(time, tokens used) of all requests in the order of their turns; many wait at once, after a pause."""
     log: Admitted = []
@@ -41,9 +42,7 @@ async def crowd(
     async def work() -> None:
         while left:
             request, tokens = left.pop()
-            reserved = limit.take(request)
-            if reserved is None:
-                reserved = await limit.acquire(request)
+            reserved = await limit.acquire(request)
             log.append((loop.time(), tokens))
             await asyncio.sleep(answer_s)
             limit.settle(reserved, Tokens(len(request.user) // 4, tokens - len(request.user) // 4))
@@ -58,7 +57,7 @@ async def crowd(
 def test_no_second_sees_more_requests_than_a_burst_of_one_second_above_the_rate(per_minute: int, idle_s: float) -> None:
     count = max(20, per_minute // 6)
     requests = [Request("", "a baker", {})] * count
-    log = run_virtually(crowd(ProviderLimit(per_minute, 0), requests, [1] * count, idle_s))
+    log = run_virtually(crowd(QueuedLimit(per_minute, 0), requests, [1] * count, idle_s))
     rate = per_minute / 60
     assert most_in_a_second([(at_s, 1.0) for at_s, _ in log]) <= max(1.0, 1.1 * rate + rate)
     assert (log[-1][0] - idle_s) * rate <= count / 0.97 + rate + 1
@@ -77,7 +76,7 @@ def mixed(count: int, seed: int) -> tuple[list[Request], list[int]]:
 @pytest.mark.slow
 def test_tokens_of_requests_of_every_size_are_held_to_the_limit_and_reach_it(per_minute: int, idle_s: float) -> None:
     requests, used = mixed(2000, seed=per_minute)
-    log = run_virtually(crowd(ProviderLimit(0, per_minute), requests, used, idle_s))
+    log = run_virtually(crowd(QueuedLimit(0, per_minute), requests, used, idle_s))
     rate = per_minute / 60
     assert most_in_a_second(log, but_the_largest=True) <= 1.1 * rate + rate
     taken_s = log[-1][0] - idle_s
@@ -92,7 +91,7 @@ def test_guesses_stay_sound_however_many_answers_are_still_to_come() -> None:
     request = Request("", "x" * 800, {})
 
     async def main() -> tuple[Admitted, float]:
-        limit = ProviderLimit(0, 1_200_000)
+        limit = QueuedLimit(0, 1_200_000)
         log = await crowd(limit, [request] * len(used), used, answer_s=30.0)
         return log, sum(await limit.acquire(request))
 
@@ -103,7 +102,7 @@ def test_guesses_stay_sound_however_many_answers_are_still_to_come() -> None:
 
 def test_the_largest_request_waits_for_those_before_it_and_for_nobody_else() -> None:
     async def main() -> tuple[list[float], float]:
-        limit, loop = ProviderLimit(0, 600_000), asyncio.get_running_loop()
+        limit, loop = QueuedLimit(0, 600_000), asyncio.get_running_loop()
         sizes = [4000, 4000, 400_000, 4000, 40, 4000]
         waited_s: list[float] = []
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import anyio
 
 from personastream.errors import Refused, Unauthorized, Unavailable
-from personastream.records import Completion, Request
+from personastream.records import Completion, Prices, Request
 from personastream.settings import setting
 from tests.support.adapters import Parrot
 
@@ -39,6 +39,19 @@ class Gated(Parrot):
     """Answers once the gate is open, and fails as it is told."""
 
     base_url: str = setting("Where it would be.", default="http://127.0.0.1:9/v1", identity=False)
+
+    input_price: float = setting("Price.", default=0.0, identity=False)
+    output_price: float = setting("Price.", default=0.0, identity=False)
+
+    @property
+    def prices(self) -> Prices:
+        """Per million tokens."""
+        return Prices(self.input_price, 0.0, self.output_price)
+
+    @property
+    def service(self) -> str:
+        """All jobs that name it share it."""
+        return f"gated {self.base_url}"
 
     async def complete(self, request: Request) -> Completion:
         gate = gates[-1]

@@ -80,4 +80,4 @@ def _config_of(run: str, path: str, settings: tuple[str, ...]) -> Config:
 def continue_run(job: Reopened, style: Style, rows_max: int | None = None) -> int:
     """Bring what is left to its end, as `run --resume` does; the exit code is the same."""
     path, stage = str(job.config.path), job.config.stage
-    return carry_out(path, job.settings, style, resume=True, rows_max=rows_max, only=stage)
+    return carry_out(path, job.settings, style, resume=True, rows_max=rows_max, only=stage, once=True)

@@ -212,8 +212,7 @@ class Budget:
     async def _authorise_more(self, most: int, room: float) -> None:
         ahead = AHEAD_REQUESTS * self._workers * most
         total = int(min(self._ceiling, room, self.spent + most + ahead))
-        if total > self._written_least:
-            await self._write(total)
+        await self._write(total)
         self._allowed = total if total <= self._purse.room(self) else -1  # the ceiling may have changed meanwhile
 
     async def _write(self, total: int) -> None:

@@ -17,6 +17,7 @@ from personastream.engine.feed import Reading
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import CannotCreate, ConfigError, ExitCode
+from personastream.launch.arrivals import grows, rows_expected
 from personastream.launch.dedup_input import DedupInput
 from personastream.launch.dedup_output import DedupOutput
 from personastream.launch.dedup_pairs import pairs
@@ -128,10 +129,16 @@ async def _pass_on(stop: Stop, own: Stop) -> None:
 def _prepared(job: DedupJob, *, resume: bool, command: str) -> Iterator[tuple["_Sitting", Ending]]:
     """Hold a job's directory, with all that a sitting needs. Blocks, and raises `RunError`."""
     given = DedupInput([*job.against, WithoutPurged(job.source, job.directory)])
-    shards = job.source.shards()
+    shards = given.own
     with owned(job.directory, "--out"), embedders(job.transforms, job.limits):
         manifest = begin_or_continue(
-            job.directory, job.directory, _identity(job, given), shards, resume=resume, command=command
+            job.directory,
+            job.directory,
+            _identity(job, given),
+            shards,
+            resume=resume,
+            command=command,
+            grows=grows(job.source),
         )
         job.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         work = _Sitting(job, given, shards, journal_of(job.sink.path, manifest.run_id))
@@ -164,6 +171,7 @@ class _Sitting:
             letters=lambda shard: iter(()),
             checkpoints=self.checkpoints,
             stop=stop,
+            rows_expected=rows_expected(self.job.source),
         )
         length = _length(self.shards, states)
         left = [shard.index for shard in self.shards if states[shard.index].rows is None]

@@ -7,6 +7,7 @@ from pathlib import Path
 from personastream.build import Parts, build, identity
 from personastream.config import Config
 from personastream.errors import BadInput
+from personastream.launch.arrivals import grows, shards_of
 from personastream.launch.audit import record
 from personastream.launch.manifest import check_unchanged, read_manifest, with_contract, write_manifest
 from personastream.launch.revival import revive, with_reasons
@@ -28,7 +29,8 @@ def opened(
         now = identity(config, parts)
         if contract_may_change:
             manifest = with_contract(manifest, now)
-        check_unchanged(manifest, now, parts.source.shards(), directory)
+        source = parts.source
+        check_unchanged(manifest, now, shards_of(source, directory), directory, grows=grows(source))
         if contract_may_change:
             write_manifest(directory, manifest)
         sink.attach(manifest.run_id, [shard.stem for shard in manifest.shards])

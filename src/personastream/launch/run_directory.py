@@ -109,8 +109,11 @@ def begin_or_continue(
     resume: bool,
     command: str,
     terms: Sequence[Mapping[str, Any]] = (),
+    grows: bool = False,
 ) -> Manifest:
     """The run's manifest: written now for a new run, checked for an existing one. Call it while owning the directory.
+
+    If the run `grows`, shards behind those it has are written down, before anything of them is read.
 
     Raises `RunExists` if there is a run and `resume` is false (`command` is what to type instead),
     `ManifestMismatch` if it was started with something else.
@@ -138,7 +141,12 @@ def begin_or_continue(
     kinds = ["a dedup job" if "output" in each else "a run that asks a model" for each in (kept.identity, identity)]
     if kinds[0] != kinds[1]:
         raise RunExists(f"{directory} holds {kinds[0]}, not {kinds[1]}", hint="Give this one a folder of its own.")
-    check_unchanged(kept, identity, shards, directory)
+    check_unchanged(kept, identity, shards, directory, grows=grows)
+    if len(shards) > len(kept.shards):
+        more = [shard.stem for shard in shards[len(kept.shards) :]]
+        record(directory, "grown", shards=len(more), first=more[0], last=more[-1])
+        kept = replace(kept, shards=list(shards))
+        write_manifest(directory, kept)
     return kept
 
 

@@ -121,6 +121,7 @@ def _service(view: ServiceView) -> Iterator[Metric]:
     yield _one("memory_bytes", "Resident memory of the process.", view.memory_bytes)
     yield _one("memory_limit_bytes", "Memory beyond which no job starts; 0: no limit.", view.memory_bytes_max)
     yield _one("descriptors", "Open file descriptors.", view.descriptors)
+    yield _one("tasks", "Tasks of the event loop: a few, and one for each row that may be in flight.", view.tasks)
     yield _one("descriptors_limit", "File descriptors that the process may open.", view.descriptors_max)
     yield _one("event_loop_lag_seconds", "By how much the event loop is late.", view.loop_lag_s)
     yield CounterMetricFamily(

@@ -147,7 +147,7 @@ class Root:
 def read_token(path: Path) -> str:
     """The token in a file. Raises `ConfigError`."""
     try:
-        token = read_small(path, TOKEN_BYTES_MAX).decode("ascii", "replace").strip()
+        token = read_small(path, TOKEN_BYTES_MAX).decode("utf-8", "replace").strip()
         shared = path.stat().st_mode & 0o077
     except OSError as error:
         raise ConfigError(
@@ -157,7 +157,7 @@ def read_token(path: Path) -> str:
         raise ConfigError(f"{path} is no token: {error}") from error
     if shared:
         raise ConfigError(f"{path} may be read by others", hint=f"chmod 600 {path}, then delete it to make a new one.")
-    if len(token) < 16 or not token.isprintable() or " " in token:
+    if len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigError(f"{path} holds no token", hint="Delete it: the next start makes one.")
     return token
 

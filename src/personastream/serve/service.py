@@ -96,6 +96,7 @@ class Service:
             memory_bytes_max=vitals.memory_bytes_max,
             descriptors=vitals.descriptors,
             descriptors_max=vitals.descriptors_max,
+            tasks=vitals.tasks,
             loop_lag_s=vitals.loop_lag_s,
             jobs=[job_view(job, now_s) for job in self.jobs],
             endpoints=endpoint_views(self.exchange, now_s),

@@ -83,9 +83,9 @@ class Sitting:
         self.look()
         await anyio.sleep_forever()
 
-    def follows(self, idle: bool) -> None:
-        """All that is there is done, and more is waited for; or there is more."""
-        self.phase = JobState.FOLLOWING if idle else JobState.RUNNING
+    def follows(self, unfinished: Sequence[str]) -> None:
+        """All that is there is done, and more is waited for: until a stage begins again."""
+        self.phase = JobState.FOLLOWING
 
     def look(self) -> None:
         """Read the counters; rates are between two looks."""

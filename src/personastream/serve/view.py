@@ -146,6 +146,7 @@ class ServiceView:
     memory_bytes_max: int = 0
     descriptors: int = 0
     descriptors_max: int = 0
+    tasks: int = 0
     loop_lag_s: float = 0.0
     jobs: Sequence[JobView] = ()
     endpoints: Sequence[EndpointView] = ()

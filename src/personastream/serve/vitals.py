@@ -1,5 +1,6 @@
 """How the process itself is: memory, open files, disk, and how late its event loop runs."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,14 @@ class Vitals:
     descriptors: int = 0
     disk_free_bytes: int = 0
     loop_lag_s: float = 0.0
+    tasks: int = 0
 
     async def watch(self) -> None:
         """Until cancelled."""
         while True:
             before_s = anyio.current_time()
             await anyio.sleep(LOOK_S)
+            self.tasks = len(asyncio.all_tasks())
             self.loop_lag_s = max(0.0, anyio.current_time() - before_s - LOOK_S)
             await self.look()
 
