@@ -16,7 +16,7 @@ DASHBOARD = files("personastream.serve").joinpath("dashboard")
 def ask(*paths: str, **headers: str) -> list[tuple[int, Mapping[str, str], str]]:
     async def all_of_them() -> list[tuple[int, Mapping[str, str], str]]:
         async with serving(StandIn(service_view()).app()) as url, aiohttp.ClientSession() as session:
-            found = []
+            found: list[tuple[int, Mapping[str, str], str]] = []
             for path in paths:
                 async with session.get(url.rstrip("/") + path, headers=headers) as response:
                     found.append((response.status, response.headers, await response.text()))
