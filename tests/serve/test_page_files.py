@@ -78,3 +78,10 @@ def test_a_file_that_is_known_is_not_sent_again() -> None:
 def test_there_is_no_way_to_other_files(path: str) -> None:
     ((status, _, _),) = ask(path)
     assert status == 404
+
+
+def test_without_its_package_metrics_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personastream.serve.metrics.importlib.util.find_spec", lambda name: None)
+    ((status, _, text),) = ask("/metrics")
+    assert status == 501
+    assert "pip install 'personastream[metrics]'" in text

@@ -78,7 +78,8 @@ function line(job, choose) {
     bar.dead.style.width = `${(100 * sum(now.dead)) / expected}%`;
     track.setAttribute("aria-valuenow", String(Math.floor((100 * rows) / expected)));
     tell(figures, now, rows);
-    const fault = !now.why && now.waiting && now.last_fault ? `${whole(now.waiting)} rows wait after faults, the last one: ${now.last_fault}` : "";
+    const stuck = now.state === "running" && (now.waiting || !now.in_flight) && !now.why;
+    const fault = stuck && now.last_fault ? `last fault: ${now.last_fault}` : "";
     const words = [now.why, now.hint, now.alert && `near a cap: ${now.alert}`, fault].filter(Boolean).join(" · ");
     const again = now.next_try_s === null ? "" : ` · tries again in ${duration(now.next_try_s)}`;
     say(why, words + (words ? again : ""));
