@@ -22,8 +22,8 @@ class QueuedBucket:
 
     async def acquire(self, amount: float) -> None:
         async with self._turn:
-            while wait_s := self.bucket.wait_s(amount, now_s()):
-                await asyncio.sleep(wait_s)  # noqa: ASYNC110 - it is time that is waited for
+            while wait_s := self.bucket.wait_s(amount, now_s()):  # noqa: ASYNC110 - it is time that is waited for
+                await asyncio.sleep(wait_s)
             self.bucket.use(amount)
 
     def settle(self, difference: float) -> None:
