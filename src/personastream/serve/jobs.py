@@ -204,7 +204,9 @@ class Jobs:
         """Take up the job's configuration anew. Raises `ConfigError` or another `PersonaStreamError`."""
         if not job.fault:
             submission = await anyio.to_thread.run_sync(self._shelf.again, job.name, job.wanted)
-            job.stages, job.spend_max, job.need = submission.stages, submission.spend_max, None
+            job.stages, job.spend_max = submission.stages, submission.spend_max
+            if job.sitting is None:
+                job.need = None
 
 
 def _check_name(name: str, jobs: Mapping[str, LiveJob]) -> None:

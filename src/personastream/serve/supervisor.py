@@ -133,11 +133,11 @@ class Supervisor:
         sitting.broke_off()
         sitting.share.leave()
         job.seen(sitting.past)
-        job.sitting, job.need = None, None
         try:
             await self._follow_up(job, sitting, verdict(code, error, told_to_end=sitting.told_to_end), error)
         except PersonaStreamError as fault:  # the disk: what was decided is not written, so the job goes on later
             self._wait(job, Verdict(JobState.WAITING, ExitCode.IO_ERROR, fault.message, fault.hint), progress=False)
+        job.sitting, job.need = None, None  # not before: until it is decided what follows, nothing may begin
         self.changed()
 
     async def _follow_up(self, job: LiveJob, sitting: Sitting, end: Verdict, error: Exception | None) -> None:
