@@ -70,7 +70,7 @@ METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
         "change": ("ceilings", "now_s"),
         "wait_s": ("request", "now_s"),
         "take": ("request",),
-        "settle": ("reserved", "used", "now_s"),
+        "settle": ("reserved", "used"),
     },
     ports.Sink: {
         "attach": ("run_id", "shards"),

@@ -196,7 +196,7 @@ def test_a_limit_that_changes_is_held_and_used_from_then_on(before: int, after: 
 
 def test_what_is_owed_stays_owed_when_the_limit_changes() -> None:
     bucket = PerMinute(60, 0.0)
-    bucket.settle(+30, 0.0)
+    bucket.settle(+30)
     bucket.change(6000, 0.0)
     assert bucket.wait_s(0.0, 0.0) == pytest.approx(30 / 100, abs=0.02)
 

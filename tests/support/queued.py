@@ -27,7 +27,7 @@ class QueuedBucket:
             self.bucket.use(amount)
 
     def settle(self, difference: float) -> None:
-        self.bucket.settle(difference, now_s())
+        self.bucket.settle(difference)
 
 
 class QueuedLimit:
@@ -50,5 +50,5 @@ class QueuedLimit:
             return self.limit.take(request)
 
     def settle(self, reserved: Tokens, used: Tokens) -> None:
-        self.limit.settle(reserved, used, now_s())
+        self.limit.settle(reserved, used)
         self._settled.set()

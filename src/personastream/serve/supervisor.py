@@ -51,6 +51,7 @@ class Supervisor:
         self._jobs = jobs
         self._happenings = happenings
         self._carry_out = carry_out
+        self._out_of_money: set[str] = set()
         self._begin = begin
         self._why_not = why_not
         self._changed = anyio.Event()
@@ -132,17 +133,19 @@ class Supervisor:
         sitting.broke_off()
         sitting.share.leave()
         job.seen(sitting.past)
-        job.sitting, job.need = None, None
         try:
             await self._follow_up(job, sitting, verdict(code, error, told_to_end=sitting.told_to_end), error)
         except PersonaStreamError as fault:  # the disk: what was decided is not written, so the job goes on later
             self._wait(job, Verdict(JobState.WAITING, ExitCode.IO_ERROR, fault.message, fault.hint), progress=False)
+        job.sitting, job.need = None, None  # not before: until it is decided what follows, nothing may begin
         self.changed()
 
     async def _follow_up(self, job: LiveJob, sitting: Sitting, end: Verdict, error: Exception | None) -> None:
         wanted = job.wanted
-        if isinstance(error, SpendLimitReached):
-            self._happenings.tell(Kind.BUDGET_100, job.name, spend=job.spend, spend_max=job.spend_max)
+        if isinstance(error, SpendLimitReached) and (sitting.commits or job.name not in self._out_of_money):
+            self._out_of_money.add(job.name)  # told once, however often it is tried again in vain
+            details = {"why": error.message, "spend": job.spend, "spend_max": job.spend_max}
+            self._happenings.tell(Kind.BUDGET_100, job.name, **details)
         if end.state is JobState.DONE or (end.state is JobState.FAILED and wanted.wish is not Wish.CANCEL):
             if error is not None and end.exit_code == ExitCode.BUG:
                 lines = traceback.format_exception(error)[-TRACEBACK_LINES:]
