@@ -13,7 +13,7 @@ from personastream.config import Config
 from personastream.engine.stop import Stop
 from personastream.errors import ExitCode, RunError
 from personastream.launch.process import (
-    BATCH_ROWS,
+    DEDUP_BATCH_ROWS,
     calm_collector,
     connections_of,
     keep_freed_memory,
@@ -118,7 +118,7 @@ def prepare_process(configs: Sequence[Config]) -> None:
     for config in configs:
         if not config.asks:
             keep_freed_memory()
-            calm_collector(BATCH_ROWS)
+            calm_collector(DEDUP_BATCH_ROWS)
             continue
         providers = build(config).providers
         raise_file_limit(connections_of(providers))

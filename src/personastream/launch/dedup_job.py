@@ -25,7 +25,7 @@ from personastream.launch.dedup_report import write_report
 from personastream.launch.dedup_watch import Watched
 from personastream.launch.durable_file import replace_durably
 from personastream.launch.inline import Progress, embedders
-from personastream.launch.process import BATCH_ROWS, calm_collector, keep_freed_memory
+from personastream.launch.process import DEDUP_BATCH_ROWS, calm_collector, keep_freed_memory
 from personastream.launch.purged_rows import WithoutPurged
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import until_told
@@ -36,6 +36,8 @@ from personastream.ports import ShardState, Source, Transform
 from personastream.records import Batch, Position, Shard
 from personastream.sinks.checkpoints import CheckpointLog, journal_of
 from personastream.sinks.frames import Frames
+
+BATCH_ROWS = DEDUP_BATCH_ROWS
 
 
 @dataclass(frozen=True, slots=True)
