@@ -168,11 +168,11 @@ async def steps() -> dict[str, float]:
     counted = Statistics()
 
     def count() -> None:
-        counted.requests += 1
-        counted.in_flight += 1
-        counted.in_flight -= 1
+        number = counted.requests = counted.requests + 1
+        counted.under_way[number] = 0.0
+        del counted.under_way[number]
         counted.answered += 1
-        counted.latency_s_sum += 0.5
+        counted.latency.observe(0.5)
         counted.input_tokens += 231
         counted.output_tokens += 104
 

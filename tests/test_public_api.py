@@ -18,8 +18,8 @@ NAMES = {
     settings: {"setting"},
     ports: {
         "Ask", "Offload", "Source", "Transform", "StatefulTransform", "Recipe", "Provider", "Limit", "Chunk",
-        "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding", "Inferring",
-        "Meeting", "Judgement", "Screen", "Watch",
+        "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding", "Inferring", "Growing",
+        "Stock", "Meeting", "Judgement", "Screen", "Watch",
     },
     errors: {
         "ExitCode", "PersonaStreamError", "RunError", "ConfigError", "BadInput", "TooManyDead", "CannotCreate",
@@ -70,7 +70,7 @@ METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
         "change": ("ceilings", "now_s"),
         "wait_s": ("request", "now_s"),
         "take": ("request",),
-        "settle": ("reserved", "used", "now_s"),
+        "settle": ("reserved", "used"),
     },
     ports.Sink: {
         "attach": ("run_id", "shards"),

@@ -15,6 +15,7 @@ from typing import Any
 from personastream.config import Config, Section, nearest
 from personastream.errors import ConfigError
 from personastream.guard import Guard
+from personastream.job import Job
 from personastream.licences.rules import NO_RULES, LicenceRules
 from personastream.limits import Limits
 from personastream.ports import CHAT, MODERATION, Provider, Recipe, Screen, Sink, Source, Transform
@@ -51,6 +52,7 @@ class Thinning:
     sink: Sink
     limits: Limits
     licence: LicenceRules
+    job: Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def build_thinning(config: Config) -> Thinning:
         sink=_adapter(config, config.sink),
         limits=_construct(config, config.limits, Limits),
         licence=_construct(config, config.licence, LicenceRules),
+        job=_construct(config, config.job, Job),
     )
 
 
@@ -254,18 +257,26 @@ def _adapter(config: Config, section: Section) -> Any:
 
 
 def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
+    return construct(config.where, config.directory, section, cls)
+
+
+def construct(of: str, directory: Path, section: Section, cls: type[Any]) -> Any:
+    """A section's dataclass, its keys checked. Messages begin with `of`; relative paths are taken from `directory`.
+
+    Raises `ConfigError`.
+    """
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     for key in section.values:
         if key not in fields:
-            raise ConfigError(f"{config.where}: unknown key `{key}` in [{section.name}]", hint=nearest(key, fields))
+            raise ConfigError(f"{of}: unknown key `{key}` in [{section.name}]", hint=nearest(key, fields))
     hints = typing.get_type_hints(cls)
     values = {}
     for name, field in fields.items():
-        where = f"{config.where}: [{section.name}] {name}"
+        where = f"{of}: [{section.name}] {name}"
         if name in section.values:
             values[name] = _checked(where, section.values[name], hints[name], field.metadata)
             if field.metadata.get("path"):
-                values[name] = _absolute(where, config.directory, values[name], name)
+                values[name] = _absolute(where, directory, values[name], name)
             if values[name] == "" and field.default is MISSING:
                 raise ConfigError(f"{where} is empty", hint=str(field.metadata.get("doc", "")))
         elif field.default is MISSING and field.default_factory is MISSING:
@@ -274,9 +285,9 @@ def _construct(config: Config, section: Section, cls: type[Any]) -> Any:
         return cls(**values)
     except ConfigError as error:
         message = error.message.removeprefix(f"[{section.name}] ")
-        raise ConfigError(f"{config.where}: [{section.name}] {message}", hint=error.hint) from error
+        raise ConfigError(f"{of}: [{section.name}] {message}", hint=error.hint) from error
     except Exception as error:  # a class of somebody else's
-        raise ConfigError(f"{config.where}: [{section.name}] {type(error).__name__}: {error}") from error
+        raise ConfigError(f"{of}: [{section.name}] {type(error).__name__}: {error}") from error
 
 
 _KINDS = {
@@ -342,7 +353,7 @@ def _absolute(where: str, directory: Path, value: Any, name: str) -> Any:
         return [_absolute(where, directory, one, name) for one in value]
     if "\0" in value:
         raise ConfigError(f"{where}: a path cannot hold a NUL character")
-    if name == "api_key_file" and value.startswith(CREDENTIALS):
+    if name.endswith("_file") and value.startswith(CREDENTIALS):
         return value
     if (name in SHIPPED and not value.endswith(SHIPPED[name])) or (name == "paths" and is_url(value)):
         return value

@@ -11,7 +11,7 @@ from typing import Any
 from personastream.errors import ConfigError
 
 CONFIG_BYTES_MAX = 1 << 20
-UNTYPED = ("limits", "licence", "guard")
+UNTYPED = ("limits", "licence", "guard", "job")
 DEFAULT_TYPES = {"source": "jsonl", "recipe": "generate", "provider": "openai", "sink": "frames"} | dict.fromkeys(
     UNTYPED, ""
 )
@@ -34,6 +34,7 @@ class Section:
 class Config:
     """A configuration; relative paths in it are taken from `directory`. `stage` names the stage of it, if it has any.
 
+    That is the file's own folder, or `base`: a service keeps configurations elsewhere than where they were written.
     A stage without a recipe asks nothing; its recipe is a section without a type, and it has no providers.
     """
 
@@ -48,6 +49,8 @@ class Config:
     stage: str = ""
     screens: Sequence[Section] = ()
     guard: Section | None = None
+    job: Section = Section("job", "", {})
+    base: Path | None = None
 
     @property
     def where(self) -> str:
@@ -61,8 +64,8 @@ class Config:
 
     @property
     def directory(self) -> Path:
-        """The folder of the configuration file."""
-        return self.path.parent
+        """The folder that relative paths start from."""
+        return self.base or self.path.parent
 
 
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -97,16 +100,22 @@ def document_of(path: str, settings: Iterable[str] = ()) -> tuple[Path, dict[str
     try:
         with file.open("rb") as opened:
             content = opened.read(CONFIG_BYTES_MAX + 1)
-        if len(content) > CONFIG_BYTES_MAX:
-            raise ConfigError(f"{path} is larger than {CONFIG_BYTES_MAX} bytes")
-        document = tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    return file.absolute(), document_in(content, path, settings)
+
+
+def document_in(content: bytes, path: str, settings: Iterable[str] = ()) -> dict[str, Any]:
+    """What the content of a file says, with the settings on top. Raises `ConfigError`."""
+    if len(content) > CONFIG_BYTES_MAX:
+        raise ConfigError(f"{path} is larger than {CONFIG_BYTES_MAX} bytes")
+    try:
+        document = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # the parser lets both pass, for endless numbers and brackets
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     for setting in settings:
         _set(document, setting)
-    return file.absolute(), document
+    return document
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:
@@ -116,7 +125,9 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     return f"Did you mean `{close[0]}`?" if close else f"Valid here: {', '.join(words)}."
 
 
-def sections_of(path: Path, document: Mapping[str, Any], stage: str = "", *, asks: bool | None = None) -> Config:
+def sections_of(
+    path: Path, document: Mapping[str, Any], stage: str = "", *, asks: bool | None = None, base: Path | None = None
+) -> Config:
     """A document as sections. Only a stage may do without a recipe, or what `asks` nothing. Raises `ConfigError`."""
     valid = {*DEFAULT_TYPES, "transform", "screen"}
     for name in document:
@@ -135,9 +146,10 @@ def sections_of(path: Path, document: Mapping[str, Any], stage: str = "", *, ask
         recipe=_section(path, "recipe", document["recipe"], DEFAULT_TYPES["recipe"]) if asks else _NO_RECIPE,
         stage=stage,
         guard=_section(path, "guard", document["guard"], "") if "guard" in document else None,
+        base=base,
         **{
             name: _section(path, name, document.get(name, {}), DEFAULT_TYPES[name])
-            for name in ("source", "sink", "limits", "licence")
+            for name in ("source", "sink", "limits", "licence", "job")
         },
     )
 

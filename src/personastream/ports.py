@@ -3,7 +3,7 @@
 Sources, transforms and sinks are synchronous and called from one thread at a time; providers and recipes are async.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -44,6 +44,29 @@ class Source(Protocol):
 
         A shard without further rows yields one empty batch with `last` set. Raises `BadInput` naming file and offset.
         """
+
+
+class Stock(NamedTuple):
+    """What a growing source has at one moment: shards that are whole, as values that change with them, and the names of
+    files that are not.
+    """
+
+    whole: tuple[Hashable, ...]
+    unfinished: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Growing(Source, Protocol):
+    """A source that may get more shards while a run is on, if it says `follow`; it is looked at every `follow_s`."""
+
+    follow: bool
+    follow_s: float
+
+    def look(self) -> Stock:
+        """What there is now. Costs next to nothing as long as nothing changes. Raises `ConfigError`."""
+
+    def arrived(self, known: Collection[str]) -> Sequence[Shard]:
+        """The shards that are whole, and those with `known` stems, whatever has become of them. Raises `BadInput`."""
 
 
 class Transform(Protocol):
@@ -180,7 +203,7 @@ class Limit(Protocol):
     def take(self, request: Request) -> Tokens:
         """The request is sent; the tokens reserved for it, to be handed to `settle`."""
 
-    def settle(self, reserved: Tokens, used: Tokens, now_s: float) -> None:
+    def settle(self, reserved: Tokens, used: Tokens) -> None:
         """Tell what a request really used (nothing, for a failed one)."""
 
 

@@ -22,8 +22,8 @@ from personastream.errors import ConfigError
 
 HOPS_MAX = 20
 STAGES_MAX = 100
-SECTIONS = ("source", "transform", "recipe", "screen", "provider", "sink", "licence", "guard", "limits")
-KEYS = ("name", "from", "hops", "rows_max", *SECTIONS)
+SECTIONS = ("source", "transform", "recipe", "screen", "provider", "sink", "licence", "guard", "limits", "job")
+KEYS = ("name", "from", "hops", "rows_max", *(name for name in SECTIONS if name != "job"))
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -46,9 +46,13 @@ class Stage:
 
 def load_stages(path: str, settings: Iterable[str] = ()) -> list[Stage]:
     """The stages of a configuration, in order; a single one without a name if it has none. Raises `ConfigError`."""
-    file, document = document_of(path, settings)
+    return stages_in(*document_of(path, settings))
+
+
+def stages_in(file: Path, document: dict[str, Any], base: Path | None = None) -> list[Stage]:
+    """The stages of what a file says; relative paths are taken from `base`, or its folder. Raises `ConfigError`."""
     if "stage" not in document:
-        return [Stage("", sections_of(file, document))]
+        return [Stage("", sections_of(file, document, base=base))]
     tables = document.pop("stage")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ConfigError(f"{file}: write [[stage]], in double brackets: there may be several")
@@ -57,6 +61,7 @@ def load_stages(path: str, settings: Iterable[str] = ()) -> list[Stage]:
     root = _root(file, document)
     families: dict[str, list[str]] = {}
     stages: list[Stage] = []
+    growing: set[str] = set()
     for place, table in enumerate(tables):
         where = f"{file}: stage[{place}]"
         _check_keys(where, table)
@@ -70,12 +75,13 @@ def load_stages(path: str, settings: Iterable[str] = ()) -> list[Stage]:
             source = reads if hop == 1 else family[-1:]
             merged = {**_merged(document, table), "sink": {**_table(document, table, "sink"), "path": f"{root}/{own}"}}
             if source:
-                merged["source"] = _source(where, table, [f"{root}/{each}" for each in source])
+                merged["source"] = _source(where, table, [f"{root}/{each}" for each in source], growing & set(source))
             if "screen" in table and "recipe" not in merged:
                 raise ConfigError(f"{where}: screens judge what a recipe makes, and this stage has none")
-            config = sections_of(file, merged, stage=own)
+            config = sections_of(file, merged, stage=own, base=base)
             stages.append(Stage(own, config, source, list(family), "spend_max" in _section(table, "limits")))
             family.append(own)
+            growing |= {own} if config.source.values.get("follow") is True else set()
         families |= {name: family, **{one: [one] for one in family}}
     if not 1 <= len(stages) <= STAGES_MAX:
         raise ConfigError(f"{file} has {len(stages)} stages; 1 to {STAGES_MAX} are allowed")
@@ -91,14 +97,12 @@ def stage_of(path: str, name: str, settings: Iterable[str] = ()) -> Stage:
     raise ConfigError(f"{path} has no stage {name!r}", hint=nearest(name, [stage.name for stage in stages]))
 
 
-def following(stage: Stage) -> Stage:
+def waiting(stage: Stage) -> Stage:
     """The stage, to take what those it reads finish while they still run."""
     source = stage.config.source
     if not stage.reads:
         return stage
-    return replace(
-        stage, config=replace(stage.config, source=replace(source, values={**source.values, "follow": True}))
-    )
+    return replace(stage, config=replace(stage.config, source=replace(source, values={**source.values, "wait": True})))
 
 
 def _root(file: Path, document: Mapping[str, Any]) -> str:
@@ -148,13 +152,17 @@ def _reads(where: str, table: Mapping[str, Any], families: Mapping[str, Sequence
     return list(dict.fromkeys(one for name in names for one in families[name]))
 
 
-def _source(where: str, table: Mapping[str, Any], paths: list[str]) -> dict[str, Any]:
+def _source(where: str, table: Mapping[str, Any], paths: list[str], growing: set[str]) -> dict[str, Any]:
+    """What a stage reads that reads others; if any of these follows, so does it."""
     own = _section(table, "source")
     for key in ("type", "paths"):
         if key in own:
             raise ConfigError(f"{where}: source.{key} and `from` exclude each other")
+    if growing and own.get("follow", True) is not True:
+        raise ConfigError(f"{where}: it reads {min(growing)!r}, which follows, and so it must")
     given = {"rows_max": table["rows_max"]} if "rows_max" in table else {}
-    return {"type": "run", "paths": paths, **given, **own}
+    follow = {"follow": True} if growing else {}
+    return {"type": "run", "paths": paths, **given, **follow, **own}
 
 
 def _merged(document: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parent.parent.parent
 STAGED = ("hub",)
-CONFIGS = {path.stem: path for path in sorted((ROOT / "configs").glob("*.toml")) if path.stem not in STAGED}
+CONFIGS = {path.stem: path for path in sorted((ROOT / "configs").glob("*.toml")) if path.stem not in {*STAGED, "serve"}}
 DATA = ROOT.parent / "shared" / "data"
 PERSONAS = DATA / "personas" / "shards" / "personahub-00000.jsonl.zst"
 TEXTS = DATA / "texts" / "c4.jsonl.zst"

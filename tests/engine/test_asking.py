@@ -306,7 +306,8 @@ def test_statistics_balance_at_the_end() -> None:
     assert (seen.in_flight, seen.waiting, seen.uncommitted, seen.shards_finished) == (0, 0, 0, 1)
     assert (seen.requests, seen.answered, seen.handed_out) == (33, 30, 30)
     assert seen.last_fault == "status 500"
-    assert seen.latency_s_sum == pytest.approx(60.0)
+    assert seen.latency.sum_s == pytest.approx(60.0)
+    assert sum(seen.latency.counts) == 30
     assert seen.rows_estimated == 30
     assert seen.committed_usage == seen.usage
 

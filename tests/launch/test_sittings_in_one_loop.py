@@ -101,6 +101,7 @@ def in_one_loop(story: Callable[[], Awaitable[None]]) -> None:
         with anyio.fail_after(120):
             await story()
         assert anyio.to_thread.current_default_thread_limiter().borrowed_tokens == 0, "a thread is still at work"
+        assert len(anyio.get_running_tasks()) == 1
 
     anyio.run(limited, backend_options={"use_uvloop": True})
 

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from rich.console import Console
 
+from personastream.core.histogram import Histogram
 from personastream.core.outcomes import Counts
 from personastream.core.pace import Pace
 from personastream.core.retry import Health, RetryPolicy
@@ -30,18 +31,25 @@ SHARDS = [Shard(index, f"shard-{index}", f"{index}.jsonl", 100, "f") for index i
 HOSTILE = "status 500: \x1b[2J\x07 half\ud800 line\nforged\r\u202e"
 
 
+def latencies(requests: int, seconds: float) -> Histogram:
+    histogram = Histogram()
+    for _ in range(requests):
+        histogram.observe(seconds)
+    return histogram
+
+
 def running(**changes: object) -> Statistics:
     statistics = Statistics(
         committed=Counts(1200, {"dedup": 30, "too_long": 4}, {"refused": 6}),
         rows_estimated=5000,
         uncommitted=10,
-        in_flight=12,
+        under_way=dict.fromkeys(range(12), 0.0),
         requests=1300,
         answered=1250,
         retries=50,
         input_tokens=4000,
         output_tokens=9000,
-        latency_s_sum=625.0,
+        latency=latencies(1250, 0.5),
         shards_finished=1,
         endpoints=[Endpoint(ScriptedProvider(), Pace(8, False, 0.0), Health(RetryPolicy(), 0.0))],
     )

@@ -85,3 +85,20 @@ def test_without_progress_or_an_estimate_the_time_left_is_unknown(rows: int, tot
 )
 def test_durations_are_given_in_two_units(seconds: float | None, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_latencies_are_those_of_the_last_half_minute() -> None:
+    meter, seen = RateMeter(), Statistics()
+    for _ in range(1000):
+        seen.latency.observe(50.0)
+    meter.update(0.0, seen)
+    assert meter.update(10.0, seen).latency_s == (None, None, None)
+    for seconds in [0.95] * 90 + [4.0] * 10:
+        seen.latency.observe(seconds)
+    half, most, nearly_all = meter.update(20.0, seen).latency_s
+    assert half is not None
+    assert 0.7 < half <= 1.0
+    assert most is not None
+    assert 3.0 < most < 5.0
+    assert nearly_all is not None
+    assert most < nearly_all < 5.0

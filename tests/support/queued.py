@@ -50,5 +50,5 @@ class QueuedLimit:
             return self.limit.take(request)
 
     def settle(self, reserved: Tokens, used: Tokens) -> None:
-        self.limit.settle(reserved, used, now_s())
+        self.limit.settle(reserved, used)
         self._settled.set()

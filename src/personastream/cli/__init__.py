@@ -31,6 +31,9 @@ VERBS = {
     "purge": "Remove somebody, or a source, with all made of them.",
     "verify": "Read a run's output back and prove it whole.",
     "eval": "Ask a model problems with known answers; report its accuracy.",
+    "serve": "Run jobs as a service: side by side, for months.",
+    "ctl": "Command a service: submit, list, pause, limits.",
+    "top": "Watch a service on the terminal.",
     "simulate": "Serve an LLM simulator on this machine.",
     "demo": "Run the main job on built-in personas and the simulator.",
 }

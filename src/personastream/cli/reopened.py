@@ -1,19 +1,19 @@
 """An existing run, found by its directory, and gone on with: what `retry` and `reparse` share."""
 
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from personastream.build import Parts, build, identity
+from personastream.build import Parts, build
 from personastream.cli.run import carry_out
 from personastream.config import Config
 from personastream.errors import BadInput, ConfigError
-from personastream.launch.manifest import check_unchanged, read_manifest, with_contract, write_manifest
-from personastream.launch.run_directory import owned
+from personastream.launch.manifest import read_manifest
+from personastream.launch.reopening import opened
 from personastream.launch.stage_list import read_stages
 from personastream.observe.progress import Style
 from personastream.ports import ShardState, Sink
@@ -31,22 +31,9 @@ class Reopened:
     settings: tuple[str, ...]
     contract_may_change: bool
 
-    @contextmanager
-    def owned(self) -> Iterator[tuple[Sink, Sequence[ShardState]]]:
+    def owned(self) -> AbstractContextManager[tuple[Sink, Sequence[ShardState]]]:
         """The run's sink, recovered, while nobody else works on the run. Raises `RunBusy`, `ManifestMismatch`."""
-        directory, sink = Path(self.parts.sink.path), self.parts.sink
-        with owned(directory):
-            manifest = read_manifest(directory)
-            if manifest is None:
-                raise BadInput(f"{directory} holds no run", hint="Give the directory that [sink] path names.")
-            now = identity(self.config, self.parts)
-            if self.contract_may_change:
-                manifest = with_contract(manifest, now)
-            check_unchanged(manifest, now, self.parts.source.shards(), directory)
-            if self.contract_may_change:
-                write_manifest(directory, manifest)
-            sink.attach(manifest.run_id, [shard.stem for shard in manifest.shards])
-            yield sink, sink.recover()
+        return opened(self.config, self.parts, contract_may_change=self.contract_may_change)
 
 
 def reopened(run: str, settings: tuple[str, ...], *, contract_may_change: bool = False) -> Reopened:
@@ -93,4 +80,4 @@ def _config_of(run: str, path: str, settings: tuple[str, ...]) -> Config:
 def continue_run(job: Reopened, style: Style, rows_max: int | None = None) -> int:
     """Bring what is left to its end, as `run --resume` does; the exit code is the same."""
     path, stage = str(job.config.path), job.config.stage
-    return carry_out(path, job.settings, style, resume=True, rows_max=rows_max, only=stage)
+    return carry_out(path, job.settings, style, resume=True, rows_max=rows_max, only=stage, once=True)

@@ -13,7 +13,7 @@ from personastream.config import Config
 from personastream.engine.stop import Stop
 from personastream.errors import ExitCode, RunError
 from personastream.launch.process import (
-    BATCH_ROWS,
+    DEDUP_BATCH_ROWS,
     calm_collector,
     connections_of,
     keep_freed_memory,
@@ -24,7 +24,7 @@ from personastream.launch.staged import Job
 from personastream.launch.staged import carry_out as stages_in_order
 from personastream.observe.progress import Style
 from personastream.observe.say import say
-from personastream.stages import following, load_stages
+from personastream.stages import load_stages, waiting
 
 progress_option = click.option(
     "--progress",
@@ -79,16 +79,20 @@ def carry_out(
     rows_max: int | None,
     only: str = "",
     follow: bool = False,
+    once: bool = False,
 ) -> int:
-    """One sitting, with its last words; returns the exit code. Raises `RunError`."""
+    """One sitting, with its last words; returns the exit code. Raises `RunError`.
+
+    `once` ends when all that is there now is done, whatever the configuration says of more to come.
+    """
     stages = load_stages(path, settings)
     if not stages[0].name and (only or follow):
         raise click.UsageError(f"{path} has no stages: leave --stage and --follow out.")
     if follow and not only:
         raise click.UsageError("--follow needs --stage: all of them are run one after the other.")
     again = [*program(), "run", path, "--resume", *(word for one in settings for word in ("--set", one))]
-    stages = [following(stage) for stage in stages] if follow else stages
-    return carry_out_stages(Job(stages, only, rows_max, shlex.join(again)), style, resume=resume)
+    stages = [waiting(stage) for stage in stages] if follow else stages
+    return carry_out_stages(Job(stages, only, rows_max, shlex.join(again), once), style, resume=resume)
 
 
 def carry_out_stages(job: Job, style: Style, *, resume: bool) -> int:
@@ -114,7 +118,7 @@ def prepare_process(configs: Sequence[Config]) -> None:
     for config in configs:
         if not config.asks:
             keep_freed_memory()
-            calm_collector(BATCH_ROWS)
+            calm_collector(DEDUP_BATCH_ROWS)
             continue
         providers = build(config).providers
         raise_file_limit(connections_of(providers))

@@ -1,5 +1,6 @@
 """What `personastream run` tells of stages as they are carried out: a display for each, and last words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,14 @@ from personastream.launch.inline import Outcome
 from personastream.launch.staged import Job
 from personastream.observe.progress import Display, Style
 from personastream.observe.say import say
+from personastream.observe.snapshot import printable
 from personastream.stages import Stage
 
 if TYPE_CHECKING:
     from personastream.launch.dedup_job import DedupEnd
+
+
+UNFINISHED_NAMED_MAX = 5
 
 
 @dataclass(slots=True)
@@ -54,6 +59,15 @@ class Telling:
             say(line)
         if self.display.last is not None and self.display.last.alert:
             say(f"near a cap: {self.display.last.alert}")
+
+    def follows(self, unfinished: Sequence[str]) -> None:
+        """All is done that is there."""
+        if not self.talks:
+            return
+        if not unfinished:
+            say("All there is is done. Waiting for more; SIGTERM or Ctrl-C ends that.")
+        for path in unfinished[:UNFINISHED_NAMED_MAX]:
+            say(f"not whole yet, and waited for: {printable(path)}")
 
     def failed(self) -> None:
         """How far it came, however it ended."""

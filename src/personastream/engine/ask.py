@@ -67,8 +67,7 @@ class Asker:
             completion = await self._paid(endpoint, request)
             now_s = self.clock()
             if reserved is not None:
-                used = Tokens(completion.input_tokens, completion.output_tokens)
-                self._settle(endpoint, reserved, used, now_s)
+                self._settle(endpoint, reserved, Tokens(completion.input_tokens, completion.output_tokens))
                 reserved = None
             endpoint.health.succeeded(now_s)
             endpoint.pace.answered(now_s, sent_s, completion.output_tokens, completion.headers)
@@ -80,12 +79,12 @@ class Asker:
             raise
         finally:
             if reserved is not None:
-                self._settle(endpoint, reserved, NO_TOKENS, self.clock())
+                self._settle(endpoint, reserved, NO_TOKENS)
             self.pool.give_back(endpoint)
 
-    def _settle(self, endpoint: Endpoint, reserved: Tokens, used: Tokens, now_s: float) -> None:
+    def _settle(self, endpoint: Endpoint, reserved: Tokens, used: Tokens) -> None:
         assert endpoint.limit is not None  # it has reserved
-        endpoint.limit.settle(reserved, used, now_s)
+        endpoint.limit.settle(reserved, used)
 
     async def _paid(self, endpoint: Endpoint, request: Request) -> Completion:
         budget = self.budget
@@ -109,21 +108,26 @@ class Asker:
 
     async def _sent(self, endpoint: Endpoint, request: Request) -> Completion:
         statistics = self.statistics
-        statistics.requests += 1
+        number = statistics.requests = statistics.requests + 1
         endpoint.requests += 1
-        statistics.in_flight += 1
-        sent_s = self.clock()
+        statistics.under_way[number] = sent_s = self.clock()
         try:
             if endpoint.resumable:
                 completion = await self._until_drain(endpoint, request)
             else:
                 completion = await endpoint.provider.complete(request)
+        except AttemptError as error:
+            if statistics.attempted is not None:
+                statistics.attempted(endpoint.provider, request, self.clock() - sent_s, error)
+            raise
         finally:
-            statistics.in_flight -= 1
+            del statistics.under_way[number]
         now_s = self.clock()
+        if statistics.attempted is not None:
+            statistics.attempted(endpoint.provider, request, now_s - sent_s, completion)
         statistics.answered += 1
         endpoint.answered += 1
-        statistics.latency_s_sum += now_s - sent_s
+        statistics.latency.observe(now_s - sent_s)
         statistics.input_tokens += completion.input_tokens
         statistics.output_tokens += completion.output_tokens
         statistics.cached_tokens += completion.cached_tokens

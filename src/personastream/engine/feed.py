@@ -34,7 +34,10 @@ REVIVED_ROWS = 256
 
 @dataclass(slots=True)
 class Reading:
-    """The reading thread's part: batches from the first position needed, transformed, without what is settled."""
+    """The reading thread's part: batches from the first position needed, transformed, without what is settled.
+
+    `rows_expected` are about how many rows the whole run has; 0: its first rows and the sizes of shards tell.
+    """
 
     source: Source
     transforms: Sequence[Transform]
@@ -43,6 +46,7 @@ class Reading:
     letters: Callable[[int], Iterator[DeadLetter]]
     checkpoints: Checkpoints
     stop: Stop
+    rows_expected: int = 0
     rows_read: int = 0
     _rows_at_checkpoint: int = 0
     _known: list[Ledger] = field(init=False)
@@ -82,7 +86,7 @@ class Reading:
 
     def _taught(self, stateful: Sequence[StatefulTransform], settled_to: Position) -> Position:
         """Bring the transforms near the first unsettled row; returns from where rows are to be replayed."""
-        rows = expected_rows(self.source, self.shards)
+        rows = self.rows_expected or expected_rows(self.source, self.shards)
         for transform in stateful:
             transform.expect(rows)
         return self.checkpoints.load(settled_to, stateful)

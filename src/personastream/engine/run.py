@@ -61,6 +61,7 @@ class Graph:
     drain_s_max: float = 120.0
     dead_share_max: float = 0.5
     rows_max: int | None = None
+    rows_expected: int = 0
     screens: Sequence[Screen] = ()
     watch: Watch | None = None
     share: Share | None = None
@@ -96,6 +97,7 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
         letters=graph.sink.letters,
         checkpoints=graph.checkpoints,
         stop=stop,
+        rows_expected=graph.rows_expected,
     )
     feed = Feed(reading, settle, statistics, stop, offload, graph.rows_max)
     budget = graph.budget

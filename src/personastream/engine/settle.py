@@ -127,6 +127,7 @@ class Settle:
     def thinned(self, batch: Batch) -> None:
         """A batch has been read: take its dropped and unreadable rows and, at a shard's end, its length."""
         shard = batch.shard.index
+        self._statistics.rows_read += batch.stop - batch.start
         for reason, numbers in batch.dropped.items():
             self._of(shard).dropped.setdefault(reason, []).extend(ranges.from_numbers(numbers))
             self._pending_drops += len(numbers)
@@ -137,8 +138,10 @@ class Settle:
             self._read_to_end.add(shard)
             self._length.finished(batch.stop, batch.shard.size_bytes)
             self._statistics.rows_estimated = self._length.rows()
-        elif not self._finished[shard]:
+        elif self._rows[shard] is None:
             self._statistics.rows_estimated = self._length.rows(batch.stop, batch.bytes_read)
+        else:  # revived rows of a shard whose length is known
+            self._statistics.rows_estimated = self._length.rows()
         if self._pending_drops >= DROPS_MAX:
             self._wake.set()
 
@@ -175,8 +178,7 @@ class Settle:
         done = self._statistics.uncommitted
         for shard in sorted(pending):
             for chunk in self._chunks(shard, pending[shard]):
-                await self._until_written(lambda chunk=chunk: self._sink.commit(chunk))  # type: ignore[misc]
-                await self._committed(chunk)
+                await self._commit(chunk)
         self._statistics.uncommitted -= done
         if self._closing:
             await self._commit_usage()
@@ -196,8 +198,7 @@ class Settle:
         if spent != Usage() and shard < len(self._finished):
             self._usage_committed = self._statistics.usage
             chunk = Chunk(shard, "data", (), Outcomes(), spent)
-            await self._until_written(lambda: self._sink.commit(chunk))
-            await self._committed(chunk)
+            await self._commit(chunk)
 
     def _chunks(self, shard: int, pending: Pending) -> list[Chunk]:
         dropped = {reason: ranges.union_all([rows]) for reason, rows in pending.dropped.items()}
@@ -232,11 +233,16 @@ class Settle:
                 self._statistics.paused = ""
                 return
 
-    async def _committed(self, chunk: Chunk) -> None:
+    async def _commit(self, chunk: Chunk) -> None:
+        statistics, began_s = self._statistics, anyio.current_time()
+        await self._until_written(lambda: self._sink.commit(chunk))
+        statistics.last_commit_s = anyio.current_time()
+        statistics.commit_s.observe(statistics.last_commit_s - began_s)
         self._ledgers[chunk.shard].settle(chunk.outcomes.settled())
-        self._statistics.committed += chunk.outcomes.counts()
-        self._statistics.committed_usage += chunk.usage
-        self._statistics.commits += 1
+        statistics.committed += chunk.outcomes.counts()
+        statistics.committed_usage += chunk.usage
+        statistics.commits += 1
+        statistics.output_bytes += sum(map(len, chunk.lines)) + len(chunk.lines)
         if (watch := self._watch) is not None:
             await self._offload(lambda: watch.committed(chunk))
             self._statistics.alert = watch.alert

@@ -37,9 +37,14 @@ class DedupInput:
         return (replace(batch, shard=shard) for batch in source.read(own, start))
 
     @property
+    def own(self) -> list[Shard]:
+        """The shards of the last source, as it counts them."""
+        return [shard for source, shard in self._source_of if source is self.sources[-1]]
+
+    @property
     def known(self) -> int:
         """How many of the shards are known beforehand."""
-        return len(self._shards) - sum(source is self.sources[-1] for source, _ in self._source_of)
+        return len(self._shards) - len(self.own)
 
     def states(self, states: Sequence[ShardState]) -> list[ShardState]:
         """The states of all shards, given those of the last source: of known ones, no row is ever left to settle."""

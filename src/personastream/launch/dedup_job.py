@@ -17,6 +17,7 @@ from personastream.engine.feed import Reading
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import CannotCreate, ConfigError, ExitCode
+from personastream.launch.arrivals import grows, rows_expected
 from personastream.launch.dedup_input import DedupInput
 from personastream.launch.dedup_output import DedupOutput
 from personastream.launch.dedup_pairs import pairs
@@ -24,7 +25,7 @@ from personastream.launch.dedup_report import write_report
 from personastream.launch.dedup_watch import Watched
 from personastream.launch.durable_file import replace_durably
 from personastream.launch.inline import Progress, embedders
-from personastream.launch.process import BATCH_ROWS, calm_collector, keep_freed_memory
+from personastream.launch.process import DEDUP_BATCH_ROWS, calm_collector, keep_freed_memory
 from personastream.launch.purged_rows import WithoutPurged
 from personastream.launch.run_directory import begin_or_continue, owned
 from personastream.launch.signals import until_told
@@ -35,6 +36,8 @@ from personastream.ports import ShardState, Source, Transform
 from personastream.records import Batch, Position, Shard
 from personastream.sinks.checkpoints import CheckpointLog, journal_of
 from personastream.sinks.frames import Frames
+
+BATCH_ROWS = DEDUP_BATCH_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +131,16 @@ async def _pass_on(stop: Stop, own: Stop) -> None:
 def _prepared(job: DedupJob, *, resume: bool, command: str) -> Iterator[tuple["_Sitting", Ending]]:
     """Hold a job's directory, with all that a sitting needs. Blocks, and raises `RunError`."""
     given = DedupInput([*job.against, WithoutPurged(job.source, job.directory)])
-    shards = job.source.shards()
+    shards = given.own
     with owned(job.directory, "--out"), embedders(job.transforms, job.limits):
         manifest = begin_or_continue(
-            job.directory, job.directory, _identity(job, given), shards, resume=resume, command=command
+            job.directory,
+            job.directory,
+            _identity(job, given),
+            shards,
+            resume=resume,
+            command=command,
+            grows=grows(job.source),
         )
         job.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         work = _Sitting(job, given, shards, journal_of(job.sink.path, manifest.run_id))
@@ -164,6 +173,7 @@ class _Sitting:
             letters=lambda shard: iter(()),
             checkpoints=self.checkpoints,
             stop=stop,
+            rows_expected=rows_expected(self.job.source),
         )
         length = _length(self.shards, states)
         left = [shard.index for shard in self.shards if states[shard.index].rows is None]

@@ -18,16 +18,20 @@ from personastream.sinks.checkpoints import NAME, CheckpointLog, journal_of
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A finished run with transforms of the same kinds and settings: what it read, and its journal."""
+    """A finished run with transforms of the same kinds and settings: what it read, and its journal.
+
+    `shards` is how many it has read: its source may have more by now.
+    """
 
     source: Source
     journal: CheckpointLog
+    shards: int
 
     def teach(self, transforms: Sequence[Transform]) -> None:
         """Let transforms see its rows. Raises `BadInput` or `CorruptOutput`."""
         stateful = [transform for transform in transforms if isinstance(transform, StatefulTransform)]
         reached = self._teach_journal(stateful)
-        for shard in self.source.shards()[reached.shard :]:
+        for shard in self.source.shards()[reached.shard : self.shards]:
             for batch in self.source.read(shard, reached.row if shard.index == reached.shard else 0):
                 for transform in transforms:
                     batch = transform(batch)
@@ -73,4 +77,5 @@ def earlier_run(config: Config) -> Earlier:
     manifest = read_manifest(Path(parts.sink.path))
     if manifest is None:
         raise BadInput(f"{parts.sink.path} holds no run", hint="Run the stages in their order.")
-    return Earlier(WithoutPurged(parts.source, Path(parts.sink.path)), journal_of(parts.sink.path, manifest.run_id))
+    source = WithoutPurged(parts.source, Path(parts.sink.path))
+    return Earlier(source, journal_of(parts.sink.path, manifest.run_id), len(manifest.shards))

@@ -21,6 +21,7 @@ from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.engine.work import no_parse
 from personastream.errors import ExitCode
+from personastream.launch.arrivals import grows, rows_expected, shards_of
 from personastream.launch.audit import record
 from personastream.launch.earlier import AfterEarlier, earlier_run
 from personastream.launch.endpoints import budget, check_prices, endpoints, parse_of, retry_policy
@@ -147,7 +148,7 @@ def _prepared(config: Config, parts: Parts, *, resume: bool, command: str, knows
         source=_kept_in(directory / "state", parts.source, "index_dir"),
         providers=[_kept_in(directory / "batches", provider, "batch_dir") for provider in parts.providers],
     )
-    shards = parts.source.shards()
+    shards = shards_of(parts.source, directory)
     findings = check_licences(parts, shards)
     check_protected(parts.guard)
     with owned(directory), embedders(parts.transforms, parts.limits), _closed(parts.recipe):
@@ -159,6 +160,7 @@ def _prepared(config: Config, parts: Parts, *, resume: bool, command: str, knows
             resume=resume,
             command=command,
             terms=[terms_of(provider).document() for provider in parts.providers],
+            grows=grows(parts.source),
         )
         if findings and config.licence.values:
             record(directory, "licence", **told(findings))
@@ -247,6 +249,7 @@ def _graph(ready: _Ready, rows_max: int | None, share: Share | None, purse: Purs
         drain_s_max=limits.drain_s_max,
         dead_share_max=limits.dead_share_max,
         rows_max=rows_max,
+        rows_expected=rows_expected(parts.source),
         screens=parts.screens,
         watch=ready.guard,
         clock=time.monotonic,  # a third of the cost of asking the event loop

@@ -1,4 +1,4 @@
-"""`run.json`: what a run is made of, written once, compared at every later start."""
+"""`run.json`: what a run is made of, written once, compared at every later start. It grows with a source that does."""
 
 import shlex
 import uuid
@@ -22,7 +22,7 @@ CONTRACT = "recipe.contract"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A run's identity: settings that shape the output, and the input shards. Immutable.
+    """A run's identity: settings that shape the output, and the input shards. Immutable, but for shards that follow.
 
     `terms` tell of each model under whose terms it is, as far as is known when the run begins. `audit` is the hash of
     the event with which the run begins in its audit log; runs of earlier versions have none.
@@ -83,8 +83,16 @@ def with_contract(manifest: Manifest, identity: Mapping[str, Any]) -> Manifest:
     return replace(manifest, identity={**manifest.identity, CONTRACT: identity.get(CONTRACT)})
 
 
-def check_unchanged(kept: Manifest, identity: Mapping[str, Any], shards: Sequence[Shard], directory: Path) -> None:
-    """Raise `ManifestMismatch`, naming each difference, unless the run can go on with these settings and shards."""
+def check_unchanged(
+    kept: Manifest, identity: Mapping[str, Any], shards: Sequence[Shard], directory: Path, *, grows: bool = False
+) -> None:
+    """Raise `ManifestMismatch`, naming each difference, unless the run can go on with these settings and shards.
+
+    If it `grows`, further shards may follow those it has.
+    """
+    if grows:
+        known = {shard.stem for shard in kept.shards}
+        shards = [shard for shard in shards if shard.stem in known]
     now = orjson.loads(orjson.dumps(identity))
     changes = [
         f"{key}: was {_show(kept.identity.get(key))}, is now {_show(now.get(key))}"

@@ -17,7 +17,7 @@ OBJECTS_PER_ROW = 100
 in all it walks them again and again, for 13 % of the time with 256 rows in flight and 30 % with 2,000, and finds
 next to nothing: only faults leave cycles behind."""
 
-BATCH_ROWS = 16_384
+DEDUP_BATCH_ROWS = 16_384
 """Of a dedup job: large enough for kernels that take a batch at a time, small enough for a processor's caches."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from personastream.core.purging import REASON, Doomed
+from personastream.launch.arrivals import shards_of
 from personastream.launch.purge_apply import root_of
 from personastream.launch.purge_journal import Journal, read_journal
 from personastream.ports import Source
@@ -26,7 +27,7 @@ class WithoutPurged:
     directory: Path
 
     def shards(self) -> Sequence[Shard]:
-        return self.source.shards()
+        return shards_of(self.source, self.directory)
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         journal, stage = self._journal

@@ -14,6 +14,7 @@ from personastream.launch.audit import record
 from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
 from personastream.launch.purge_apply import finish_purge
 from personastream.records import Shard
+from personastream.sinks.disk import FULL
 
 _PLACE_HINT = "Choose another {}, or mend its permissions."
 OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp", "audit.jsonl", "audit.head", "audit.tmp"})
@@ -109,8 +110,11 @@ def begin_or_continue(
     resume: bool,
     command: str,
     terms: Sequence[Mapping[str, Any]] = (),
+    grows: bool = False,
 ) -> Manifest:
     """The run's manifest: written now for a new run, checked for an existing one. Call it while owning the directory.
+
+    If the run `grows`, shards behind those it has are written down, before anything of them is read.
 
     Raises `RunExists` if there is a run and `resume` is false (`command` is what to type instead),
     `ManifestMismatch` if it was started with something else.
@@ -138,7 +142,23 @@ def begin_or_continue(
     kinds = ["a dedup job" if "output" in each else "a run that asks a model" for each in (kept.identity, identity)]
     if kinds[0] != kinds[1]:
         raise RunExists(f"{directory} holds {kinds[0]}, not {kinds[1]}", hint="Give this one a folder of its own.")
-    check_unchanged(kept, identity, shards, directory)
+    check_unchanged(kept, identity, shards, directory, grows=grows)
+    if len(shards) > len(kept.shards):
+        return _grown(directory, kept, shards)
+    return kept
+
+
+def _grown(directory: Path, kept: Manifest, shards: Sequence[Shard]) -> Manifest:
+    """With more shards, durably. Raises `NoRoom` for a full disk: there is nothing wrong with the run."""
+    more = [shard.stem for shard in shards[len(kept.shards) :]]
+    record(directory, "grown", shards=len(more), first=more[0], last=more[-1])
+    kept = replace(kept, shards=list(shards))
+    try:
+        write_manifest(directory, kept)
+    except CannotCreate as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL:
+            raise NoRoom(error.message, hint="Make room, then run again with --resume.") from error
+        raise
     return kept
 
 

@@ -19,11 +19,13 @@ from personastream.engine.budget import Purse
 from personastream.engine.exchange import Share
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
-from personastream.errors import BadInput, ConfigError, ExitCode, SpendLimitReached
+from personastream.errors import BadInput, ConfigError, ExitCode, RunBusy, SpendLimitReached
+from personastream.launch.arrivals import Arrivals, follows
 from personastream.launch.inline import Outcome, Progress, sit
 from personastream.launch.licence_gate import check_licences
 from personastream.launch.manifest import NAME as MANIFEST
 from personastream.launch.stage_list import authorised_elsewhere, begin_stages
+from personastream.ports import Stock
 from personastream.stages import Stage
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ class Audience(Protocol):
     def begins(self, stage: Stage) -> tuple[Statistics, Progress]:
         """A sitting of the stage begins: where its figures go, and who watches."""
 
+    def follows(self, unfinished: Sequence[str]) -> None:
+        """All that is there is done, and more may come: of that, these files are not whole yet."""
+
     def ended(self, stage: Stage, end: "Outcome | DedupEnd") -> None:
         """That sitting has ended, with work left or without. An error is raised instead."""
 
@@ -44,13 +49,20 @@ class Audience(Protocol):
 class Job:
     """What is to be carried out: all stages, or `only` the one of that name.
 
-    `rows_max` is for each stage; `command` is what to type to continue.
+    `rows_max` is for each stage; `command` is what to type to continue. Stages that follow are waited for, unless it is
+    to be carried out `once`.
     """
 
     stages: Sequence[Stage]
     only: str = ""
     rows_max: int | None = None
     command: str = ""
+    once: bool = False
+
+    @property
+    def chosen(self) -> list[Stage]:
+        """The stages to carry out."""
+        return [stage for stage in self.stages if self.only in ("", stage.name)]
 
     @property
     def root(self) -> Path:
@@ -76,16 +88,47 @@ async def carry_out(
     staged = bool(job.stages[0].name)
     if staged:
         await anyio.to_thread.run_sync(partial(_begin, job, resume=resume))
-    code = ExitCode.DONE
-    for stage in job.stages:
-        if job.only and stage.name != job.only:
-            continue
-        if stop.draining:
+    arrivals = await anyio.to_thread.run_sync(Arrivals, job.chosen)
+
+    async def carry(stage: Stage, stock: Stock) -> ExitCode:
+        again = arrivals.has_seen(stage)
+        try:
+            code = await _sit(job, stage, resume or staged or again, stop, audience, share, purse)
+        except RunBusy:  # between sittings nobody held it: somebody purges, say, or asks dead rows again
+            if not again:
+                raise
+            await stop.sleep(arrivals.look_s)
+            return ExitCode.DONE  # of what was seen before; what has come is news still
+        if code == ExitCode.DONE:
+            arrivals.seen(stage, stock)
+        return code
+
+    while True:
+        for stage in job.chosen:
+            if stop.draining:
+                return ExitCode.WORK_LEFT
+            stock = await anyio.to_thread.run_sync(arrivals.news, stage)
+            if stock is not None and (code := await carry(stage, stock)) != ExitCode.DONE:
+                return code
+        if job.once or not arrivals.follows:
+            return ExitCode.DONE
+        if not await _more(arrivals, stop, audience):
             return ExitCode.WORK_LEFT
-        code = await _sit(job, stage, resume or staged, stop, audience, share, purse)
-        if code != ExitCode.DONE:
-            break
-    return code
+
+
+async def _more(arrivals: Arrivals, stop: Stop, audience: Audience) -> bool:
+    """Wait for more to do. False if a drain was asked for before it came."""
+    told, before = list[str](), list[str]()
+    audience.follows(told)
+    while not await anyio.to_thread.run_sync(arrivals.any_news):
+        unfinished = arrivals.unfinished
+        if told != unfinished == before:  # most are whole a moment later
+            audience.follows(unfinished)
+            told = unfinished
+        before = unfinished
+        if not await stop.sleep(arrivals.look_s):
+            return False
+    return True
 
 
 def _begin(job: Job, *, resume: bool) -> None:
@@ -145,6 +188,8 @@ async def _thin(job: Job, stage: Stage, stop: Stop, statistics: Statistics, watc
 
 def _check_begun(job: Job, stage: Stage) -> None:
     """Raises `BadInput` for a stage that reads one which is not there."""
+    if follows(stage.config):
+        return
     for earlier in stage.reads:
         if not (job.root / earlier / MANIFEST).exists():
             hint = f"Run that first, with --stage {earlier}, or all of them, without --stage."

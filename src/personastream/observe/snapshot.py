@@ -96,7 +96,7 @@ class Camera:
             rows_per_s=0.0 if seen.paused else rates.rows,
             requests_per_s=rates.requests,
             tokens_per_s=rates.tokens,
-            latency_s=seen.latency_s_sum / seen.answered if seen.answered else 0.0,
+            latency_s=seen.latency.sum_s / seen.answered if seen.answered else 0.0,
             spend=(seen.spent_before_nanos + seen.spend_nanos) / NANOS,
             eta_s=None if seen.paused else rates.eta_s,
             last_fault=printable(seen.last_fault),

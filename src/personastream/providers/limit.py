@@ -10,7 +10,7 @@ thousands a second costs next to nothing for each of them.
 from aiolimiter import AsyncLimiter
 
 from personastream.core.ceilings import Ceilings
-from personastream.ports import Tokens
+from personastream.ports import NO_TOKENS, Tokens
 from personastream.records import Request
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -20,6 +20,7 @@ SMOOTHING = 0.05
 SMOOTHING_IN_FLIGHT = 0.3
 """Answers are measured against guesses that are as many answers old as requests are under way: a controller with a
 delay, which swings up for ever unless its gain times the delay stays well below pi/2."""
+FEW_IN_FLIGHT = SMOOTHING_IN_FLIGHT / SMOOTHING
 BLOCK_S = 0.01
 WAIT_S_MIN, WAIT_S_MAX = 0.001, 0.5
 """A bucket runs over after a second: it has to be looked at before."""
@@ -46,10 +47,12 @@ class PerMinute:
     def wait_s(self, amount: float) -> float:
         """Seconds after which to ask again; 0: `amount` units may be used now."""
         missing = amount * (1.0 - ROUNDING) - self._in_hand
-        if missing > 0.0:
-            missing -= self._draw(max(missing, self._block))
-        else:  # what somebody saved up who has gone is worth a second at most
-            self._in_hand = min(self._in_hand, max(amount, self._size + self._block))
+        if missing <= 0.0:  # nearly always, where the limit is high
+            most = self._size + self._block
+            if self._in_hand > most > amount:  # what somebody saved up who has gone is worth a second
+                self._in_hand = most
+            return 0.0
+        missing -= self._draw(max(missing, self._block))
         return 0.0 if missing <= 0.0 else min(WAIT_S_MAX, max(WAIT_S_MIN, missing / self._rate))
 
     def use(self, amount: float) -> None:
@@ -58,8 +61,9 @@ class PerMinute:
 
     def settle(self, difference: float) -> None:
         """Correct an earlier amount: what was used too much is owed, what was spared is credited (at most 1 s)."""
-        most = max(self._in_hand, self._size + self._block)
-        self._in_hand = min(most, self._in_hand - difference)
+        most = self._size + self._block
+        in_hand = self._in_hand - difference
+        self._in_hand = in_hand if in_hand <= most else max(self._in_hand, most)
 
     def _draw(self, wanted: float) -> float:
         """Take up to so much out of the bucket, to within a block; how much that was."""
@@ -99,6 +103,8 @@ class ProviderLimit:
         self._tokens_per_character = 1 / CHARACTERS_PER_TOKEN
         self._output_tokens = OUTPUT_TOKENS_FIRST_GUESS
         self._in_flight = 0
+        self._asked: Request | None = None  # with what was guessed for it, as who asks takes it next
+        self._guessed = NO_TOKENS
         self.change(ceilings, now_s)
 
     def change(self, ceilings: Ceilings, now_s: float) -> None:
@@ -119,25 +125,30 @@ class ProviderLimit:
 
     def wait_s(self, request: Request, now_s: float) -> float:
         """Seconds until this request may be sent, if no other is meanwhile; 0: now."""
-        guess, wait_s = self._guess(request), 0.0
+        self._guess(request)
+        of_prompt, of_reply = self._guessed
+        longest_s = 0.0
         for _, bucket, of_requests, of_input, of_output in self._buckets:
-            amount = of_requests + of_input * guess.input + of_output * guess.output
-            wait_s = max(wait_s, bucket.wait_s(amount))
-        return wait_s
+            wait_s = bucket.wait_s(of_requests + of_input * of_prompt + of_output * of_reply)
+            if wait_s > longest_s:
+                longest_s = wait_s
+        return longest_s
 
     def take(self, request: Request) -> Tokens:
         """The request is sent; the tokens reserved for it, to be handed to `settle`."""
-        guess = self._guess(request)
+        if request is not self._asked:
+            self._guess(request)
+        of_prompt, of_reply = self._guessed
         for _, bucket, of_requests, of_input, of_output in self._buckets:
-            bucket.use(of_requests + of_input * guess.input + of_output * guess.output)
+            bucket.use(of_requests + of_input * of_prompt + of_output * of_reply)
         self._in_flight += 1
-        return guess
+        return self._guessed
 
-    def settle(self, reserved: Tokens, used: Tokens, now_s: float) -> None:
+    def settle(self, reserved: Tokens, used: Tokens) -> None:
         """Replace the guess by what was used (nothing: the request failed)."""
         more_input, more_output = used.input - reserved.input, used.output - reserved.output
         if used.input or used.output:
-            smoothing = min(SMOOTHING, SMOOTHING_IN_FLIGHT / max(1, self._in_flight))
+            smoothing = SMOOTHING_IN_FLIGHT / self._in_flight if self._in_flight > FEW_IN_FLIGHT else SMOOTHING
             self._output_tokens = max(0.0, self._output_tokens + smoothing * more_output)
             if used.input and reserved.input:
                 self._tokens_per_character *= 1 + smoothing * min(1.0, more_input / reserved.input)
@@ -146,8 +157,9 @@ class ProviderLimit:
             if of_input or of_output:
                 bucket.settle(of_input * more_input + of_output * more_output)
 
-    def _guess(self, request: Request) -> Tokens:
-        return Tokens(request.characters * self._tokens_per_character, self._output_tokens)
+    def _guess(self, request: Request) -> None:
+        self._asked = request
+        self._guessed = Tokens(request.characters * self._tokens_per_character, self._output_tokens)
 
 
 _WEIGHTS = {

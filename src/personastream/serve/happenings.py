@@ -30,6 +30,8 @@ class Kind(StrEnum):
     READY = "ready"
     DRAINING = "draining"
     ENDED = "ended"
+    BUG = "bug"
+    """A job met a bug: `traceback` is for the log alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,8 +53,8 @@ class StageView:
 class JobView:
     """A job. Counts of rows cover the stage it is at, requests and tokens this sitting, `spend` the whole job.
 
-    Times are ISO 8601 in UTC, "" if not yet. Latencies are seconds of answered requests of this sitting, None while
-    there are none; `eta_s` and `next_try_s` are None if there is nothing to tell.
+    Times are ISO 8601 in UTC, "" if not yet. Latencies are seconds of the requests answered in the last half minute,
+    None if there were none; `eta_s` and `next_try_s` are None if there is nothing to tell.
     """
 
     name: str
@@ -117,6 +117,8 @@ class EndpointView:
     in_flight_max: int = 0
     requests_per_minute: float = 0.0
     tokens_per_minute: float = 0.0
+    input_tokens_per_minute: float = 0.0
+    output_tokens_per_minute: float = 0.0
     paused_s: float = 0.0
     requests: int = 0
     answered: int = 0
@@ -144,6 +146,7 @@ class ServiceView:
     memory_bytes_max: int = 0
     descriptors: int = 0
     descriptors_max: int = 0
+    tasks: int = 0
     loop_lag_s: float = 0.0
     jobs: Sequence[JobView] = ()
     endpoints: Sequence[EndpointView] = ()

@@ -5,18 +5,20 @@ byte in a plain file, to the frame in a zstd file of many frames. A gzip file, o
 decompressed from its start; its rows are then counted, not parsed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from personastream.core.lines import Line, cut_batches, split_lines
+from personastream.ports import Stock
 from personastream.records import Batch, Shard
 from personastream.settings import setting
+from personastream.sources.arriving import arrived, look
 from personastream.sources.input_file import PIECE_BYTES, InputFile
 from personastream.sources.pieces import read_pieces
 from personastream.sources.places import open_input
 from personastream.sources.row_index_file import RowIndexFile
 from personastream.sources.row_settings import RowsFromFiles
-from personastream.sources.shard_files import find_shards
+from personastream.sources.shard_files import EXTENSIONS, find_shards
 
 BATCH_BYTES_MAX = 4 << 20  # raw; a batch ends with the line that reaches it
 
@@ -38,7 +40,13 @@ class Jsonl(RowsFromFiles):
     )
 
     def shards(self) -> Sequence[Shard]:
-        return self.licensed(find_shards(self.paths))
+        return self.arrived(()) if self.follow else self.licensed(find_shards(self.paths))
+
+    def look(self) -> Stock:
+        return look(self.paths)
+
+    def arrived(self, known: Collection[str]) -> Sequence[Shard]:
+        return self.licensed(arrived(self.paths, EXTENSIONS, known))
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         with open_input(shard.path, shard.size_bytes) as file:

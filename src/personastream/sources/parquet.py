@@ -5,7 +5,7 @@ further on starts at the row group that holds its row. A row is what the same ro
 null, a cell that holds no text, one that is empty, too long or no UTF-8 is a dead row with the same reason.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import compress
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from personastream.core.rows import EXCERPT_CHARACTERS_MAX, Fault, Rows
 from personastream.errors import BadInput, ConfigError, RunError
+from personastream.ports import Stock
 from personastream.records import Batch, DeadRow, Origin, Shard
+from personastream.sources.arriving import arrived, look
 from personastream.sources.arrow_cells import cells
 from personastream.sources.input_file import InputFile
 from personastream.sources.places import open_input
@@ -44,7 +46,13 @@ class Parquet(RowsFromFiles):
             raise ConfigError(what, hint="pip install 'personastream[parquet]'") from error
 
     def shards(self) -> Sequence[Shard]:
-        return self.licensed(find_shards(self.paths, PARQUET))
+        return self.arrived(()) if self.follow else self.licensed(find_shards(self.paths, PARQUET))
+
+    def look(self) -> Stock:
+        return look(self.paths)
+
+    def arrived(self, known: Collection[str]) -> Sequence[Shard]:
+        return self.licensed(arrived(self.paths, PARQUET, known))
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
         with open_input(shard.path, shard.size_bytes) as file:

@@ -56,6 +56,14 @@ class RowsFromFiles:
     )
     batch_rows: int = setting("Rows read at a time.", default=1024, minimum=1, maximum=65_536, identity=False)
     text_bytes_max: int = setting("A longer text is a dead row.", default=1 << 20, minimum=1, maximum=1 << 30)
+    follow: bool = setting(
+        "Never end: take shards that come later, as soon as they are whole, in the order in which they come.",
+        default=False,
+        identity=False,
+    )
+    follow_s: float = setting(
+        "With `follow`, how often to look for more.", default=5.0, minimum=0.1, maximum=3600.0, identity=False
+    )
     reader: RowReader = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -4,8 +4,10 @@ The order does not depend on which reply came first, on faults or on resumes, so
 not either. A shard here is one of the earlier run; its rows are that one's records, counted from 0.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from time import sleep
@@ -17,9 +19,10 @@ from personastream.core.row_order import NumberedLine, in_row_order
 from personastream.core.rows import Rows
 from personastream.core.sampling import Sampling
 from personastream.errors import BadInput, ConfigError
+from personastream.ports import Stock
 from personastream.records import Batch, Shard
 from personastream.settings import setting
-from personastream.sources.finished_run import FinishedRun, finished_run
+from personastream.sources.finished_run import MANIFEST, FinishedRun, finished_run
 from personastream.sources.row_index_file import RowIndexFile, replace_file
 from personastream.sources.row_settings import RowsFromFiles
 
@@ -41,7 +44,7 @@ class Run(RowsFromFiles):
         default_factory=lambda: list(LINEAGE),
     )
     rows_max: int = setting("Only so large a sample that it holds about so many rows; 0: all.", default=0, minimum=0)
-    follow: bool = setting(
+    wait: bool = setting(
         "Wait for shards that the earlier runs have not finished yet, instead of refusing them.",
         default=False,
         identity=False,
@@ -53,19 +56,40 @@ class Run(RowsFromFiles):
         path=True,
     )
 
+    _seen: tuple[tuple[object, ...], Stock] | None = field(init=False, repr=False, compare=False, default=None)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.paths:
             raise ConfigError("`paths` in [source] is empty", hint='Name run directories: paths = ["../runs/hop-1"].')
+        if self.follow and self.rows_max:
+            raise ConfigError("follow and rows_max exclude each other", hint="Say which share you want: sample = 0.1.")
 
     def shards(self) -> Sequence[Shard]:
+        if self.follow:
+            return self.arrived(())
         runs = [finished_run(path) for path in self.paths]
-        if not self.follow:
+        if not self.wait:
             for run in runs:
                 run.check_finished()
-        shards = [shard for run in runs for shard in run.shards()]
-        stems = [shard.stem for shard in shards]
-        if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
+        return self._named(shard for run in runs for shard in run.shards())
+
+    def look(self) -> Stock:
+        states = tuple(_state(path) for path in self.paths)
+        if self._seen is None or self._seen[0] != states:
+            self._seen = states, Stock(tuple(shard.stem for shard in self.arrived(())))
+        return self._seen[1]
+
+    def arrived(self, known: Collection[str]) -> Sequence[Shard]:
+        runs = [finished_run(path) for path in self.paths if Path(path, MANIFEST).exists()]
+        return self._named(
+            shard for run in runs for shard in run.shards() if shard.stem in known or run.is_finished(index_of(shard))
+        )
+
+    def _named(self, found: Iterable[Shard]) -> list[Shard]:
+        shards = list(found)
+        twice, count = Counter(shard.stem for shard in shards).most_common(1)[0] if shards else ("", 0)
+        if count > 1:
             raise ConfigError(f"two runs have a shard {twice!r}", hint="Give run directories names of their own.")
         return self.licensed([replace(shard, index=index) for index, shard in enumerate(shards)])
 
@@ -84,8 +108,8 @@ class Run(RowsFromFiles):
         return () if self._share == 1 else Sampling(self._share, self.sample_seed).taken(stem, start, count)
 
     def read(self, shard: Shard, start: int) -> Iterator[Batch]:
-        run, index = finished_run(shard.path), int(shard.stem.rpartition(".")[2])
-        while self.follow and not self._is_ready(run, index):
+        run, index = finished_run(shard.path), index_of(shard)
+        while self.wait and not self._is_ready(run, index):
             yield Batch(shard, start, start, (), ())  # for whoever reads to see whether to go on
             sleep(LOOK_S)
         spans, total = run.spans(index)
@@ -130,6 +154,21 @@ class Run(RowsFromFiles):
         rows = _without_gaps(self.reader.read(lines, start, self.sampled(shard.stem, start, len(lines))), lines, start)
         bytes_read = shard.size_bytes * stop // max(1, total)
         return rows.batch(shard, (start, stop), lines=lines, last=last, bytes_read=bytes_read)
+
+
+def index_of(shard: Shard) -> int:
+    """Which shard of its run it is: it is named after that."""
+    return int(shard.stem.rpartition(".")[2])
+
+
+def _state(run: str) -> tuple[object, ...]:
+    """What changes when a shard of a run in a directory is finished, or is not any more."""
+    stamps: list[object] = [run]
+    for name in (MANIFEST, "data", "dead"):
+        with suppress(OSError):
+            status = Path(run, name).stat()
+            stamps.append((name, status.st_ino, status.st_mtime_ns, status.st_size))
+    return tuple(stamps)
 
 
 def _without_gaps(rows: Rows, lines: Sequence[Line], start: int) -> Rows:

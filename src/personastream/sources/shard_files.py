@@ -1,10 +1,11 @@
 """From the paths in a configuration to shards: every file found, opened once, and refused early if it is unfit."""
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from personastream.errors import ConfigError
 from personastream.records import Shard
+from personastream.sources.input_file import InputFile
 from personastream.sources.places import expand, open_input
 
 EXTENSIONS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json.gz", ".json.zst")
@@ -19,15 +20,24 @@ def find_shards(paths: Sequence[str], extensions: Sequence[str] = EXTENSIONS) ->
     """
     if not paths:
         raise ConfigError("`paths` in [source] is empty", hint='Name files or globs: paths = ["personas/*.jsonl.zst"].')
+    return shards_of_files((path for pattern in paths for path in expand(pattern)), extensions)
+
+
+def shards_of_files(
+    files: Iterable[str],
+    extensions: Sequence[str],
+    fingerprint: Callable[[InputFile], str] = lambda file: file.fingerprint(),
+) -> list[Shard]:
+    """The shards in files, in that order. Raises like `find_shards`."""
     shards: list[Shard] = []
     path_of_stem: dict[Hashable, str] = {}
     path_of_file: dict[Hashable, str] = {}
-    for path in (path for pattern in paths for path in expand(pattern)):
-        stem = _stem(path, extensions)
+    for path in files:
+        stem = stem_of(path, extensions)
         with open_input(path) as file:
             _check_new(path_of_file, file.identity, path, "are the same file", "Name each file once.")
             _check_new(path_of_stem, stem, path, f"are both called {stem!r}", "Rename one: names start record ids.")
-            shards.append(Shard(len(shards), stem, path, file.size_bytes, file.fingerprint()))
+            shards.append(Shard(len(shards), stem, path, file.size_bytes, fingerprint(file)))
     return shards
 
 
@@ -43,8 +53,8 @@ def extension_of(path: str, extensions: Sequence[str] = EXTENSIONS) -> str:
     raise ConfigError(f"{path!r}: cannot tell the format", hint=f"Names end in one of {', '.join(extensions)}.")
 
 
-def _stem(path: str, extensions: Sequence[str]) -> str:
-    """The file's name without its extension, if that may start the name of another file."""
+def stem_of(path: str, extensions: Sequence[str]) -> str:
+    """The file's name without its extension. Raises `ConfigError` if that may not start the name of another file."""
     name = os.path.basename(path)
     if os.path.isdir(path):
         return name  # the one who opens it says so

@@ -1,0 +1,82 @@
+"""What `ctl` says: tables and lines of what the service answers, for people."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from personastream.observe.rates import duration
+from personastream.observe.snapshot import printable
+
+WHY_CHARACTERS = 60
+Columns = Sequence[str]
+
+
+def table(head: Columns, rows: Iterable[Columns]) -> Iterator[str]:
+    """Columns under their names."""
+    lines = [head, *rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
+    for line in lines:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def job_row(job: Mapping[str, Any]) -> Columns:
+    """A job in the list."""
+    settled = job["delivered"] + sum(job["dropped"].values()) + sum(job["dead"].values())
+    share = f"{settled / job['rows_estimated']:.0%}" if job["rows_estimated"] else "–"
+    spent = f"{job['spend']:,.4g}" if job["spend"] else "–"
+    left = duration(job["eta_s"]) if job["next_try_s"] is None else f"again in {duration(job['next_try_s'])}"
+    why = printable(job["why"])
+    why = why if len(why) <= WHY_CHARACTERS else why[:WHY_CHARACTERS] + "…"
+    return (job["name"], job["state"], share, f"{job['rows_per_s']:,.0f}", left, spent, why)
+
+
+def job_lines(job: Mapping[str, Any]) -> Iterator[str]:
+    """All of a job."""
+    yield f"job       {job['name']}  ({job['state']}, priority {job['priority']}, weight {job['weight']:g})"
+    for key in ("why", "hint"):
+        if job[key]:
+            yield f"{key:<10}{printable(job[key])}"
+    if job["next_try_s"] is not None:
+        yield f"again in  {duration(job['next_try_s'])}"
+    yield f"output    {job['directory']}"
+    for stage in job["stages"]:
+        name = f"{stage['name']}: " if stage["name"] else ""
+        yield f"rows      {name}{stage['delivered']:,} delivered ({stage['state']})"
+        for kind in ("dropped", "dead"):
+            for reason, rows in stage[kind].items():
+                yield f"          {rows:,} {kind}: {printable(reason)}"
+    yield (
+        f"now       {job['in_flight']:,} in flight, {job['rows_per_s']:,.0f} rows/s, "
+        f"{job['tokens_per_s']:,.0f} tokens/s, ETA {duration(job['eta_s'])}"
+    )
+    yield f"asked     {job['requests']:,} requests, {job['retries']:,} retries, {job['throttled']:,} throttled"
+    ceiling = f" of {job['spend_max']:,.4g}" if job["spend_max"] else ""
+    yield f"spent     {job['spend']:,.4g}{ceiling}"
+    if job["last_fault"]:
+        yield f"fault     {printable(job['last_fault'])}"
+
+
+def endpoint_row(seen: Mapping[str, Any]) -> Columns:
+    """An endpoint in the list."""
+    return (
+        seen["id"],
+        printable(seen["label"]),
+        seen["state"],
+        f"{seen['in_flight']:,} of {seen['limit']:,} (≤ {seen['in_flight_max']:,})",
+        f"{seen['requests_per_minute']:,.0f}" if seen["requests_per_minute"] else "–",
+        f"{seen['tokens_per_minute']:,.0f}" if seen["tokens_per_minute"] else "–",
+        f"{seen['answered']:,}",
+        f"{seen['throttled']:,}",
+        ", ".join(seen["jobs"]),
+    )
+
+
+def one_line(text: str) -> str:
+    """The start of a text that may have many lines."""
+    return " ".join(text.split())[:200]
+
+
+def json_line(document: object) -> str:
+    """One line of JSON."""
+    return orjson.dumps(document).decode()

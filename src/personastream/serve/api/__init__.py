@@ -1,0 +1,1 @@
+"""The HTTP API: one module a resource; `app.py` puts them together."""

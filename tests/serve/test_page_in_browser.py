@@ -1,0 +1,208 @@
+"""The page in a real browser, over made-up figures: what is shown, what is asked, what text from outside can do."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from personastream.serve.view import JobState, StageView
+from tests.support.browser import Browser, Page, browser
+from tests.support.stand_in_service import HOSTILE, TOKEN, StandIn, endpoint, job, now, served, service_view
+
+pytestmark = pytest.mark.slow
+
+DEAD = 10_000
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as running:
+        yield running
+
+
+def stand_in() -> StandIn:
+    one = (StageView("", "paused", (), 10, {}, {}, 100),)
+    return StandIn(
+        service_view(
+            job("math"),
+            job("zh", JobState.PAUSED, priority=5, stage="", stages=one, dead={}, delivered=10, dropped={}),
+            job("bad", JobState.FAILED, why=f"the key is refused {HOSTILE}", hint="Put a good one there.", ended=now()),
+            endpoints=(endpoint(jobs=("math",), label=f"127.0.0.1:8000 {HOSTILE}"),),
+        ),
+        letters=DEAD,
+    )
+
+
+def opened(chromium: Browser, url: str, **window: int | bool) -> Page:
+    page = chromium.open(f"{url}#token={TOKEN}", **window)  # type: ignore[arg-type]
+    page.wait_for("document.querySelectorAll('.job').length === 3")
+    return page
+
+
+def text(page: Page, selector: str) -> str:
+    return str(page.evaluate(f"document.querySelector({selector!r}).textContent"))
+
+
+def test_figures_move(chromium: Browser) -> None:
+    service = stand_in()
+    with served(service) as url:
+        page = opened(chromium, url)
+        assert text(page, "[data-job=math] [data-figure=rows]") == "rows 4,270 of ≈ 9,000"
+        assert text(page, "[data-job=math] [data-figure=ETA]") == "ETA 1 m 55 s"
+        assert text(page, "[data-job=bad] .why").startswith("the key is refused <img src=x")
+        moved = replace(service.seen.jobs[0], delivered=8_000, rows_per_s=1234.0)
+        service.seen = replace(service.seen, jobs=[moved, *service.seen.jobs[1:]])
+        page.wait_for("document.querySelector('[data-job=math] [data-figure=rows]').textContent.includes('8,270')")
+        page.wait_for("[...document.querySelectorAll('.chart h3 b')].some(each => each.textContent === '1,276')")
+        assert page.evaluate("document.querySelectorAll('.u-over').length") == 6
+        assert page.messages == []
+        assert all(request.startswith((url, "data:")) for request in page.requests)
+
+
+def test_the_token_leaves_the_address(chromium: Browser) -> None:
+    with served(stand_in()) as url:
+        page = opened(chromium, url)
+        assert page.evaluate("location.href") == url
+        assert TOKEN not in str(page.evaluate("document.documentElement.outerHTML"))
+        page.go(f"{url}?again")
+        page.wait_for("document.querySelectorAll('.job').length === 3")
+
+
+def test_without_a_token_it_asks_for_one(chromium: Browser) -> None:
+    with served(stand_in()) as url:
+        page = chromium.open(url)
+        page.wait_for("!document.querySelector('#door').hidden")
+        assert page.evaluate("document.querySelector('#jobs-part').hidden")
+        page.evaluate("document.querySelector('#door-token').value = 'wrong'")
+        page.click("#door-form button")
+        page.wait_for("document.querySelector('#trouble').textContent.startsWith('the token is wrong')")
+        page.evaluate(f"document.querySelector('#door-token').value = {TOKEN!r}")
+        page.click("#door-form button")
+        page.wait_for("document.querySelectorAll('.job').length === 3")
+        assert page.evaluate("document.querySelector('#door').hidden")
+
+
+def test_buttons_say_their_verbs(chromium: Browser) -> None:
+    service = stand_in()
+    with served(service) as url:
+        page = opened(chromium, url)
+        shown = (
+            "[...document.querySelectorAll('[data-job={}] [data-verb]')].filter(b => !b.hidden).map(b => b.textContent)"
+        )
+        assert page.evaluate(shown.format("math")) == ["pause", "stop", "cancel"]
+        assert page.evaluate(shown.format("zh")) == ["resume", "stop", "cancel"]
+        page.click("[data-job=math] [data-verb=pause]")
+        page.click("[data-job=zh] [data-verb=resume]")
+        page.click("[data-job=math] [data-verb=cancel]")
+        page.wait_for("document.querySelector('#sure').open")
+        page.click("#sure [value=no]")
+        page.wait_for("!document.querySelector('#sure').open")
+        page.click("[data-job=zh] [data-verb=cancel]")
+        page.wait_for("document.querySelector('#sure').open")
+        page.click("#sure [value=yes]")
+        page.wait_for("!document.querySelector('#sure').open")
+        page.evaluate(
+            "fetch('v1/mark', {method: 'POST', body: '{}', headers: {Authorization: 'Bearer " + TOKEN + "'}})"
+        )
+        assert [(method, path) for method, path, _ in service.said] == [
+            ("POST", "/v1/jobs/math/pause"),
+            ("POST", "/v1/jobs/zh/resume"),
+            ("POST", "/v1/jobs/zh/cancel"),
+            ("POST", "/v1/mark"),
+        ]
+        assert page.messages == []
+
+
+def test_a_job_is_submitted(chromium: Browser) -> None:
+    service = stand_in()
+    with served(service) as url:
+        page = opened(chromium, url)
+        page.click("#submit-open")
+        fill = "document.querySelector('#submit-{}').value = {!r}"
+        for field, value in {"name": "taken", "config": "[recipe]", "priority": "7", "base": "/srv/input"}.items():
+            page.evaluate(fill.format(field, value))
+        page.click("#submit-paused")
+        page.click("#submit-send")
+        page.wait_for("document.querySelector('#submit-trouble').textContent.includes('there is a job of that name')")
+        page.evaluate(fill.format("name", "fresh"))
+        page.click("#submit-send")
+        page.wait_for("!document.querySelector('#submit').open")
+        told = {"name": "fresh", "config": "[recipe]", "priority": 7, "base": "/srv/input", "paused": True}
+        assert service.said[-1] == ("POST", "/v1/jobs", told)
+
+
+def test_ten_thousand_dead_letters_are_shown_page_by_page(chromium: Browser) -> None:
+    service = stand_in()
+    with served(service) as url:
+        page = opened(chromium, url)
+        page.click("[data-job=math] .name")
+        page.wait_for("document.querySelectorAll('.letter').length === 50")
+        page.click("#more-letters")
+        page.wait_for("document.querySelectorAll('.letter').length === 100")
+        assert text(page, ".letter .text").startswith("<img src=x onerror=alert(1)>")
+        assert page.evaluate("document.querySelectorAll('#letters img, #letters script').length") == 0
+        assert "\u202e" not in text(page, "#letters")
+        page.click("[data-reason=refused]")
+        page.wait_for("document.querySelectorAll('.letter').length === 50")
+        page.click("#retry")
+        page.wait_for("!document.querySelector('#retry').disabled")
+        assert service.said == [("POST", "/v1/jobs/math/retry", {"reasons": ["refused"]})]
+        page.click("#tab-records")
+        page.wait_for("document.querySelectorAll('.record').length === 3")
+        page.click("#tab-config")
+        page.wait_for("document.querySelector('#panel pre')")
+        assert page.messages == []
+        page.go(f"{url}?again#job=math")
+        page.wait_for("document.querySelectorAll('.letter').length === 50")
+        assert text(page, "#job-title") == "math"
+
+
+def test_the_graph_shows_that_nothing_is_lost(chromium: Browser) -> None:
+    with served(stand_in()) as url:
+        page = opened(chromium, url)
+        page.click("[data-job=math] .name")
+        page.wait_for("document.querySelector('#graph svg')")
+        words = page.evaluate("[...document.querySelectorAll('#graph text')].map(each => each.textContent)")
+        assert {"draw", "10,000", "9,000", "900 dropped", "100 dead", "240 dead"} <= set(words)
+        law = page.evaluate(
+            "[...document.querySelectorAll('#law tbody tr')].map(r => [...r.children].map(c => c.textContent))"
+        )
+        assert law[0] == ["draw", "10,000", "9,000", "900", "100", "dedup 900, refused 100"]
+
+
+def test_ceilings_are_changed(chromium: Browser) -> None:
+    service = stand_in()
+    with served(service) as url:
+        page = opened(chromium, url)
+        page.click(".endpoint summary")
+        page.wait_for("document.querySelector('.endpoint [name=in_flight_max]').value === '512'")
+        page.evaluate("document.querySelector('.endpoint [name=in_flight_max]').value = '64'")
+        page.click(".endpoint form button")
+        page.wait_for("!document.querySelector('.endpoint details').open")
+        told = {"in_flight_max": 64, "requests_per_minute": 600, "tokens_per_minute": 0}
+        assert service.said == [("PATCH", "/v1/endpoints/3f9a01", told)]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_fits_a_phone_and_follows_the_colours(chromium: Browser, dark: bool) -> None:
+    with served(stand_in()) as url:
+        page = opened(chromium, url, width=360, height=740, dark=dark)
+        page.click("[data-job=math] .name")
+        page.wait_for("document.querySelectorAll('.letter').length === 50")
+        assert page.overflow == 0
+        background = "getComputedStyle(document.body).backgroundColor"
+        assert page.evaluate(background) == ("rgb(21, 24, 27)" if dark else "rgb(252, 251, 248)")
+        page.show(width=360, height=740, dark=not dark)
+        page.wait_for(f"{background} === 'rgb({'252, 251, 248' if dark else '21, 24, 27'})'")
+        assert page.messages == []
+
+
+def test_it_says_that_the_service_is_gone_and_finds_it_again(chromium: Browser) -> None:
+    service = stand_in()
+    with served(service) as url:
+        page = opened(chromium, url)
+    page.wait_for("document.querySelector('#service-state').textContent === 'out of reach'")
+    port = int(url.rstrip("/").rpartition(":")[2])
+    with served(service, port):
+        page.wait_for("document.querySelector('#service-state').textContent === 'running'")
+        assert page.evaluate("document.querySelector('#trouble').hidden")

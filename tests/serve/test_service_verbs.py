@@ -1,0 +1,226 @@
+"""What people do to jobs, through the API of a service in this process."""
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from personastream.errors import ExitCode
+from personastream.serve.happenings import Kind
+from personastream.serve.root import Root
+from personastream.serve.view import JobState
+from tests.support.outputs import read_records
+from tests.support.running_service import ROWS, Running, job_text, running, write_shard
+
+RUNNING, DONE, PAUSED, STOPPED = JobState.RUNNING, JobState.DONE, JobState.PAUSED, JobState.STOPPED
+
+
+async def submit(seen: Running, folder: Path, name: str = "math", **changes: str) -> None:
+    write_shard(folder)
+    await seen.ask("POST", "/v1/jobs", {"name": name, "config": job_text(folder, **changes)})
+
+
+def test_a_job_is_submitted_runs_and_is_done(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            await submit(seen, tmp_path)
+            await seen.until(lambda: seen.gate.asked == 4)
+            state = await seen.ask("GET", "/v1/state")
+            (job,) = state["jobs"]
+            assert (job["state"], job["in_flight"], job["name"]) == ("running", 4, "math")
+            seen.gate.open()
+            await seen.until_state("math", DONE)
+            job = await seen.ask("GET", "/v1/jobs/math")
+            assert (job["delivered"], job["exit_code"], job["stages"][0]["state"]) == (ROWS, 0, "done")
+            assert seen.kinds("math") == [Kind.SUBMITTED, Kind.STARTED, Kind.DONE]
+            records = (await seen.ask("GET", "/v1/jobs/math/records?limit=3"))["records"]
+            assert [record["id"] for record in records] == [f"personas:{ROWS - each}" for each in (1, 2, 3)]
+            assert (await seen.ask("GET", "/v1/jobs/math/config")) == job_text(tmp_path)
+
+    anyio.run(scenario)
+    assert len(list(read_records(tmp_path / "root" / "runs" / "math" / "data"))) == ROWS
+
+
+def test_stop_lets_go_of_the_run_and_resume_goes_on(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            await submit(seen, tmp_path)
+            await seen.until(lambda: seen.gate.asked == 4)
+            assert (await seen.ask("POST", "/v1/jobs/math/stop"))["state"] == "stopping"
+            seen.gate.open()
+            await seen.until_state("math", STOPPED)
+            assert (await seen.ask("GET", "/v1/jobs/math"))["delivered"] == 4
+            await seen.ask("POST", "/v1/jobs/math/resume")
+            await seen.until_state("math", DONE)
+            assert seen.kinds("math")[-4:] == [Kind.STOPPED, Kind.RESUMED, Kind.STARTED, Kind.DONE]
+
+    anyio.run(scenario)
+    assert len(list(read_records(tmp_path / "root" / "runs" / "math" / "data"))) == ROWS
+
+
+def test_cancel_ends_a_job_for_good(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            await submit(seen, tmp_path)
+            await seen.until(lambda: seen.gate.asked == 4)
+            await seen.ask("POST", "/v1/jobs/math/cancel")
+            seen.gate.open()
+            await seen.until_state("math", JobState.CANCELLED)
+            for verb in ("resume", "pause", "stop", "retry", "cancel"):
+                assert (await seen.status("POST", f"/v1/jobs/math/{verb}"))[0] == 409
+        async with running(tmp_path / "root") as seen:
+            assert seen.service.jobs.named("math").state is JobState.CANCELLED
+
+    anyio.run(scenario)
+
+
+def test_dead_rows_are_shown_page_by_page_and_asked_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            seen.gate.refuses = True
+            seen.gate.open()
+            await submit(seen, tmp_path, limits="dead_share_max = 1.0")
+            await seen.until_state("math", DONE)
+            assert (await seen.ask("GET", "/v1/jobs/math"))["dead"] == {"refused_by_test": ROWS}
+            found, after = [], ""
+            while True:
+                page = await seen.ask("GET", f"/v1/jobs/math/dead?limit=5&after={after}&reason=refused_by_test")
+                found += [letter["id"] for letter in page["letters"]]
+                after = page["next"]
+                if not after:
+                    break
+            assert sorted(found) == sorted(f"personas:{row}" for row in range(ROWS))
+            assert (await seen.ask("GET", "/v1/jobs/math/dead?reason=other"))["letters"] == []
+            seen.gate.refuses = False
+            await seen.ask("POST", "/v1/jobs/math/retry", {"reasons": ["refused_by_test"]})
+            await seen.until(lambda: seen.kinds("math")[-1:] == [Kind.DONE] and len(seen.kinds("math")) == 6)
+            job = await seen.ask("GET", "/v1/jobs/math")
+            assert (job["delivered"], job["dead"]) == (ROWS, {})
+            assert (await seen.ask("GET", "/v1/jobs/math/dead"))["letters"] == []
+
+    anyio.run(scenario)
+
+
+def test_a_job_whose_provider_is_down_waits_and_goes_on_by_itself(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            seen.gate.down = True
+            await submit(seen, tmp_path, limits="outage_s_max = 0.0\nbackoff_s = 0.0")
+            await seen.until(lambda: seen.kinds("math").count(Kind.WAITING) >= 2)
+            waiting = next(each for each in seen.told if each.kind is Kind.WAITING)
+            assert waiting.details["exit_code"] == ExitCode.UNAVAILABLE
+            seen.gate.down = False
+            seen.gate.open()
+            await seen.until_state("math", DONE)
+
+    anyio.run(scenario)
+
+
+def test_a_refused_key_fails_the_job_until_it_is_resumed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            seen.gate.key_is_good = False
+            await submit(seen, tmp_path)
+            await seen.until_state("math", JobState.FAILED)
+            assert (await seen.ask("GET", "/v1/jobs/math"))["exit_code"] == ExitCode.NO_PERMISSION
+            seen.gate.key_is_good = True
+            seen.gate.open()
+            await seen.ask("POST", "/v1/jobs/math/resume")
+            await seen.until_state("math", DONE)
+
+    anyio.run(scenario)
+
+
+def test_a_bug_in_one_job_ends_that_job_alone(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            seen.gate.breaks = True
+            await submit(seen, tmp_path)
+            await seen.until_state("math", JobState.FAILED)
+            job = await seen.ask("GET", "/v1/jobs/math")
+            assert (job["exit_code"], "ZeroDivisionError" in job["why"]) == (1, True)
+            assert "Traceback" not in str(job)
+            (bug,) = [each for each in seen.told if each.kind is Kind.BUG]
+            assert "ZeroDivisionError" in str(bug.details["traceback"])
+            seen.gate.breaks = False
+            seen.gate.open()
+            await submit(seen, tmp_path, "other")
+            await seen.until_state("other", DONE)
+
+    anyio.run(scenario)
+
+
+def test_jobs_above_the_limit_wait_in_line_by_priority(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            await seen.ask("PATCH", "/v1/service", {"jobs_max": 1})
+            await submit(seen, tmp_path, "first")
+            await seen.until_state("first", RUNNING)
+            await submit(seen, tmp_path, "low", job="priority = -1")
+            await submit(seen, tmp_path, "high", job="priority = 5")
+            await seen.until(lambda: bool(seen.service.jobs.named("low").waits_for))
+            assert "1 jobs run" in (await seen.ask("GET", "/v1/jobs/low"))["why"]
+            seen.gate.open()
+            for name in ("first", "low", "high"):
+                await seen.until_state(name, DONE)
+            order = [each.job for each in seen.told if each.kind is Kind.STARTED]
+            assert order == ["first", "high", "low"]
+        assert Root(tmp_path / "root").read_limits()["service"] == {"jobs_max": 1}
+
+    anyio.run(scenario)
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_what_was_wanted_is_known_after_a_restart(tmp_path: Path, hold: bool) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            write_shard(tmp_path)
+            body = {"name": "math", "config": job_text(tmp_path), "paused": hold, "priority": 7, "weight": 2.5}
+            await seen.ask("POST", "/v1/jobs", body)
+        async with running(tmp_path / "root") as seen:
+            job = await seen.ask("GET", "/v1/jobs/math")
+            assert (job["priority"], job["weight"]) == (7, 2.5)
+            assert (job["state"] == "paused") == hold
+            await seen.ask("POST", "/v1/jobs/math/resume")
+            seen.gate.open()
+            await seen.until_state("math", DONE)
+
+    anyio.run(scenario)
+
+
+def test_a_job_that_was_mended_by_hand_is_read_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            await submit(seen, tmp_path)
+            await seen.until_state("math", RUNNING)
+        file = tmp_path / "root" / "jobs" / "math" / "job.toml"
+        good = file.read_text()
+        file.write_text(good.replace("in_flight_max", "in_flight_mix"))
+        async with running(tmp_path / "root") as seen:
+            seen.gate.open()
+            await seen.until_state("math", JobState.FAILED)
+            assert "in_flight_max" in (await seen.ask("GET", "/v1/jobs/math"))["hint"]
+            file.write_text(good)
+            await seen.ask("POST", "/v1/jobs/math/resume")
+            await seen.until_state("math", DONE)
+
+    anyio.run(scenario)
+
+
+def test_a_damaged_job_harms_no_other(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            await submit(seen, tmp_path)
+        folder = tmp_path / "root" / "jobs"
+        (folder / "broken").mkdir()
+        (folder / "broken" / "job.json").write_text('{"format": 1, "order": "x"')
+        (folder / "unfinished").mkdir()
+        async with running(tmp_path / "root") as seen:
+            assert [job["name"] for job in (await seen.ask("GET", "/v1/jobs"))["jobs"]] == ["broken", "math"]
+            broken = await seen.ask("GET", "/v1/jobs/broken")
+            assert (broken["state"], "damaged" in broken["why"]) == ("failed", True)
+            assert (await seen.status("POST", "/v1/jobs/broken/resume"))[0] == 409
+            seen.gate.open()
+            await seen.until_state("math", DONE)
+
+    anyio.run(scenario)
