@@ -14,7 +14,7 @@ from personastream.core.retry import RetryPolicy
 from personastream.engine.exchange import Exchange
 from personastream.errors import AttemptError, ConfigError, ProviderDown, ProviderRejected, Throttled, Unauthorized
 from personastream.records import Request
-from personastream.testing import ScriptedProvider
+from personastream.testing import ListSource, ScriptedProvider
 from tests.support.company import ID, Job, Meanwhile, together
 from tests.support.effort import tries
 from tests.support.fleet import rows
@@ -236,6 +236,27 @@ def test_each_job_judges_outages_by_its_own_patience() -> None:
     together(hasty, patient)
     assert isinstance(hasty.failure, ProviderDown)
     assert patient.finished
+
+
+def test_who_drains_while_it_saves_up_for_a_large_request_lets_the_others_pass() -> None:
+    """It would wait for hours, and was first."""
+    ceilings = Ceilings(4, input_tokens_per_minute=6000)
+    large = job("large", 1, ceilings=ceilings, priority=1, latency_s=90.0)
+    large.source = ListSource([["quick to be sent, slow to be answered", "x" * 4_000_000]])
+    small = job("small", 20, ceilings=ceilings, begins_s=5.0)
+    seen: list[Any] = []
+
+    async def drain(exchange: Exchange) -> None:
+        await anyio.sleep(60.0)
+        seen.append(small.asked)
+        large.stop.drain()
+        await anyio.sleep(4.5)
+        seen.append(small.asked)
+
+    together(large, small, meanwhile=drain)
+    assert seen == [0, 20]
+    assert large.asked == 1
+    assert small.finished
 
 
 def test_several_providers_of_one_job_may_be_one_service_and_add_up() -> None:
