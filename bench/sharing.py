@@ -5,8 +5,9 @@
 Two jobs with weights 3 to 1 in one process ask `personastream simulate` (50 ms an answer), which both could fill
 alone: `ratio` is that of their answers over so many seconds. Then ceilings are changed while they run: `felt_s` is how
 long it takes until the number in flight, or the requests of 100 ms, are what they should be. Cost is CPU time per row
-against nginx, as in `bench.engine`: one run alone, and two jobs side by side with half the rows each, in turns. The
-last line is one JSON object.
+against nginx, as in `bench.engine`: one run alone, two jobs in one process that share nothing, with half the rows and
+half the requests in flight each, and two that share (and always wait for each other), in turns. The last line is one
+JSON object.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +65,11 @@ async def carry(config: str, share: Share, stop: Stop, statistics: Statistics) -
     share.leave()
 
 
-async def both(configs: Sequence[str]) -> None:
-    """Two jobs side by side, to their end: what is measured from outside."""
-    exchange = Exchange(time.monotonic)
+async def all_of(configs: Sequence[str], *, apart: bool) -> None:
+    """Jobs side by side, to their end: what is measured from outside. `apart`: each has the endpoint to itself."""
+    exchanges = [Exchange(time.monotonic) for _ in configs] if apart else [Exchange(time.monotonic)] * len(configs)
     async with anyio.create_task_group() as sitting:
-        for config in configs:
+        for config, exchange in zip(configs, exchanges, strict=True):
             sitting.start_soon(carry, config, exchange.join(config), Stop(), Statistics())
 
 
@@ -117,7 +119,7 @@ async def _rate(shared: SharedEndpoint, per_minute: float) -> bool:
 
 
 class Cost:
-    """CPU microseconds per row of a run alone, and of two that share."""
+    """CPU microseconds per row of a run alone, of two jobs in one process that share nothing, and of two that do."""
 
     def __init__(self, folder: Path, base_url: str, rows: int) -> None:
         self._folder, self._base_url, self._rows = folder, base_url, rows
@@ -127,20 +129,24 @@ class Cost:
     def _sizes(self, parts: int) -> tuple[int, int]:
         return SMALL_ROWS // parts, (SMALL_ROWS + self._rows) // parts
 
-    def per_row_us(self, parts: int) -> float:
+    def per_row_us(self, kind: str) -> float:
         """The slope between two sizes, without start-up."""
-        small, large = (self._cpu_s(parts, count) for count in self._sizes(parts))
+        parts = 1 if kind == "alone" else 2
+        in_flight = IN_FLIGHT // 2 if kind == "apart" else IN_FLIGHT
+        small, large = (self._cpu_s(kind, parts, count, in_flight) for count in self._sizes(parts))
         return (large - small) / self._rows * 1e6
 
-    def _cpu_s(self, parts: int, count: int) -> float:
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            configs = [_config(Path(folder, str(part)), self._shards[count], self._base_url) for part in range(parts)]
-            return processes.run(processes.bench("sharing", "--carry", *configs)).cpu_s
+    def _cpu_s(self, kind: str, parts: int, count: int, in_flight: int) -> float:
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            folders = [Path(name, str(part)) for part in range(parts)]
+            configs = [_config(folder, self._shards[count], self._base_url, in_flight) for folder in folders]
+            apart = ["--apart"] if kind == "apart" else []
+            return processes.run(processes.bench("sharing", *apart, "--carry", *configs)).cpu_s
 
 
-def _config(folder: Path, shard: Path, base_url: str) -> str:
+def _config(folder: Path, shard: Path, base_url: str, in_flight: int = IN_FLIGHT) -> str:
     folder.mkdir()
-    return str(write_config(folder / "run.toml", [shard], provider=http(base_url, "fixed"), in_flight=IN_FLIGHT))
+    return str(write_config(folder / "run.toml", [shard], provider=http(base_url, "fixed"), in_flight=in_flight))
 
 
 def main() -> None:
@@ -149,11 +155,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--apart", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--carry", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.carry:
         calm_collector(2 * IN_FLIGHT)
-        anyio.run(both, options.carry, backend_options={"use_uvloop": True})
+        anyio.run(partial(all_of, options.carry, apart=options.apart), backend_options={"use_uvloop": True})
         sys.exit()
     with tempfile.TemporaryDirectory(prefix="bench-sharing-") as name:
         folder = Path(name)
@@ -162,20 +169,20 @@ def main() -> None:
             configs = [_config(folder / job, shard, base_url) for job in ("heavy", "light")]
             figures = anyio.run(watched, configs, options.seconds, backend_options={"use_uvloop": True})
         say(str(figures))
-        costs: dict[int, list[float]] = {1: [], 2: []}
+        costs: dict[str, list[float]] = {"alone": [], "apart": [], "shared": []}
         with instant_server(SERVER_CORE) as base_url:
             cost = Cost(folder, base_url, options.rows)
             for _ in range(options.rounds):
-                for parts, found in costs.items():
-                    found.append(cost.per_row_us(parts))
-                say(f"alone {costs[1][-1]:.1f}, two {costs[2][-1]:.1f} us of CPU per row")
-    ratios = [two / one for one, two in zip(costs[1], costs[2], strict=True)]
+                for kind, found in costs.items():
+                    found.append(cost.per_row_us(kind))
+                say(", ".join(f"{kind} {found[-1]:.1f}" for kind, found in costs.items()) + " us of CPU per row")
+    ratios = [shared / apart for shared, apart in zip(costs["shared"], costs["apart"], strict=True)]
     report(
         "sharing",
         {
             **figures,
-            "cpu_us_per_row": {"alone": spread(costs[1], 1), "two": spread(costs[2], 1)},
-            "two_to_alone": spread(ratios, 3),
+            "cpu_us_per_row": {kind: spread(found, 1) for kind, found in costs.items()},
+            "shared_to_apart": spread(ratios, 3),
             "targets": {"ratio": 3.0, "ratio_off_max": RATIO_OFF_MAX, "felt_s_max": FELT_S_MAX},
         },
     )
