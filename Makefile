@@ -6,8 +6,9 @@ BIN := .venv/bin
 SEED ?= 1
 KILLS ?= 1000
 CRASHES ?= 20000
+MINUTES ?= 30
 
-.PHONY: all lint types fast test demo bench crash long sim servers peers fmt docs clean
+.PHONY: all lint types fast test demo bench crash long sim soak servers peers fmt docs clean
 
 all: lint types fast
 
@@ -25,6 +26,7 @@ test: .venv/dev .venv/readers
 	@command -v zstd >/dev/null || { apt-get update -q && apt-get install -y -q zstd; }
 	@command -v systemd-analyze >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends systemd; }
 	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
+	@command -v prometheus >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
 	$(MAKE) lint types
 	$(BIN)/pytest -n auto
 
@@ -43,6 +45,9 @@ long: .venv/dev
 
 sim: .venv/dev
 	$(BIN)/python -m tests.simulation --crashes $(CRASHES) --seed $(SEED)
+
+soak: .venv/dev
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 servers: .venv/dev .venv-servers/done
 	SERVERS=.venv-servers $(BIN)/pytest -m servers tests/servers

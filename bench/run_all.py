@@ -93,6 +93,16 @@ def memory_rows(result: Mapping[str, Any]) -> list[Row]:
     return rows
 
 
+def dashboard_rows(result: Mapping[str, Any]) -> list[Row]:
+    """How soon the page shows something."""
+    ms, letters = result["ms"], f"{result['dead']:,} dead letters"
+    target = f"≤ {result['targets']['first_paint_ms_max']} ms"
+    return [
+        Row(f"dashboard with {letters}: first paint", target, shown(ms["first_paint"], " ms")),
+        Row(f"dashboard with {letters}: 50 of them, from the click", "–", shown(ms["letters_shown"], " ms")),
+    ]
+
+
 def resume_rows(result: Mapping[str, Any]) -> list[Row]:
     """Time and CPU to the first request, as the kill came and at its worst moment."""
     after = f"resume after {result['run']['settled']:,} rows in {result['run']['shards']} shards"
@@ -163,6 +173,7 @@ BENCHMARKS = (
     Benchmark("wire", "--rounds 2 --requests 2000", wire_rows),
     Benchmark("utilisation", "--rounds 1 --rows 3000 --in-flight 200", utilisation_rows),
     Benchmark("memory", "--rows 1000 5000", memory_rows),
+    Benchmark("dashboard", "--dead 500 --rounds 2", dashboard_rows),
     Benchmark("resume", "--rounds 1 --rows 60000 --shards 3", resume_rows),
     Benchmark("pacing", "", pacing_rows),
     Benchmark("startup", "--rounds 3", startup_rows),

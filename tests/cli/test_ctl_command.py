@@ -12,6 +12,8 @@ from tests.support.command import personastream
 from tests.support.served_root import served, waited
 from tests.support.simulated import simulated
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
 CONFIG = """
 [source]
 paths = ["personas.jsonl"]
@@ -49,8 +51,6 @@ def code(root: Path, *words: str | Path) -> int:
     return raised.value.exit_code
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_a_job_from_its_submission_to_its_end(tmp_path: Path) -> None:
     root = tmp_path / "root"
     with simulated() as service, served(root, tmp_path / "log") as seen:

@@ -43,7 +43,8 @@ ILL: Mapping[str, Mapping[str, str]] = {
     "PersonastreamRunFailed": {f'personastream_run_state{{{RUN}, state="failed"}}': "1+0x120"},
     "PersonastreamRunWaits": {f'personastream_run_state{{{RUN}, state="waiting"}}': "1+0x120"},
     "PersonastreamNoProgress": {
-        f'personastream_rows_committed_total{{{RUN}, stage="", status="delivered"}}': "600+0x120"
+        f'personastream_rows_committed_total{{{RUN}, stage="", status="delivered"}}': "600+0x120",
+        f'personastream_rows_dead_total{{{RUN}, stage="", reason="contract"}}': "6+0x120",
     },
     "PersonastreamManyDead": {f'personastream_rows_dead_total{{{RUN}, stage="", reason="contract"}}': "0+100x120"},
     "PersonastreamThrottled": {

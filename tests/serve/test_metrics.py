@@ -1,16 +1,18 @@
 """What Prometheus is told: every figure under its name, nothing without bounds, nothing from outside unescaped."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from prometheus_client import generate_latest
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from personastream.core.histogram import BOUNDS_S
 from personastream.engine.statistics import Statistics
-from personastream.serve.families import REASONS_MAX, RUNS_MAX, Families, Rising, few
+from personastream.serve.families import REASONS_MAX, RUNS_MAX, Families, Rising, Sitting, few
 from personastream.serve.metrics import Scraper
 from personastream.serve.view import JobState, JobView, ServiceView, StageView
 from tests.support.stand_in_service import HOSTILE, StandIn, endpoint, job, service_view
@@ -140,3 +142,18 @@ def test_nothing_is_told_twice() -> None:
 def no_twins(names: Iterable[str]) -> bool:
     listed = list(names)
     return len(listed) == len(set(listed))
+
+
+def test_the_page_of_all_metrics_is_up_to_date() -> None:
+    sitting = Sitting(1, 2, 3, 4.0, ([1] * (len(BOUNDS_S) + 1), 1.0), ([1] * (len(BOUNDS_S) + 1), 1.0))
+    families = Families(service_view(job("math")), {"math": sitting}, Rising())
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text("utf-8")
+    told = [line for line in text.splitlines() if line.startswith("| `")]
+    assert told == [documented(family) for family in families.collect() if family.name.startswith("personastream_")]
+
+
+def documented(family: Metric) -> str:
+    """Its line in the table."""
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    labels = dict.fromkeys(label for sample in family.samples for label in sample.labels if label != "le")
+    return f"| `{name}` | {family.type} | {', '.join(labels) or '–'} | {family.documentation} |"

@@ -16,7 +16,7 @@ DASHBOARD = files("personastream.serve").joinpath("dashboard")
 def ask(*paths: str, **headers: str) -> list[tuple[int, Mapping[str, str], str]]:
     async def all_of_them() -> list[tuple[int, Mapping[str, str], str]]:
         async with serving(StandIn(service_view()).app()) as url, aiohttp.ClientSession() as session:
-            found = []
+            found: list[tuple[int, Mapping[str, str], str]] = []
             for path in paths:
                 async with session.get(url.rstrip("/") + path, headers=headers) as response:
                     found.append((response.status, response.headers, await response.text()))
@@ -29,12 +29,12 @@ def test_all_that_the_page_names_is_there() -> None:
     ((status, _, html),) = ask("/")
     assert status == 200
     named = re.findall(r'(?:src|href)="(assets/[^"]+)"', html)
-    assert len(named) == 5
+    assert len(named) == 14
     answers = ask(*(f"/{name}" for name in named))
-    assert [status for status, _, _ in answers] == [200] * 5
+    assert [status for status, _, _ in answers] == [200] * len(named)
     assert "Permission is hereby granted" in answers[-1][2]
-    modules = re.findall(r'from "\./([a-z]+\.js)"', "".join(text for _, _, text in answers))
-    assert [status for status, _, _ in ask(*(f"/assets/{name}" for name in modules))] == [200] * len(modules)
+    modules = re.findall(r'(?:from|import) "\./([a-z]+\.js)"', "".join(text for _, _, text in answers))
+    assert {f"assets/{name}" for name in modules} <= set(named)
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
@@ -78,3 +78,10 @@ def test_a_file_that_is_known_is_not_sent_again() -> None:
 def test_there_is_no_way_to_other_files(path: str) -> None:
     ((status, _, _),) = ask(path)
     assert status == 404
+
+
+def test_without_its_package_metrics_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personastream.serve.metrics.importlib.util.find_spec", lambda name: None)
+    ((status, _, text),) = ask("/metrics")
+    assert status == 501
+    assert "pip install 'personastream[metrics]'" in text

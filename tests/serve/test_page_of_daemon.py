@@ -6,30 +6,24 @@ from pathlib import Path
 import pytest
 
 from tests.support.browser import Page, browser
-from tests.support.daemon import Daemon, config_of, serving_root, write_personas
-from tests.support.simulated import Simulated, simulated
+from tests.support.served_root import Served
+from tests.support.simulated import simulated
+from tests.support.watched_service import config_of, page_of, watched, write_personas
 
 pytestmark = pytest.mark.slow
 
-DEAD = 40
-MANY = 200_000
-
-
-@pytest.fixture(scope="module")
-def refusing() -> Iterator[Simulated]:
-    with simulated(
-        "--latency", "0.02", "--fault", "badrequest=1.0"
-    ) as simulator:  # each request once, then never again
-        yield simulator
+ROWS = 120
+MANY = 50_000
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    with serving_root(tmp_path / "root") as running:
+def service(tmp_path: Path) -> Iterator[Served]:
+    with watched(tmp_path) as running:
         yield running
 
 
 def submit(page: Page, name: str, config: str) -> None:
+    page.wait_for("document.querySelector('#service-state').textContent === 'running'")
     page.click("#submit-open")
     for field, value in {"name": name, "config": config}.items():
         page.evaluate(f"document.querySelector('#submit-{field}').value = {value!r}")
@@ -45,21 +39,26 @@ def figure(name: str, what: str) -> str:
     return f"document.querySelector('[data-job={name}] [data-figure=\"{what}\"] b').textContent"
 
 
-def test_dead_rows_are_asked_again(daemon: Daemon, refusing: Simulated, tmp_path: Path) -> None:
-    shard = write_personas(tmp_path / "few.jsonl", DEAD)
-    with browser() as chromium:
-        page = chromium.open(daemon.page)
+def test_dead_rows_are_asked_again(service: Served, tmp_path: Path) -> None:
+    shard = write_personas(tmp_path / "few.jsonl", ROWS)
+    refusing = "--latency", "0.02", "--fault", "badrequest=0.5"
+    with simulated(*refusing) as simulator, browser() as chromium:
+        page = chromium.open(page_of(service))
         page.wait_for("!document.querySelector('#no-jobs').hidden")
-        submit(page, "few", config_of(refusing.base_url, shard))
+        submit(page, "few", config_of(simulator.base_url, shard))
         page.wait_for(state("few", "done"))
-        page.wait_for(f"{figure('few', 'dead')} === '{DEAD}'")
+        dead = sum(service.job("few")["dead"].values())
+        assert 20 < dead < 100
+        page.wait_for(f"{figure('few', 'dead')} === '{dead}'")
         page.click("[data-job=few] .name")
-        page.wait_for(f"document.querySelectorAll('.letter').length === {DEAD}")
+        page.wait_for(f"document.querySelectorAll('.letter').length === {min(dead, 50)}")
         page.wait_for("document.querySelector('[data-reason=bad_request]')")
+        simulator.change(faults={})
         page.click("#retry")
-        page.wait_for(f"{figure('few', 'delivered')} === '{DEAD}' && {figure('few', 'dead')} === '0'")
+        page.wait_for(f"{figure('few', 'delivered')} === '{ROWS}' && {figure('few', 'dead')} === '0'")
         page.wait_for(state("few", "done"))
         page.wait_for("document.querySelectorAll('.letter').length === 0")
+        assert service.job("few")["rows_estimated"] == ROWS
         page.click("#tab-records")
         page.wait_for("document.querySelectorAll('.record').length === 20")
         page.click("#tab-config")
@@ -67,10 +66,10 @@ def test_dead_rows_are_asked_again(daemon: Daemon, refusing: Simulated, tmp_path
         assert page.messages == []
 
 
-def test_a_job_is_paused_resumed_and_cancelled(daemon: Daemon, tmp_path: Path) -> None:
+def test_a_job_is_paused_resumed_and_cancelled(service: Served, tmp_path: Path) -> None:
     shard = write_personas(tmp_path / "many.jsonl", MANY)
     with simulated("--latency", "0.02") as simulator, browser() as chromium:
-        page = chromium.open(daemon.page)
+        page = chromium.open(page_of(service))
         submit(page, "many", config_of(simulator.base_url, shard, in_flight_max=8))
         page.wait_for(state("many", "running"))
         page.wait_for(f"{figure('many', 'delivered')} !== '0'")
@@ -80,9 +79,9 @@ def test_a_job_is_paused_resumed_and_cancelled(daemon: Daemon, tmp_path: Path) -
         page.click("[data-job=many] [data-verb=pause]")
         page.wait_for(state("many", "paused"))
         page.wait_for(f"{figure('many', 'in flight')} === '0'")
-        asked = simulator.stats()["requests"]
+        asked = simulator.stats()["bodies"]
         page.wait_for("!document.querySelector('[data-job=many] [data-verb=resume]').hidden")
-        assert simulator.stats()["requests"] == asked
+        assert simulator.stats()["bodies"] == asked
         page.click("[data-job=many] [data-verb=resume]")
         page.wait_for(state("many", "running"))
         held = page.evaluate(figure("many", "delivered"))
@@ -92,4 +91,4 @@ def test_a_job_is_paused_resumed_and_cancelled(daemon: Daemon, tmp_path: Path) -
         page.click("#sure [value=yes]")
         page.wait_for(state("many", "cancelled"))
         assert page.messages == []
-    assert daemon.job("many")["state"] == "cancelled"
+    assert service.job("many")["state"] == "cancelled"

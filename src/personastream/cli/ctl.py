@@ -201,7 +201,7 @@ def records(service: _Service, name: str, limit: int) -> int:
 def endpoints(service: _Service) -> int:
     """List the model services that jobs share."""
     found = service.call("GET", "/v1/endpoints")["endpoints"]
-    head = ("id", "endpoint", "model", "state", "in flight", "requests/min", "tokens/min", "answered", "429s", "jobs")
+    head = ("id", "endpoint", "state", "in flight", "requests/min", "tokens/min", "answered", "429s", "jobs")
     service.tell(found, table(head, map(endpoint_row, found)))
     return ExitCode.DONE
 

@@ -138,8 +138,10 @@ class Settle:
             self._read_to_end.add(shard)
             self._length.finished(batch.stop, batch.shard.size_bytes)
             self._statistics.rows_estimated = self._length.rows()
-        elif not self._finished[shard]:
+        elif self._rows[shard] is None:
             self._statistics.rows_estimated = self._length.rows(batch.stop, batch.bytes_read)
+        else:  # revived rows of a shard whose length is known
+            self._statistics.rows_estimated = self._length.rows()
         if self._pending_drops >= DROPS_MAX:
             self._wake.set()
 

@@ -154,11 +154,21 @@ class Jobs:
         return job
 
     async def conclude(self, job: LiveJob, ending: Ending) -> None:
-        """The job has ended so. It is told first: a kill in between has it told again, never not at all."""
+        """The job has ended so; it has not if it is done and somebody wants its dead rows asked again.
+
+        It is told first: a kill in between has it told again, never not at all.
+        """
+
+        def concluded(wanted: Wanted) -> Wanted:
+            goes_on = ending.state is JobState.DONE and wanted.revive
+            return wanted if goes_on else replace(wanted, ending=ending)
+
+        if concluded(job.wanted).ending is None:
+            return
         details = {"exit_code": ending.exit_code, "why": ending.why, "hint": ending.hint}
         kinds = {JobState.DONE: Kind.DONE, JobState.FAILED: Kind.FAILED, JobState.CANCELLED: Kind.CANCELLED}
         self._happenings.tell(kinds[ending.state], job.name, **details)
-        await self.write(job, lambda wanted: replace(wanted, ending=ending))
+        await self.write(job, concluded)
         self._changed()
 
     async def write(self, job: LiveJob, change: Callable[[Wanted], Wanted]) -> None:
@@ -194,7 +204,9 @@ class Jobs:
         """Take up the job's configuration anew. Raises `ConfigError` or another `PersonaStreamError`."""
         if not job.fault:
             submission = await anyio.to_thread.run_sync(self._shelf.again, job.name, job.wanted)
-            job.stages, job.spend_max, job.need = submission.stages, submission.spend_max, None
+            job.stages, job.spend_max = submission.stages, submission.spend_max
+            if job.sitting is None:
+                job.need = None
 
 
 def _check_name(name: str, jobs: Mapping[str, LiveJob]) -> None:

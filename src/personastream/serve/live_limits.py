@@ -9,10 +9,11 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from personastream.core.ceilings import checked
 from personastream.core.spend import NANOS
 from personastream.engine.budget import Purse
 from personastream.engine.exchange import Exchange
-from personastream.errors import StorageFailed
+from personastream.errors import ConfigError, CorruptOutput, StorageFailed
 from personastream.serve.happenings import Happenings, Kind
 from personastream.serve.root import Root
 from personastream.serve.settings import Settings
@@ -47,7 +48,7 @@ class LiveLimits:
 
     async def load(self) -> None:
         """Take up what earlier processes were told. Raises `CorruptOutput`."""
-        self._live = await anyio.to_thread.run_sync(self._root.read_limits)
+        self._live = _checked(await anyio.to_thread.run_sync(self._root.read_limits))
         self.obey(self._settings)
 
     def obey(self, settings: Settings) -> None:
@@ -61,6 +62,7 @@ class LiveLimits:
         serve, supervisor = settings.serve, self._supervisor
         supervisor.jobs_max = int(self._service.get("jobs_max", serve.jobs_max))
         supervisor.retry_s, supervisor.retry_s_max = serve.retry_s, serve.retry_s_max
+        supervisor.drain_s_max = serve.drain_s_max
         written, changed = {each.id: each.ceilings for each in settings.endpoints}, self._endpoints
         for name in {*written, *changed, *self._exchange.imposed}:
             self._exchange.impose(name, {**written.get(name, {}), **changed.get(name, {})})
@@ -104,3 +106,16 @@ class LiveLimits:
         await anyio.to_thread.run_sync(self._root.write_limits, live)
         self._live = live
         self.obey(self._settings)
+
+
+def _checked(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a file said, which people may have mended by hand. Raises `CorruptOutput`."""
+    service, endpoints = document.get("service", {}), document.get("endpoints", {})
+    try:
+        if not isinstance(service, dict) or not isinstance(endpoints, dict):
+            raise ConfigError("its parts must be tables")
+        if not all(isinstance(value, int | float) and 0 <= value <= 1e9 for value in service.values()):
+            raise ConfigError("a ceiling of the service is no number")
+        return {"service": service, "endpoints": {name: checked(dict(told)) for name, told in endpoints.items()}}
+    except (ConfigError, TypeError, ValueError) as error:
+        raise CorruptOutput(f"limits.json is damaged: {error}", hint="Delete it to go on with serve.toml.") from error

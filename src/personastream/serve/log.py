@@ -35,6 +35,7 @@ SAME_KEPT_MAX = 1000
 _LEVEL_OF: dict[Kind, Level] = {
     Kind.BUG: "error",
     Kind.FAILED: "error",
+    Kind.BUG: "error",
     Kind.BUDGET_100: "warning",
     Kind.BUDGET_80: "warning",
     Kind.REFUSED: "warning",

@@ -1,7 +1,7 @@
 """The service: all jobs in one process and one event loop, under shared limits."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import anyio
@@ -58,20 +58,18 @@ class Service:
         self.limits = LiveLimits(root, settings, happenings, self.exchange, self.purse, self.supervisor)
         self._warned: dict[str, float] = {}
         self._started, self._started_s = iso_now(), anyio.current_time()
-        self._loaded = False
+        self._idle_bytes, self._loaded = 0, False
 
-    async def run(self, opened: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Take up all jobs there are, and go on until `drain` is through. `opened` is called when they are known."""
+    async def run(self) -> None:
+        """Take up all jobs there are, and go on until `drain` is through."""
         await self.jobs.load()
         await self._read_figures()
         await self.limits.load()
         await self.vitals.look()
-        self._loaded = True
+        self._idle_bytes, self._loaded = self.vitals.memory_bytes, True
         async with anyio.create_task_group() as around:
             for task in (self.exchange.run, self.vitals.watch, self._look_at_figures, self._look_at_inbox):
                 around.start_soon(task)
-            if opened is not None:
-                await opened()
             self.happenings.tell(Kind.READY, jobs=len(self.jobs))
             await self.supervisor.run()
             around.cancel_scope.cancel()
@@ -163,13 +161,14 @@ class Service:
                 return ""
         need = job.need
         await self.vitals.look()
-        at_work = [each.need.connections for each in self.supervisor.sitting if each.need is not None]
+        at_work = [each.need for each in self.supervisor.sitting if each.need is not None]
+        promised = self._idle_bytes + sum(each.memory_bytes for each in at_work)  # what they do not have yet, they will
         return room.missing(
             need,
             room.Room(
-                memory_bytes=self.vitals.memory_bytes,
+                memory_bytes=max(promised, self.vitals.memory_bytes),
                 memory_bytes_max=self.vitals.memory_bytes_max,
-                connections=sum(at_work),
+                connections=sum(each.connections for each in at_work),
                 descriptors_max=self.vitals.descriptors_max,
                 disk_free_bytes=self.vitals.disk_free_bytes,
                 disk_bytes_min=self.settings.serve.disk_bytes_min,

@@ -174,7 +174,8 @@ def _endpoints(endpoints: Sequence[State], of: int, width: int) -> Table:
     table = _table(f"endpoint ({of})", _figures(_ENDPOINT_FIGURES, width))
     for each in endpoints:
         label = Text(printable(each["label"]))
-        label.append(f" {printable(each['model'])}", style="dim")
+        if each["model"] not in each["label"]:
+            label.append(f" {printable(each['model'])}", style="dim")
         if each["why"] and each["state"] != "closed":
             label.append(f"  {printable(each['why'])}", style="yellow")
         rests, per_minute = each["paused_s"] > 0, each["requests_per_minute"]

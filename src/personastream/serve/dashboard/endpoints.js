@@ -37,11 +37,11 @@ function line(endpoint) {
     state.className = `pill ${told.paused_s ? "held" : kind(told.state)}`;
     full.style.width = `${Math.min(100, (100 * told.in_flight) / Math.max(told.limit, 1))}%`;
     say(about, [
-      told.model, `${whole(told.in_flight)} of ${whole(told.limit)} in flight`, told.in_flight_max ? `at most ${whole(told.in_flight_max)}` : "",
+      !told.label.includes(told.model) && told.model, `${whole(told.in_flight)} of ${whole(told.limit)} in flight`, told.in_flight_max ? `at most ${whole(told.in_flight_max)}` : "",
       told.requests_per_minute ? `${whole(told.requests_per_minute)} requests / min` : "no request limit",
       told.tokens_per_minute ? `${whole(told.tokens_per_minute)} tokens / min` : "no token limit",
       `${whole(told.answered)} answered`, told.throttled && `${whole(told.throttled)} turned away`, told.failed && `${whole(told.failed)} failed`,
-      told.paused_s && `rests for ${duration(told.paused_s)}`, told.why, told.jobs.length && `for ${told.jobs.join(", ")}`,
+      told.paused_s && `rests for ${duration(told.paused_s)}`, (told.paused_s || told.state !== "closed") && told.why, told.jobs.length && `for ${told.jobs.join(", ")}`,
     ].filter(Boolean).join(" · "));
   }
   return {element, update};

@@ -42,7 +42,8 @@ export function showJob(job) {
 // Fewer dead rows than a page holds are shown as they come, unless somebody reads one.
 function changed() {
   reasons();
-  if ($("letters").childElementCount < PAGE && !$("letters").querySelector("details[open]")) letters();
+  const seen = $("letters").childElementCount;
+  if ((seen < PAGE && !$("letters").querySelector("details[open]")) || seen > sum(dead(shown))) letters();
 }
 
 const deaths = job => JSON.stringify(dead(job));

@@ -78,7 +78,9 @@ function line(job, choose) {
     bar.dead.style.width = `${(100 * sum(now.dead)) / expected}%`;
     track.setAttribute("aria-valuenow", String(Math.floor((100 * rows) / expected)));
     tell(figures, now, rows);
-    const words = [now.why, now.hint, now.alert && `near a cap: ${now.alert}`].filter(Boolean).join(" · ");
+    const stuck = now.state === "running" && (now.waiting || !now.in_flight) && !now.why;
+    const fault = stuck && now.last_fault ? `last fault: ${now.last_fault}` : "";
+    const words = [now.why, now.hint, now.alert && `near a cap: ${now.alert}`, fault].filter(Boolean).join(" · ");
     const again = now.next_try_s === null ? "" : ` · tries again in ${duration(now.next_try_s)}`;
     say(why, words + (words ? again : ""));
     show(why, words !== "");
@@ -87,7 +89,7 @@ function line(job, choose) {
 }
 
 function tell(parent, job, rows) {
-  const of = job.rows_estimated ? ` of ≈ ${whole(job.rows_estimated)}` : "", live = !ENDED.has(job.state);
+  const live = !ENDED.has(job.state), of = job.rows_estimated && job.state !== "done" ? ` of ≈ ${whole(job.rows_estimated)}` : "";
   const parts = [
     ["rows", `${whole(rows)}${of}`], ["delivered", whole(job.delivered)], ["dropped", whole(sum(job.dropped))],
     ["dead", whole(sum(job.dead))],

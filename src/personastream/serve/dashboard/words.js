@@ -5,7 +5,7 @@ const MONEY = new Intl.NumberFormat("en", {minimumFractionDigits: 2, maximumFrac
 const SHORT = new Intl.NumberFormat("en", {notation: "compact", maximumFractionDigits: 1});
 
 export const whole = value => WHOLE.format(value);
-export const short = value => SHORT.format(value);
+export const short = value => (Math.abs(value) < 1 ? String(Number(value.toPrecision(2))) : SHORT.format(value));
 export const rate = value => (value >= 100 ? WHOLE.format(value) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
 export const money = value => (value > 0 && value < 0.01 ? value.toPrecision(2) : MONEY.format(value));
 export const bytes = value => {
