@@ -6,8 +6,9 @@ BIN := .venv/bin
 SEED ?= 1
 KILLS ?= 1000
 CRASHES ?= 20000
+MINUTES ?= 30
 
-.PHONY: all lint types fast test demo bench crash long sim servers peers fmt docs clean
+.PHONY: all lint types fast test demo bench crash long sim soak servers peers fmt docs clean
 
 all: lint types fast
 
@@ -44,6 +45,9 @@ long: .venv/dev
 
 sim: .venv/dev
 	$(BIN)/python -m tests.simulation --crashes $(CRASHES) --seed $(SEED)
+
+soak: .venv/dev
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 servers: .venv/dev .venv-servers/done
 	SERVERS=.venv-servers $(BIN)/pytest -m servers tests/servers

@@ -14,7 +14,6 @@ from typing import Any
 PACKAGES = (
     "personastream",
     "aiohttp",
-    "aiolimiter",
     "anyio",
     "numba",
     "numpy",

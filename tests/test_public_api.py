@@ -18,7 +18,7 @@ NAMES = {
     settings: {"setting"},
     ports: {
         "Ask", "Offload", "Source", "Transform", "StatefulTransform", "Recipe", "Provider", "Limit", "Chunk",
-        "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding", "Inferring",
+        "ShardState", "Sink", "Checkpoints", "Tokens", "NO_TOKENS", "Embedder", "Embedding", "Inferring", "Growing", "Stock",
         "Meeting", "Judgement", "Screen", "Watch",
     },
     errors: {
@@ -66,7 +66,12 @@ METHODS: dict[type[Any], dict[str, tuple[str, ...]]] = {
     ports.Recipe: {"__call__": ("row", "ask")},
     ports.Screen: {"__call__": ("texts", "ask")},
     ports.Provider: {"complete": ("request",), "aclose": ()},
-    ports.Limit: {"take": ("request",), "acquire": ("request",), "settle": ("reserved", "used")},
+    ports.Limit: {
+        "change": ("ceilings", "now_s"),
+        "wait_s": ("request", "now_s"),
+        "take": ("request",),
+        "settle": ("reserved", "used"),
+    },
     ports.Sink: {
         "attach": ("run_id", "shards"),
         "recover": (),
@@ -87,6 +92,7 @@ PROPERTIES = {
     ports.Screen: {"name", "on", "policy"},
     ports.Watch: {"alert"},
     ports.Provider: {"in_flight_max", "requests_per_minute", "tokens_per_minute"},
+    ports.Limit: {"bounds"},
     ports.Sink: {"path", "commit_rows_max", "commit_bytes_max", "commit_interval_s"},
 }
 

@@ -30,7 +30,7 @@ ABREAST = {("build", "config"), ("stages", "config"), ("__main__", "cli")}
 
 PURE_LAYER_MAX = 1
 NOT_PURE = {"asyncio", "anyio", "trio", "os", "time", "random", "secrets", "pathlib", "logging", "socket", "threading"}
-NETWORK = {"aiohttp", "aiolimiter", "uvloop"}
+NETWORK = {"aiohttp", "uvloop"}
 NOT_HERE: dict[str, set[str]] = {
     "providers": set(),
     "launch": set(),

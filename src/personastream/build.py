@@ -353,7 +353,7 @@ def _absolute(where: str, directory: Path, value: Any, name: str) -> Any:
         return [_absolute(where, directory, one, name) for one in value]
     if "\0" in value:
         raise ConfigError(f"{where}: a path cannot hold a NUL character")
-    if name == "api_key_file" and value.startswith(CREDENTIALS):
+    if name.endswith("_file") and value.startswith(CREDENTIALS):
         return value
     if (name in SHIPPED and not value.endswith(SHIPPED[name])) or (name == "paths" and is_url(value)):
         return value

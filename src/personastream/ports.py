@@ -203,7 +203,7 @@ class Limit(Protocol):
     def take(self, request: Request) -> Tokens:
         """The request is sent; the tokens reserved for it, to be handed to `settle`."""
 
-    def settle(self, reserved: Tokens, used: Tokens, now_s: float) -> None:
+    def settle(self, reserved: Tokens, used: Tokens) -> None:
         """Tell what a request really used (nothing, for a failed one)."""
 
 

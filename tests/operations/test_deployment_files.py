@@ -115,5 +115,5 @@ def test_the_example_of_settings_is_one(tmp_path: Path) -> None:
     settings = load_settings(tmp_path / NAME)
     assert [hook.url for hook in settings.several["webhook"]] == ["https://example.org/hooks/personastream"]
     assert settings.endpoints[0].requests_per_minute == 600
-    assert settings.single == load_settings(tmp_path / "none").single | {"api": settings.api}
+    assert settings.single == {**load_settings(tmp_path / "none").single, "api": settings.api}
     assert settings.api.hosts == ["personas.example:443"]

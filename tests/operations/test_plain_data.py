@@ -27,7 +27,7 @@ def test_characters_that_are_not_printable_are_spelt_out() -> None:
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(alphabet=st.characters()) | st.binary(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
-        max_leaves=30,
+        max_leaves=12,
     )
 )
 def test_whatever_is_told_becomes_json(value: object) -> None:

@@ -147,7 +147,7 @@ def test_without_an_address_nothing_is_told() -> None:
         ({"endpoint": "http://127.0.0.1:1", "headers_file": "/nowhere"}, "cannot be read"),
     ],
 )
-def test_wrong_settings_are_refused(settings: dict[str, str], words: str) -> None:
+def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         telemetry(TelemetrySettings(**settings))
     assert CANARY not in str(caught.value)

@@ -19,7 +19,7 @@ from aiohttp import web
 from personastream.errors import ConfigError
 from personastream.serve.happenings import Happening, Happenings, Kind
 from personastream.serve.log import Log, LogSettings
-from personastream.serve.outbox import MESSAGES_MAX
+from personastream.serve.settings import load_settings
 from personastream.serve.view import JobState, JobView, ServiceView
 from personastream.serve.webhook_settings import OWN_SECRET, Webhook, targets
 from personastream.serve.webhooks import Webhooks, figures, signature
@@ -241,11 +241,12 @@ async def test_messages_for_an_address_that_is_gone_are_given_up(tmp_path: Path)
         assert "webhook_given_up" in words.getvalue()
 
 
-def test_messages_that_wait_are_bounded(tmp_path: Path) -> None:
+def test_messages_that_wait_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personastream.serve.webhooks.MESSAGES_MAX", 20)
     happenings = told(webhooks(tmp_path, Webhook("http://127.0.0.1:1/hook")))
-    for number in range(MESSAGES_MAX + 5):
+    for number in range(25):
         happenings.tell(Kind.DONE, f"job-{number}")
-    assert len(left(tmp_path)) == MESSAGES_MAX
+    assert len(left(tmp_path)) == 20
 
 
 @pytest.mark.anyio
@@ -281,7 +282,7 @@ def test_figures_of_a_job_and_of_the_service() -> None:
     job = JobView("math", JobState.DONE, delivered=7, dead={"contract": 2}, spend=1.5, directory="runs/math")
     seen = ServiceView("1", "", "running", True, jobs=[job], spend=2.5, spend_max=10.0)
     described = figures(lambda: seen)("math")
-    assert (described["delivered"], described["dead"], described["state"]) == (7, 2, JobState.DONE)
+    assert (described["delivered"], described["dead"], described["directory"]) == (7, 2, "runs/math")
     assert figures(lambda: seen)("") == {"spend": 2.5, "spend_max": 10.0}
     assert Happening(Kind.DONE).details == {}
 
@@ -338,7 +339,10 @@ def test_wrong_secrets_are_refused(text: str, mode: int, words: str, tmp_path: P
 def test_addresses_and_secrets_may_be_credentials_of_systemd(tmp_path: Path) -> None:
     written(tmp_path / "hook", "https://example.org/services/secret/path\n", 0o440)
     written(tmp_path / "signing", CANARY, 0o440)
-    hook = Webhook(url_file="$CREDENTIALS_DIRECTORY/hook", secret_file="$CREDENTIALS_DIRECTORY/signing")
+    (tmp_path / "serve.toml").write_text(
+        '[[webhook]]\nurl_file = "$CREDENTIALS_DIRECTORY/hook"\nsecret_file = "$CREDENTIALS_DIRECTORY/signing"\n'
+    )
+    (hook,) = load_settings(tmp_path / "serve.toml").several["webhook"]
     (target,) = targets([hook], tmp_path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert (str(target.url), target.key) == ("https://example.org/services/secret/path", CANARY.encode())
     assert "secret" not in repr(target).replace("secrets", "")

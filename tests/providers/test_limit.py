@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personastream.core.ceilings import Ceilings
 from personastream.ports import NO_TOKENS, Tokens
+from personastream.providers.limit import PerMinute, ProviderLimit
 from personastream.records import Request
 from tests.support.effort import tries
 from tests.support.queued import QueuedBucket, QueuedLimit
@@ -173,6 +175,43 @@ def test_what_was_used_too_much_is_owed() -> None:
         return (await _now()) - before_s
 
     assert run_virtually(main()) >= 30
+
+
+@pytest.mark.parametrize(("before", "after"), [(6000, 60), (60, 6000), (60, 60)])
+def test_a_limit_that_changes_is_held_and_used_from_then_on(before: int, after: int) -> None:
+    async def main() -> list[float]:
+        bucket, admitted = QueuedBucket(before), list[float]()
+        while (await _now()) < 30:
+            await bucket.acquire(1)
+        bucket.bucket.change(after, await _now())
+        while (await _now()) < 150:
+            await bucket.acquire(1)
+            admitted.append(await _now())
+        return admitted
+
+    log = [(at_s, 1.0) for at_s in run_virtually(main()) if at_s < 150]
+    assert most_in_a_minute(log) <= after
+    assert len(log) >= 0.97 * 2 * after - 1
+
+
+def test_what_is_owed_stays_owed_when_the_limit_changes() -> None:
+    bucket = PerMinute(60, 0.0)
+    bucket.settle(+30)
+    bucket.change(6000, 0.0)
+    assert bucket.wait_s(0.0, 0.0) == pytest.approx(30 / 100, abs=0.02)
+
+
+def test_ceilings_come_and_go() -> None:
+    limit = ProviderLimit(Ceilings(), 0.0)
+    bounds = [limit.bounds]
+    limit.change(Ceilings(requests_per_minute=60, tokens_per_minute=60), 10.0)
+    bounds.append(limit.bounds)
+    by_tokens_s = limit.wait_s(REQUEST, 10.0)
+    limit.change(Ceilings(requests_per_minute=60), 10.0)
+    assert 0.9 < limit.wait_s(REQUEST, 10.0) < 1.1 < by_tokens_s
+    limit.change(Ceilings(), 10.0)
+    assert [*bounds, limit.bounds] == [False, True, False]
+    assert limit.wait_s(REQUEST, 10.0) == 0
 
 
 def test_what_was_spared_is_credited_but_never_saved_up() -> None:

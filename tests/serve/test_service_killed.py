@@ -1,6 +1,7 @@
 """A service that is killed at any moment, started again, and goes on: with real processes, over a real simulator."""
 
 import signal
+import socket
 from collections import Counter
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 
 from tests.support.command import personastream
 from tests.support.outputs import read_records
-from tests.support.served_root import Served, served
+from tests.support.served_root import SETTINGS, Served, served
 from tests.support.simulated import Simulated, simulated
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 ROWS = 400
 STEP = 60
@@ -55,8 +58,6 @@ def prove_whole(run: Path) -> None:
     assert personastream("verify", run).code == 0
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_killed_again_and_again_two_jobs_end_with_every_row_once(tmp_path: Path) -> None:
     root, log, names = tmp_path / "root", tmp_path / "log", ["one", "two"]
     write_shard(tmp_path)
@@ -81,8 +82,6 @@ def test_killed_again_and_again_two_jobs_end_with_every_row_once(tmp_path: Path)
     assert "Traceback" not in log.read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_told_to_end_it_drains_and_what_is_left_goes_on_at_the_next_start(tmp_path: Path) -> None:
     root, log = tmp_path / "root", tmp_path / "log"
     write_shard(tmp_path)
@@ -100,8 +99,6 @@ def test_told_to_end_it_drains_and_what_is_left_goes_on_at_the_next_start(tmp_pa
     prove_whole(root / "runs" / "math")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_a_file_in_the_inbox_is_taken_once_though_the_service_is_killed_over_it(tmp_path: Path) -> None:
     root, log = tmp_path / "root", tmp_path / "log"
     write_shard(tmp_path)
@@ -124,3 +121,20 @@ def test_two_services_do_not_share_a_root(tmp_path: Path) -> None:
     with served(tmp_path / "root", tmp_path / "log"):
         second = personastream("serve", "--root", tmp_path / "root")
     assert (second.code, "another process serves" in second.err) == (73, True)
+
+
+@pytest.mark.parametrize("damage", ["{", '{"service": 3}', '{"endpoints": {"x": {"in_flight_max": "many"}}}'])
+def test_a_damaged_state_is_told_without_a_traceback(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "serve.toml").write_text(SETTINGS)
+    (tmp_path / "limits.json").write_text(damage)
+    done = personastream("serve", "--root", tmp_path)
+    assert (done.code, "limits.json" in done.err) == (74, True)
+
+
+def test_an_address_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listen = f"api.listen=127.0.0.1:{listener.getsockname()[1]}"
+        done = personastream("serve", "--root", tmp_path, "--set", listen)
+    assert (done.code, "cannot listen" in done.err) == (73, True)

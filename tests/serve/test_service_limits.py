@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import anyio
+import pytest
 
 from personastream.serve.happenings import Kind
 from personastream.serve.view import JobState
 from tests.support.running_service import ROWS, SETTINGS, Running, job_text, running, write_shard
+
+pytestmark = pytest.mark.slow
 
 PRICED = "input_price = 1_000_000.0\noutput_price = 1_000_000.0"
 
@@ -166,5 +169,35 @@ def test_drain_ends_sittings_in_order_and_then_the_service(tmp_path: Path) -> No
         async with running(tmp_path / "root") as seen:
             seen.gate.open()
             await seen.until_state("one", JobState.DONE)
+
+    anyio.run(scenario)
+
+
+def test_a_drain_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    settings = SETTINGS.replace("[api]", "drain_s_max = 0.05\n[api]")
+
+    async def scenario() -> None:
+        async with running(tmp_path / "root", settings) as seen:
+            await submit(seen, tmp_path, "one")
+            await seen.until(lambda: seen.gate.asked == 4)
+            await seen.ask("POST", "/v1/service/drain")
+            await seen.until(lambda: seen.told[-1].kind is Kind.ENDED)  # though the gate stays closed
+            assert seen.gate.answered == 0
+
+    anyio.run(scenario)
+
+
+def test_a_retry_at_the_very_end_is_not_lost(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            await submit(seen, tmp_path, "one", limits="dead_share_max = 1.0")
+            await seen.until(lambda: seen.gate.asked == 4)
+            await seen.ask("POST", "/v1/jobs/one/retry")  # ends the sitting; rows that die now are asked again
+            seen.gate.refuses = True
+            seen.gate.open()
+            await seen.until(lambda: seen.gate.asked > 4)
+            seen.gate.refuses = False
+            await seen.until_state("one", JobState.DONE)
+            assert seen.kinds("one").count(Kind.STARTED) == 2
 
     anyio.run(scenario)

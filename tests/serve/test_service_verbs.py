@@ -165,7 +165,7 @@ def test_jobs_above_the_limit_wait_in_line_by_priority(tmp_path: Path) -> None:
                 await seen.until_state(name, DONE)
             order = [each.job for each in seen.told if each.kind is Kind.STARTED]
             assert order == ["first", "high", "low"]
-        assert Root(tmp_path / "root").read_limits() == {"service": {"jobs_max": 1}}
+        assert Root(tmp_path / "root").read_limits()["service"] == {"jobs_max": 1}
 
     anyio.run(scenario)
 

@@ -1,5 +1,6 @@
 """What is wanted of jobs: the file that keeps it, and what each verb makes of it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from personastream.serve.wanted import Ending, NotWanted, Wanted, Wish, wanted_o
 from tests.support.effort import tries
 
 NEW = Wanted(1, "2026-01-01T00:00:00Z", "/base", "/root/runs/math")
-VERBS = {
+VERBS: dict[str, Callable[[Wanted], Wanted]] = {
     "pause": wanted.paused,
     "stop": wanted.stopped,
     "resume": wanted.resumed,

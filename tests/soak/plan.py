@@ -13,20 +13,8 @@ SHARDS = 6
 FOLLOWED_SHARDS = 12
 FAULTS = ("500=0.01", "drop=0.005", "cut=0.002", "off-contract=0.01", "poison=0.0005")
 """All along. A server that asks for pauses is a time of its own: see `story`."""
-WORDS = [
-    "keeper",
-    "painter",
-    "smith",
-    "baker",
-    "tailor",
-    "miller",
-    "sailor",
-    "glazier",
-    "weaver",
-    "mason",
-    "cooper",
-    "turner",
-]
+TRADES = ("keeper", "painter", "smith", "baker", "tailor", "miller", "sailor", "glazier", "weaver", "mason", "cooper")
+
 
 JOB = """
 [source]

@@ -111,7 +111,7 @@ class Served:
         """Read settings and keys again."""
         self.process.send_signal(signal.SIGHUP)
 
-    def drain(self, how: str, timeout_s: float = 90.0) -> int:
+    def drain(self, how: str, timeout_s: float = 200.0) -> int:
         """End in order, by a signal or by the API; returns the exit code."""
         if how == "signal":
             self.process.send_signal(signal.SIGTERM)

@@ -140,7 +140,7 @@ class Story:
         runs = {job: self.served.root / "runs" / job for job in JOBS}
         accounts = {job: account(self.plan, job, run) for job, run in runs.items()}
         last = [sample for sample in self.samples if sample.life == self.served.lives and sample.in_flight]
-        warm = last[round(WARM_UP_SHARE * len(last)) :]
+        warm = last[round(WARM_UP_SHARE * len(last)) :] or self.samples
         busy = sorted(sample.in_flight for sample in warm)
         rows = sum(each["rows"] for each in accounts.values())
         requests = sum(endpoint.arrivals() for endpoint in self.endpoints)

@@ -129,7 +129,7 @@ def test_shards_that_are_not_finished_can_be_waited_for(tmp_path: Path, monkeypa
     write_manifest(folder, Manifest(RUN_ID, "", "0", "job.toml", {}, [Shard(0, "a", "a.jsonl", 1, "f")]))
     sink.attach(RUN_ID, ["a"])
     sink.recover()
-    source = Run([str(folder)], follow=True)
+    source = Run([str(folder)], wait=True)
     (shard,) = source.shards()
     assert shard.size_bytes == 0
     reading = source.read(shard, 0)

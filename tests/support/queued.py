@@ -22,12 +22,12 @@ class QueuedBucket:
 
     async def acquire(self, amount: float) -> None:
         async with self._turn:
-            while wait_s := self.bucket.wait_s(amount, now_s()):
-                await asyncio.sleep(wait_s)  # noqa: ASYNC110 - it is time that is waited for
+            while wait_s := self.bucket.wait_s(amount, now_s()):  # noqa: ASYNC110 - it is time that is waited for
+                await asyncio.sleep(wait_s)
             self.bucket.use(amount)
 
     def settle(self, difference: float) -> None:
-        self.bucket.settle(difference, now_s())
+        self.bucket.settle(difference)
 
 
 class QueuedLimit:
@@ -50,5 +50,5 @@ class QueuedLimit:
             return self.limit.take(request)
 
     def settle(self, reserved: Tokens, used: Tokens) -> None:
-        self.limit.settle(reserved, used, now_s())
+        self.limit.settle(reserved, used)
         self._settled.set()

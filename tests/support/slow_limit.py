@@ -34,6 +34,6 @@ class Every:
         self.taken += 1
         return Tokens(3.0, 4.0)
 
-    def settle(self, reserved: Tokens, used: Tokens, now_s: float) -> None:
+    def settle(self, reserved: Tokens, used: Tokens) -> None:
         assert reserved == (3.0, 4.0)
         self.used.append(used)

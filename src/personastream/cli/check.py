@@ -12,6 +12,7 @@ from personastream.build import Parts, Thinning, build, build_thinning, effectiv
 from personastream.cli.words import json_text
 from personastream.errors import BadInput
 from personastream.launch import estimate as estimates
+from personastream.launch.arrivals import grows
 from personastream.launch.endpoints import check_prices
 from personastream.launch.estimate import Estimate, estimate
 from personastream.launch.extraction_guard import check_protected
@@ -77,7 +78,8 @@ class Checked:
             yield ""
         if self.shards is None:
             names = self.stage.reads
-            yield f"shards         unknown  until {', '.join(names)} {'is' if len(names) == 1 else 'are'} finished"
+            until = f"until {', '.join(names)} {'is' if len(names) == 1 else 'are'} finished" if names else "none yet"
+            yield f"shards         unknown  {until}"
         else:
             yield f"shards    {len(self.shards):>12,}  {sum(shard.size_bytes for shard in self.shards):,} bytes"
         yield from licence_lines(self.findings)
@@ -101,6 +103,8 @@ def _look(stage: Stage) -> Checked:
     except BadInput:
         if not stage.reads:
             raise
+        shards = None
+    if not shards and grows(thinning.source):
         shards = None
     findings = check_licences(parts, shards or ()) if parts is not None else ()
     guess = None if parts is None or shards is None else estimate(gated(parts), shards)

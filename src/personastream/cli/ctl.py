@@ -39,7 +39,7 @@ def command(ctx: click.Context, root: Path, as_json: bool) -> None:
     """Command a service: submit, list, pause, resume, limits.
 
     \b
-    Exit codes: 0 done, 1 the service declines, 65 there is no such job, 69
+    Exit codes: 0 done, 64 the service declines, 65 there is no such job, 69
     nobody serves the folder, 77 the token is refused, 78 what was given is wrong.
     """
     ctx.obj = _Service(root, as_json)
@@ -201,7 +201,7 @@ def records(service: _Service, name: str, limit: int) -> int:
 def endpoints(service: _Service) -> int:
     """List the model services that jobs share."""
     found = service.call("GET", "/v1/endpoints")["endpoints"]
-    head = ("id", "endpoint", "model", "state", "in flight", "requests/min", "tokens/min", "answered", "429s", "jobs")
+    head = ("id", "endpoint", "state", "in flight", "requests/min", "tokens/min", "answered", "429s", "jobs")
     service.tell(found, table(head, map(endpoint_row, found)))
     return ExitCode.DONE
 

@@ -62,7 +62,6 @@ def endpoint_row(seen: Mapping[str, Any]) -> Columns:
     return (
         seen["id"],
         printable(seen["label"]),
-        printable(seen["model"]),
         seen["state"],
         f"{seen['in_flight']:,} of {seen['limit']:,} (≤ {seen['in_flight_max']:,})",
         f"{seen['requests_per_minute']:,.0f}" if seen["requests_per_minute"] else "–",

@@ -62,10 +62,12 @@ class Telling:
 
     def follows(self, unfinished: Sequence[str]) -> None:
         """All is done that is there."""
-        if self.talks:
+        if not self.talks:
+            return
+        if not unfinished:
             say("All there is is done. Waiting for more; SIGTERM or Ctrl-C ends that.")
-            for path in unfinished[:UNFINISHED_NAMED_MAX]:
-                say(f"  not whole yet: {printable(path)}")
+        for path in unfinished[:UNFINISHED_NAMED_MAX]:
+            say(f"not whole yet, and waited for: {printable(path)}")
 
     def failed(self) -> None:
         """How far it came, however it ended."""

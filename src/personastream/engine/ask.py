@@ -67,8 +67,7 @@ class Asker:
             completion = await self._paid(endpoint, request)
             now_s = self.clock()
             if reserved is not None:
-                used = Tokens(completion.input_tokens, completion.output_tokens)
-                self._settle(endpoint, reserved, used, now_s)
+                self._settle(endpoint, reserved, Tokens(completion.input_tokens, completion.output_tokens))
                 reserved = None
             endpoint.health.succeeded(now_s)
             endpoint.pace.answered(now_s, sent_s, completion.output_tokens, completion.headers)
@@ -80,12 +79,12 @@ class Asker:
             raise
         finally:
             if reserved is not None:
-                self._settle(endpoint, reserved, NO_TOKENS, self.clock())
+                self._settle(endpoint, reserved, NO_TOKENS)
             self.pool.give_back(endpoint)
 
-    def _settle(self, endpoint: Endpoint, reserved: Tokens, used: Tokens, now_s: float) -> None:
+    def _settle(self, endpoint: Endpoint, reserved: Tokens, used: Tokens) -> None:
         assert endpoint.limit is not None  # it has reserved
-        endpoint.limit.settle(reserved, used, now_s)
+        endpoint.limit.settle(reserved, used)
 
     async def _paid(self, endpoint: Endpoint, request: Request) -> Completion:
         budget = self.budget

@@ -223,8 +223,11 @@ class Exchange:
         lines = shared.lines
         if not lines:
             return
-        now_s = self.clock()
+        now_s, pace = self.clock(), shared.pace
         while lines:
+            if shared.in_flight >= pace.limit:  # it takes an answer first
+                pace.wait_s(now_s, shared.in_flight)  # hears of it, and knows that the limit is what is in the way
+                return
             line = shared.first()
             if not line.give(now_s):
                 if now_s + line.wait_s(now_s) < self._looks_s - EARLIER_S:

@@ -69,8 +69,12 @@ class Line:
 
     def _may_ask(self, endpoint: Endpoint) -> bool:
         """Whether it is not out, and nobody who waits for it is to be served before."""
-        lines = endpoint.shared.lines
-        return endpoint.out is None and (not lines or endpoint.shared.first() is self)
+        if endpoint.out is not None:
+            return False
+        waiting = len(endpoint.shared.lines)
+        if waiting > 1:
+            return endpoint.shared.first() is self
+        return waiting == 0 or self.listed
 
     def take(self, endpoint: Endpoint, now_s: float, request: Request) -> Turn:
         """A turn at this endpoint; whether it has room has been asked before."""

@@ -53,7 +53,7 @@ class Pool:
             if (turn := waiter.turn) is not None:
                 now_s = self._clock()
                 if turn.reserved is not None and turn.endpoint.limit is not None:
-                    turn.endpoint.limit.settle(turn.reserved, NO_TOKENS, now_s)
+                    turn.endpoint.limit.settle(turn.reserved, NO_TOKENS)
                 turn.endpoint.pace.ended(now_s, turn.sent_s)
                 self.give_back(turn.endpoint)
             raise

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from personastream.build import build_thinning
 from personastream.core.own_words import foreign_origin
 from personastream.errors import RunError
+from personastream.launch.arrivals import shards_of
 from personastream.launch.purge_search import Found, Trail
 from personastream.launch.purge_terms import Terms
 from personastream.launch.stage_list import config_of
@@ -37,7 +38,7 @@ def search_input(found: Found, terms: Terms, trail: Trail, settings: Sequence[st
         source = _source(found, settings)
         if source is None:
             return None
-        now = {shard.stem: shard for shard in source.shards()}
+        now = {shard.stem: shard for shard in shards_of(source, found.directory)}
         for shard in found.manifest.shards:
             if shard.stem not in now or now[shard.stem].fingerprint != shard.fingerprint:
                 return Unread(f"{shard.path} has changed, or is gone")

@@ -14,6 +14,7 @@ from personastream.launch.audit import record
 from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
 from personastream.launch.purge_apply import finish_purge
 from personastream.records import Shard
+from personastream.sinks.disk import FULL
 
 _PLACE_HINT = "Choose another {}, or mend its permissions."
 OWN_NAMES = frozenset({"data", "dead", "state", "run.tmp", "audit.jsonl", "audit.head", "audit.tmp"})
@@ -143,10 +144,21 @@ def begin_or_continue(
         raise RunExists(f"{directory} holds {kinds[0]}, not {kinds[1]}", hint="Give this one a folder of its own.")
     check_unchanged(kept, identity, shards, directory, grows=grows)
     if len(shards) > len(kept.shards):
-        more = [shard.stem for shard in shards[len(kept.shards) :]]
-        record(directory, "grown", shards=len(more), first=more[0], last=more[-1])
-        kept = replace(kept, shards=list(shards))
+        return _grown(directory, kept, shards)
+    return kept
+
+
+def _grown(directory: Path, kept: Manifest, shards: Sequence[Shard]) -> Manifest:
+    """With more shards, durably. Raises `NoRoom` for a full disk: there is nothing wrong with the run."""
+    more = [shard.stem for shard in shards[len(kept.shards) :]]
+    record(directory, "grown", shards=len(more), first=more[0], last=more[-1])
+    kept = replace(kept, shards=list(shards))
+    try:
         write_manifest(directory, kept)
+    except CannotCreate as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL:
+            raise NoRoom(error.message, hint="Make room, then run again with --resume.") from error
+        raise
     return kept
 
 

@@ -118,12 +118,14 @@ async def carry_out(
 
 async def _more(arrivals: Arrivals, stop: Stop, audience: Audience) -> bool:
     """Wait for more to do. False if a drain was asked for before it came."""
-    told: Sequence[str] | None = None
+    told, before = list[str](), list[str]()
+    audience.follows(told)
     while not await anyio.to_thread.run_sync(arrivals.any_news):
         unfinished = arrivals.unfinished
-        if told != unfinished:
+        if told != unfinished == before:  # most are whole a moment later
             audience.follows(unfinished)
             told = unfinished
+        before = unfinished
         if not await stop.sleep(arrivals.look_s):
             return False
     return True

@@ -8,7 +8,7 @@ nothing for each of them.
 """
 
 from personastream.core.ceilings import Ceilings
-from personastream.ports import Tokens
+from personastream.ports import NO_TOKENS, Tokens
 from personastream.records import Request
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -18,6 +18,7 @@ SMOOTHING = 0.05
 SMOOTHING_IN_FLIGHT = 0.3
 """Answers are measured against guesses that are as many answers old as requests are under way: a controller with a
 delay, which swings up for ever unless its gain times the delay stays well below pi/2."""
+FEW_IN_FLIGHT = SMOOTHING_IN_FLIGHT / SMOOTHING
 BLOCK_S = 0.01
 WAIT_S_MIN = 0.001
 ROUNDING = 1e-9
@@ -34,6 +35,8 @@ class PerMinute:
 
     def wait_s(self, amount: float, now_s: float) -> float:
         """Seconds until `amount` units may be used; 0: now."""
+        if self._level >= amount and now_s - self._filled_s < BLOCK_S:
+            return 0.0  # nearly always, where the limit is high
         self._fill(now_s)
         if self._level >= amount * (1.0 - ROUNDING):
             return 0.0
@@ -45,10 +48,11 @@ class PerMinute:
         self._level -= amount
         self._saving = 0.0
 
-    def settle(self, difference: float, now_s: float) -> None:
+    def settle(self, difference: float) -> None:
         """Correct an earlier amount: what was used too much is owed, what was spared is credited (at most 1 s)."""
-        self._fill(now_s)
-        self._level = min(max(self._level, self._size), self._level - difference)
+        most = self._size + self._block
+        level = self._level - difference
+        self._level = level if level <= most else max(self._level, most)
 
     def change(self, limit: float, now_s: float) -> None:
         """From now on the limit is another one. What is owed stays owed."""
@@ -57,9 +61,10 @@ class PerMinute:
         self._level = min(self._level, self._size)
 
     def _set(self, limit: float) -> None:
-        self._size = limit / 60
-        self._block = self._size * BLOCK_S
-        self._rate = (limit - self._size) / 60  # a full bucket and a minute's rate make the limit
+        second = limit / 60
+        self._block = second * BLOCK_S
+        self._size = second - self._block
+        self._rate = (limit - second) / 60  # a full bucket, a block that is late and a minute's rate make the limit
 
     def _fill(self, now_s: float) -> None:
         elapsed_s = now_s - self._filled_s
@@ -82,6 +87,8 @@ class ProviderLimit:
         self._tokens_per_character = 1 / CHARACTERS_PER_TOKEN
         self._output_tokens = OUTPUT_TOKENS_FIRST_GUESS
         self._in_flight = 0
+        self._asked: Request | None = None  # with what was guessed for it, as who asks takes it next
+        self._guessed = NO_TOKENS
         self.change(ceilings, now_s)
 
     def change(self, ceilings: Ceilings, now_s: float) -> None:
@@ -102,35 +109,41 @@ class ProviderLimit:
 
     def wait_s(self, request: Request, now_s: float) -> float:
         """Seconds until this request may be sent, if no other is meanwhile; 0: now."""
-        guess, wait_s = self._guess(request), 0.0
+        self._guess(request)
+        of_prompt, of_reply = self._guessed
+        longest_s = 0.0
         for _, bucket, of_requests, of_input, of_output in self._buckets:
-            amount = of_requests + of_input * guess.input + of_output * guess.output
-            wait_s = max(wait_s, bucket.wait_s(amount, now_s))
-        return wait_s
+            wait_s = bucket.wait_s(of_requests + of_input * of_prompt + of_output * of_reply, now_s)
+            if wait_s > longest_s:
+                longest_s = wait_s
+        return longest_s
 
     def take(self, request: Request) -> Tokens:
         """The request is sent; the tokens reserved for it, to be handed to `settle`."""
-        guess = self._guess(request)
+        if request is not self._asked:
+            self._guess(request)
+        of_prompt, of_reply = self._guessed
         for _, bucket, of_requests, of_input, of_output in self._buckets:
-            bucket.use(of_requests + of_input * guess.input + of_output * guess.output)
+            bucket.use(of_requests + of_input * of_prompt + of_output * of_reply)
         self._in_flight += 1
-        return guess
+        return self._guessed
 
-    def settle(self, reserved: Tokens, used: Tokens, now_s: float) -> None:
+    def settle(self, reserved: Tokens, used: Tokens) -> None:
         """Replace the guess by what was used (nothing: the request failed)."""
         more_input, more_output = used.input - reserved.input, used.output - reserved.output
         if used.input or used.output:
-            smoothing = min(SMOOTHING, SMOOTHING_IN_FLIGHT / max(1, self._in_flight))
+            smoothing = SMOOTHING_IN_FLIGHT / self._in_flight if self._in_flight > FEW_IN_FLIGHT else SMOOTHING
             self._output_tokens = max(0.0, self._output_tokens + smoothing * more_output)
             if used.input and reserved.input:
                 self._tokens_per_character *= 1 + smoothing * min(1.0, more_input / reserved.input)
         self._in_flight -= 1
         for _, bucket, _, of_input, of_output in self._buckets:
             if of_input or of_output:
-                bucket.settle(of_input * more_input + of_output * more_output, now_s)
+                bucket.settle(of_input * more_input + of_output * more_output)
 
-    def _guess(self, request: Request) -> Tokens:
-        return Tokens(request.characters * self._tokens_per_character, self._output_tokens)
+    def _guess(self, request: Request) -> None:
+        self._asked = request
+        self._guessed = Tokens(request.characters * self._tokens_per_character, self._output_tokens)
 
 
 _WEIGHTS = {

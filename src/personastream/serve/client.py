@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from personastream.errors import BadInput, ConfigError, ProviderDown, RunError, SourceRefused
+from personastream.errors import BadInput, ConfigError, ExitCode, ProviderDown, RunError, SourceRefused
 from personastream.serve.listening import UNIX
 from personastream.serve.root import SMALL_BYTES_MAX, Root, read_small, read_token
 
@@ -22,6 +22,8 @@ NOT_THERE = "Is it running? `personastream serve --root DIR` starts it."
 
 class Declined(RunError):
     """The service understood, and does not do it."""
+
+    exit_code = ExitCode.USAGE
 
 
 class NoSuch(BadInput):

@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 from aiohttp import web
 
-from personastream.errors import PersonaStreamError
+from personastream.errors import PersonaStreamError, RunError
 from personastream.launch.process import calm_collector, raise_file_limit
 from personastream.serve import foreign_log, room
 from personastream.serve.api.app import application
@@ -40,7 +40,10 @@ def serve(path: Path, changes: Sequence[str] = ()) -> None:
         token = root.token()
         raise_file_limit(min(FILES, room.descriptors_max() - 512))
         calm_collector(ROWS_IN_FLIGHT)
-        anyio.run(_serve, root, settings, token, changes, backend_options={"use_uvloop": True})
+        try:
+            anyio.run(_serve, root, settings, token, changes, backend_options={"use_uvloop": True})
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
 
 
 async def _serve(root: Root, settings: Settings, token: str, changes: Sequence[str]) -> None:
@@ -68,6 +71,15 @@ async def _serve(root: Root, settings: Settings, token: str, changes: Sequence[s
         log.info("listening", address=address, root=str(root.path))
         await service.run()
         around.cancel_scope.cancel()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What people can do something about, if there is any such error among those of all tasks."""
+    told, _ = group.split(RunError)
+    error: BaseException = told or group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _log(settings: Settings, token: str) -> Log:

@@ -1,21 +1,20 @@
 """All jobs, and what people may do to them. Each verb is durable before it returns."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
 
-from personastream.errors import ConfigError, ExitCode, PersonaStreamError
 from personastream.serve.clock import iso_now
 from personastream.serve.happenings import Happenings, Kind
 from personastream.serve.live_job import LiveJob
 from personastream.serve.refusals import Conflicting, NotThere, Unfit
-from personastream.serve.root import NAME_HINT, Root, is_name
-from personastream.serve.submission import Submission, check_submission, read_submission
+from personastream.serve.root import NAME_HINT, is_name
+from personastream.serve.shelf import Shelf
+from personastream.serve.submission import check_submission
 from personastream.serve.view import JobState
 from personastream.serve.wanted import (
     Ending,
@@ -36,9 +35,9 @@ JOBS_MAX = 10_000
 class Jobs:
     """The jobs by name, in the order in which they were submitted. `changed` is called after every change."""
 
-    def __init__(self, root: Root, happenings: Happenings, changed: Callable[[], None], *, own_modules: bool) -> None:
-        self.own_modules = own_modules
-        self._root = root
+    def __init__(self, shelf: Shelf, happenings: Happenings, changed: Callable[[], None]) -> None:
+        self._shelf = shelf
+        self._root = shelf.root
         self._happenings = happenings
         self._changed = changed
         self._jobs: dict[str, LiveJob] = {}
@@ -62,8 +61,7 @@ class Jobs:
 
     async def load(self) -> None:
         """All jobs that lie in the root. What is damaged becomes a job that failed, and harms no other."""
-        read = await anyio.to_thread.run_sync(lambda: [self._read(name) for name in self._root.job_names()])
-        self._jobs = {job.name: job for job in sorted(read, key=lambda job: job.wanted.order)}
+        self._jobs = {job.name: job for job in await anyio.to_thread.run_sync(self._shelf.jobs)}
 
     async def submit(
         self,
@@ -78,23 +76,22 @@ class Jobs:
         """A new job, paused if it is to `hold`. Raises `ConfigError`, or a `Refusal`."""
         if not is_name(name):
             raise Unfit(f"{name[:100]!r} is no name for a job", hint=NAME_HINT)
-        folder = Path(base) if base else self._root.path
-        read = partial(read_submission, self._root, name, content, folder, own_modules=self.own_modules)
+        base = base or str(self._root.path)
         async with self._adding:
-            self._check_new(name)
-            submission = await anyio.to_thread.run_sync(read)
-            self._check_place(submission)
-            await anyio.to_thread.run_sync(partial(check_submission, submission))
+            _check_name(name, self._jobs)
+            submission = await anyio.to_thread.run_sync(self._shelf.submission, name, content, base)
+            _check_place(submission.directory, self)
+            await anyio.to_thread.run_sync(check_submission, submission)
             wanted = Wanted(
                 order=max((job.wanted.order for job in self), default=0) + 1,
                 submitted=iso_now(),
-                base=str(folder),
+                base=base,
                 directory=str(submission.directory),
                 priority=submission.settings.priority if priority is None else priority,
                 weight=submission.settings.weight if weight is None else weight,
                 wish=Wish.PAUSE if hold else Wish.RUN,
             )
-            await anyio.to_thread.run_sync(partial(self._root.add_job, name, content, wanted))
+            await anyio.to_thread.run_sync(self._root.add_job, name, content, wanted)
             job = LiveJob(name, wanted, submission.directory, submission.stages, submission.spend_max)
             self._jobs[name] = job
         self._happenings.tell(Kind.SUBMITTED, name, priority=wanted.priority, weight=wanted.weight)
@@ -157,18 +154,28 @@ class Jobs:
         return job
 
     async def conclude(self, job: LiveJob, ending: Ending) -> None:
-        """The job has ended so."""
-        await self.write(job, lambda wanted: replace(wanted, ending=ending))
+        """The job has ended so; it has not if it is done and somebody wants its dead rows asked again.
+
+        It is told first: a kill in between has it told again, never not at all.
+        """
+
+        def concluded(wanted: Wanted) -> Wanted:
+            goes_on = ending.state is JobState.DONE and wanted.revive
+            return wanted if goes_on else replace(wanted, ending=ending)
+
+        if concluded(job.wanted).ending is None:
+            return
         details = {"exit_code": ending.exit_code, "why": ending.why, "hint": ending.hint}
         kinds = {JobState.DONE: Kind.DONE, JobState.FAILED: Kind.FAILED, JobState.CANCELLED: Kind.CANCELLED}
         self._happenings.tell(kinds[ending.state], job.name, **details)
+        await self.write(job, concluded)
         self._changed()
 
     async def write(self, job: LiveJob, change: Callable[[Wanted], Wanted]) -> None:
         """What is wanted of a job, changed; durable on return. Raises `NotWanted` or `StorageFailed`."""
         async with job.writing:
             wanted = change(job.wanted)
-            await anyio.to_thread.run_sync(partial(self._root.write_wanted, job.name, wanted))
+            await anyio.to_thread.run_sync(self._root.write_wanted, job.name, wanted)
             job.wanted = wanted
 
     async def _wish(self, name: str, change: Callable[[Wanted], Wanted], kind: Kind | None = None) -> LiveJob:
@@ -193,53 +200,26 @@ class Jobs:
             job.sitting.end()
         return job
 
-    def _check_new(self, name: str) -> None:
-        if name in self._jobs:
-            raise Conflicting(f"there is a job {name!r} already", hint="Give this one another name.")
-        if len(self._jobs) >= JOBS_MAX:
-            raise Conflicting(f"there are {JOBS_MAX:,} jobs", hint="Stop the service, then move old ones out of jobs/.")
-
-    def _check_place(self, submission: Submission) -> None:
-        """No job writes into the run of another one."""
-        for job in self:
-            ours, theirs = submission.directory, job.directory
-            if ours == theirs or ours in theirs.parents or theirs in ours.parents:
-                raise Conflicting(f"its [sink] path belongs to the job {job.name!r}", hint="Leave [sink] path out.")
-
     async def _reread(self, job: LiveJob) -> None:
-        """Take up the job's configuration anew: somebody may have mended it. Raises `ConfigError`."""
-        if job.fault:
-            return
-        content, _ = await anyio.to_thread.run_sync(partial(self._root.read_job, job.name))
-        submission = await anyio.to_thread.run_sync(partial(self._submission, job.name, content, job.wanted))
-        job.stages, job.spend_max, job.need = submission.stages, submission.spend_max, None
-
-    def _submission(self, name: str, content: bytes, wanted: Wanted) -> Submission:
-        base = Path(wanted.base)
-        submission = read_submission(
-            self._root, name, content, base, own_modules=self.own_modules, spend_max=wanted.spend_max
-        )
-        if str(submission.directory) != wanted.directory:
-            raise ConfigError(
-                f"{self._root / 'jobs' / name / 'job.toml'} writes to {submission.directory}, and began in "
-                f"{wanted.directory}",
-                hint="Move the run there and name that place in job.json, or give the job its old [sink] path.",
-            )
-        return submission
-
-    def _read(self, name: str) -> LiveJob:
-        """A job from its files, whatever is wrong with them."""
-        try:
-            content, wanted = self._root.read_job(name)
-        except PersonaStreamError as error:
-            ending = Ending(JobState.FAILED, "", ExitCode.IO_ERROR, error.message, error.hint)
-            unknown = Wanted(order=0, submitted="", base="", directory="", ending=ending)
-            return LiveJob(name, unknown, self._root / "runs" / name, fault=error.message)
-        job = LiveJob(name, wanted, Path(wanted.directory))
-        try:
-            submission = self._submission(name, content, wanted)
+        """Take up the job's configuration anew. Raises `ConfigError` or another `PersonaStreamError`."""
+        if not job.fault:
+            submission = await anyio.to_thread.run_sync(self._shelf.again, job.name, job.wanted)
             job.stages, job.spend_max = submission.stages, submission.spend_max
-        except PersonaStreamError as error:  # not written: the next start may find it mended
-            ending = wanted.ending or Ending(JobState.FAILED, iso_now(), ExitCode.CONFIG, error.message, error.hint)
-            job.wanted = replace(wanted, ending=ending)
-        return job
+            if job.sitting is None:
+                job.need = None
+
+
+def _check_name(name: str, jobs: Mapping[str, LiveJob]) -> None:
+    """Raises `Conflicting`."""
+    if name in jobs:
+        raise Conflicting(f"there is a job {name!r} already", hint="Give this one another name.")
+    if len(jobs) >= JOBS_MAX:
+        raise Conflicting(f"there are {JOBS_MAX:,} jobs", hint="Stop the service, then move old ones out of jobs/.")
+
+
+def _check_place(ours: Path, jobs: Iterable[LiveJob]) -> None:
+    """No job writes into the run of another one. Raises `Conflicting`."""
+    for job in jobs:
+        theirs = job.directory
+        if ours == theirs or ours in theirs.parents or theirs in ours.parents:
+            raise Conflicting(f"its [sink] path belongs to the job {job.name!r}", hint="Leave [sink] path out.")

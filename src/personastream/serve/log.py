@@ -4,6 +4,7 @@ Law: a line is printable, bounded and free of secrets. The same event over and o
 counted. That nobody can read the log stops nothing.
 """
 
+import faulthandler
 import os
 import sys
 import traceback
@@ -34,6 +35,7 @@ SAME_KEPT_MAX = 1000
 _LEVEL_OF: dict[Kind, Level] = {
     Kind.BUG: "error",
     Kind.FAILED: "error",
+    Kind.BUG: "error",
     Kind.BUDGET_100: "warning",
     Kind.BUDGET_80: "warning",
     Kind.REFUSED: "warning",
@@ -43,7 +45,7 @@ _LEVEL_OF: dict[Kind, Level] = {
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """Section `[log]` of serve.toml."""
+    """What is told on stderr, and how."""
 
     level: str = setting(
         "Tell what is at least so grave. May change on reload.",
@@ -167,7 +169,10 @@ class Log:
             return
 
     def install(self) -> None:
-        """Errors that nobody has caught are told here as well, as one line and no traceback."""
+        """Errors that nobody has caught are told here as well, as one line and no traceback.
+
+        What kills the process from outside, such as a watchdog, has it say where all its threads are.
+        """
 
         def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
             if issubclass(kind, KeyboardInterrupt):
@@ -176,6 +181,7 @@ class Log:
                 self.bug("bug", error)
 
         sys.excepthook = told
+        faulthandler.enable()
 
 
 def is_journal(stream: TextIO) -> bool:

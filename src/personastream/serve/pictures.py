@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from personastream.engine.shared_endpoint import SharedEndpoint
 
 WHY_CHARACTERS_MAX = 2000
+FILES_TOLD = 5
 
 
 def job_view(job: LiveJob, now_s: float) -> JobView:
@@ -91,6 +92,8 @@ def _why(job: LiveJob, state: JobState) -> tuple[str, str, int | None]:
         return ending.why, ending.hint, ending.exit_code
     if state is JobState.QUEUED and job.waits_for:
         return job.waits_for, "", None
+    if state is JobState.FOLLOWING and sitting is not None and sitting.unfinished:
+        return f"not whole yet: {', '.join(sitting.unfinished[:FILES_TOLD])}", "", None
     if sitting is not None and sitting.statistics.paused:
         return sitting.statistics.paused, "", None
     if job.verdict is not None and sitting is None:

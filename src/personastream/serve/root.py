@@ -26,9 +26,10 @@ from typing import Any
 import orjson
 
 from personastream.config import CONFIG_BYTES_MAX
-from personastream.errors import CannotCreate, ConfigError, CorruptOutput, StorageFailed
+from personastream.errors import CannotCreate, ConfigError, CorruptOutput, NoRoom, StorageFailed
 from personastream.launch.durable_file import replace_durably
 from personastream.serve.wanted import Wanted, wanted_of
+from personastream.sinks.disk import FULL
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 NAME_HINT = "Up to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or a digit."
@@ -188,7 +189,8 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageFailed(f"cannot write {path}: {error.strerror}", hint="Make room, then try again.") from error
+        failure = NoRoom if error.errno in FULL else StorageFailed
+        raise failure(f"cannot write {path}: {error.strerror}", hint="Make room, then try again.") from error
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -9,8 +9,8 @@ from yarl import URL
 
 from personastream.errors import ConfigError
 from personastream.providers.access import check_destination
+from personastream.settings import CREDENTIALS
 
-CREDENTIALS = "$CREDENTIALS_DIRECTORY/"
 FILE_BYTES_MAX = 4096
 
 
@@ -24,7 +24,7 @@ def read_words(name: str, named: str, environ: Mapping[str, str] = os.environ) -
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not ASCII"
         raise ConfigError(f"{named} = {name!r} cannot be read: {why}") from error
-    if mode & 0o077 and not folder:  # systemd guards its credentials by other means than their mode
+    if mode & (0o007 if folder else 0o077):  # systemd's access list shows as a group that may read
         raise ConfigError(f"{named} = {name!r} can be read by others", hint=f"Run: chmod 600 {name}")
     return text
 

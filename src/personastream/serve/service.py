@@ -1,9 +1,8 @@
 """The service: all jobs in one process and one event loop, under shared limits."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -14,7 +13,7 @@ from personastream.core.spend import NANOS
 from personastream.engine.budget import Purse
 from personastream.engine.exchange import Exchange
 from personastream.engine.statistics import Statistics
-from personastream.errors import ConfigError, ExitCode, PersonaStreamError, StorageFailed
+from personastream.errors import ExitCode, PersonaStreamError
 from personastream.serve import room
 from personastream.serve.carry_out import Carrier
 from personastream.serve.clock import iso_now
@@ -23,10 +22,12 @@ from personastream.serve.happenings import Happenings, Kind
 from personastream.serve.inbox import LOOK_S, Inbox
 from personastream.serve.jobs import Jobs
 from personastream.serve.live_job import LiveJob
+from personastream.serve.live_limits import LiveLimits
 from personastream.serve.pictures import endpoint_views, job_view
 from personastream.serve.root import Root
 from personastream.serve.settings import NAME as SETTINGS_NAME
 from personastream.serve.settings import Settings, load_settings
+from personastream.serve.shelf import Shelf
 from personastream.serve.sitting import Sitting
 from personastream.serve.supervisor import Supervisor
 from personastream.serve.telemetry import Telemetry
@@ -48,30 +49,27 @@ class Service:
         self.telemetry: Telemetry | None = None
         self.exchange = Exchange(time.monotonic)
         self.purse = Purse()
-        self.jobs = Jobs(root, happenings, self._changed, own_modules=settings.serve.own_modules)
+        self._shelf = Shelf(root, settings.serve.own_modules)
+        self.jobs = Jobs(self._shelf, happenings, self._changed)
         self.supervisor = Supervisor(
             self.jobs, happenings, carry_out=Carrier(self.jobs, self.purse), begin=self._begin, why_not=self._why_not
         )
         self.vitals = Vitals(root.path, settings.serve.memory_bytes_max or room.memory_bytes_max())
-        self.limits: dict[str, Any] = {}
+        self.limits = LiveLimits(root, settings, happenings, self.exchange, self.purse, self.supervisor)
         self._warned: dict[str, float] = {}
         self._started, self._started_s = iso_now(), anyio.current_time()
-        self._changing = anyio.Lock()
-        self._loaded = False
+        self._idle_bytes, self._loaded = 0, False
 
-    async def run(self, opened: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Take up all jobs there are, and go on until `drain` is through. `opened` is called when they are known."""
-        self.limits = await anyio.to_thread.run_sync(self.root.read_limits)
+    async def run(self) -> None:
+        """Take up all jobs there are, and go on until `drain` is through."""
         await self.jobs.load()
         await self._read_figures()
-        self._obey_limits()
+        await self.limits.load()
         await self.vitals.look()
-        self._loaded = True
+        self._idle_bytes, self._loaded = self.vitals.memory_bytes, True
         async with anyio.create_task_group() as around:
             for task in (self.exchange.run, self.vitals.watch, self._look_at_figures, self._look_at_inbox):
                 around.start_soon(task)
-            if opened is not None:
-                await opened()
             self.happenings.tell(Kind.READY, jobs=len(self.jobs))
             await self.supervisor.run()
             around.cancel_scope.cancel()
@@ -90,7 +88,7 @@ class Service:
             now=iso_now(),
             uptime_s=now_s - self._started_s,
             spend=sum(job.spend for job in self.jobs),
-            spend_max=self.spend_max,
+            spend_max=self.limits.spend_max,
             disk_free_bytes=vitals.disk_free_bytes,
             memory_bytes=vitals.memory_bytes,
             memory_bytes_max=vitals.memory_bytes_max,
@@ -117,50 +115,14 @@ class Service:
             found.append("the disk is nearly full")
         return found
 
-    @property
-    def spend_max(self) -> float:
-        """The ceiling on what all jobs may cost, by a live change or by serve.toml; 0 for none."""
-        return float(self.limits.get("service", {}).get("spend_max", self.settings.limits.spend_max))
-
-    async def change(self, *, spend_max: float | None = None, jobs_max: int | None = None) -> None:
-        """Live changes of the whole; durable on return. Raises `ConfigError` or `StorageFailed`."""
-        given: dict[str, Any] = {"spend_max": spend_max, "jobs_max": jobs_max}
-        changes = {key: value for key, value in given.items() if value is not None}
-        async with self._changing:
-            before = self.purse.ceiling
-            if spend_max is not None:
-                self.purse.ceiling = round(spend_max * NANOS)
-            try:
-                await self._write_limits("service", changes)
-            except StorageFailed:
-                self.purse.ceiling = before
-                raise
-        for job in self.jobs:
-            if spend_max is not None and job.state is JobState.WAITING:
-                job.forget()
-        self.supervisor.changed()
-        self.happenings.tell(Kind.LIMITS_CHANGED, **changes)
-
-    async def change_endpoint(self, name: str, ceilings: Mapping[str, float]) -> None:
-        """Live ceilings of one endpoint; durable on return, in effect within a second. Raises `StorageFailed`."""
-        async with self._changing:
-            given = self.limits.get("endpoints", {}).get(name, {})
-            await self._write_limits("endpoints", {name: {**given, **ceilings}})
-        told: dict[str, Any] = {"endpoint": name, **ceilings}
-        self.happenings.tell(Kind.LIMITS_CHANGED, **told)
-
     async def reload(self) -> None:
         """Read serve.toml and all keys again; jobs that a key had failed go on. Raises `ConfigError`: a mistake there
         changes nothing.
         """
         settings = await anyio.to_thread.run_sync(load_settings, self.root / SETTINGS_NAME, self.changes)
-        before, self.settings = self.settings, settings
-        try:
-            self._obey_limits()
-        except ConfigError:
-            self.settings = before
-            raise
-        self.jobs.own_modules = settings.serve.own_modules
+        self.limits.obey(settings)
+        self.settings = settings
+        self._shelf.own_modules = settings.serve.own_modules
         renewed, errors = self.exchange.renew_keys()
         for job in list(self.jobs):
             ending = job.wanted.ending
@@ -181,24 +143,6 @@ class Service:
         """The same at once: rows in flight are asked again at the next start."""
         self.supervisor.abort()
 
-    async def _write_limits(self, part: str, changes: Mapping[str, Any]) -> None:
-        limits = {**self.limits, part: {**self.limits.get(part, {}), **changes}}
-        await anyio.to_thread.run_sync(self.root.write_limits, limits)
-        self.limits = limits
-        self._obey_limits()
-
-    def _obey_limits(self) -> None:
-        """serve.toml, with live changes on top. Raises `ConfigError` for a ceiling on spending without prices."""
-        serve, live = self.settings.serve, self.limits.get("service", {})
-        self.purse.ceiling = round(self.spend_max * NANOS)
-        self.supervisor.jobs_max = int(live.get("jobs_max", serve.jobs_max))
-        self.supervisor.retry_s, self.supervisor.retry_s_max = serve.retry_s, serve.retry_s_max
-        written = {each.id: each.ceilings for each in self.settings.endpoints}
-        changed = self.limits.get("endpoints", {})
-        for name in {*written, *changed, *self.exchange.imposed}:
-            self.exchange.impose(name, {**written.get(name, {}), **changed.get(name, {})})
-        self.supervisor.changed()
-
     def _changed(self) -> None:
         self.supervisor.changed()
 
@@ -217,13 +161,14 @@ class Service:
                 return ""
         need = job.need
         await self.vitals.look()
-        at_work = [each.need.connections for each in self.supervisor.sitting if each.need is not None]
+        at_work = [each.need for each in self.supervisor.sitting if each.need is not None]
+        promised = self._idle_bytes + sum(each.memory_bytes for each in at_work)  # what they do not have yet, they will
         return room.missing(
             need,
             room.Room(
-                memory_bytes=self.vitals.memory_bytes,
+                memory_bytes=max(promised, self.vitals.memory_bytes),
                 memory_bytes_max=self.vitals.memory_bytes_max,
-                connections=sum(at_work),
+                connections=sum(each.connections for each in at_work),
                 descriptors_max=self.vitals.descriptors_max,
                 disk_free_bytes=self.vitals.disk_free_bytes,
                 disk_bytes_min=self.settings.serve.disk_bytes_min,
@@ -236,7 +181,7 @@ class Service:
                 if job.sitting is not None:
                     job.sitting.look()
                     self._mind_budget(job.name, job.spend, job.spend_max)
-            self._mind_budget("", self.purse.spent / NANOS, self.spend_max)
+            self._mind_budget("", self.purse.spent / NANOS, self.limits.spend_max)
             await anyio.sleep(FIGURES_S)
 
     def _mind_budget(self, job: str, spend: float, spend_max: float) -> None:

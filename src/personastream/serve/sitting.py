@@ -49,6 +49,7 @@ class Sitting:
     told_to_end: bool = False
     rates: Rates = STILL
     begun: bool = False
+    unfinished: Sequence[str] = ()
     past: dict[str, StageFigures] = field(default_factory=dict)
     commits_before: int = 0
     _meter: RateMeter | None = None
@@ -85,7 +86,7 @@ class Sitting:
 
     def follows(self, unfinished: Sequence[str]) -> None:
         """All that is there is done, and more is waited for: until a stage begins again."""
-        self.phase = JobState.FOLLOWING
+        self.phase, self.unfinished = JobState.FOLLOWING, unfinished
 
     def look(self) -> None:
         """Read the counters; rates are between two looks."""

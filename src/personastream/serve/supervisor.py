@@ -4,6 +4,7 @@ Law: nothing that a job does ends the service: an error of any kind ends that jo
 is written before it counts.
 """
 
+import math
 import random
 import traceback
 from collections.abc import Awaitable, Callable
@@ -31,7 +32,7 @@ TRACEBACK_LINES = 40
 class Supervisor:
     """`carry_out` is one sitting; `why_not` tells what a job lacks to start, "" if nothing; `begin` gives it a sitting.
 
-    `jobs_max`, `retry_s` and `retry_s_max` may be changed at any time.
+    `jobs_max`, `retry_s`, `retry_s_max` and `drain_s_max` may be changed at any time.
     """
 
     def __init__(
@@ -44,10 +45,13 @@ class Supervisor:
         why_not: Callable[[LiveJob], Awaitable[str]],
     ) -> None:
         self.jobs_max, self.retry_s, self.retry_s_max = 4, 60.0, 900.0
+        self.drain_s_max = 120.0
         self.draining = False
+        self._give_up_s = math.inf
         self._jobs = jobs
         self._happenings = happenings
         self._carry_out = carry_out
+        self._out_of_money: set[str] = set()
         self._begin = begin
         self._why_not = why_not
         self._changed = anyio.Event()
@@ -68,11 +72,22 @@ class Supervisor:
                 self._changed = anyio.Event()
                 if not self.draining:
                     await self._start_what_may(sittings)
+                elif anyio.current_time() >= self._give_up_s:
+                    self.abort()
                 with anyio.move_on_after(self._until_next_try_s()):
                     await self._changed.wait()
 
+    def wake(self) -> None:
+        """What jobs wait for may have come: they need not wait for their time."""
+        for job in self._jobs:
+            if job.state is JobState.WAITING:
+                job.forget()
+        self.changed()
+
     def drain(self) -> None:
-        """End all sittings in order, and start none any more."""
+        """End all sittings in order, and start none any more; after `drain_s_max`, end them all the same."""
+        if not self.draining:
+            self._give_up_s = anyio.current_time() + self.drain_s_max
         self.draining = True
         for job in self.sitting:
             assert job.sitting is not None
@@ -101,8 +116,8 @@ class Supervisor:
     def _until_next_try_s(self) -> float:
         """A look now and then finds room that others have given back."""
         now_s = anyio.current_time()
-        due = [job.next_try_s - now_s for job in self._jobs if job.next_try_s is not None and job.wanted.may_run]
-        return max(0.01, min((1.0, *due)))
+        due = [job.next_try_s for job in self._jobs if job.next_try_s is not None and job.wanted.may_run]
+        return max(0.01, min(1.0, min((self._give_up_s, *due)) - now_s))
 
     async def _attend(self, job: LiveJob, sitting: Sitting) -> None:
         """One sitting, from the first byte read to the decision on what follows."""
@@ -118,19 +133,19 @@ class Supervisor:
         sitting.broke_off()
         sitting.share.leave()
         job.seen(sitting.past)
-        job.sitting, job.need = None, None
         try:
             await self._follow_up(job, sitting, verdict(code, error, told_to_end=sitting.told_to_end), error)
         except PersonaStreamError as fault:  # the disk: what was decided is not written, so the job goes on later
             self._wait(job, Verdict(JobState.WAITING, ExitCode.IO_ERROR, fault.message, fault.hint), progress=False)
+        job.sitting, job.need = None, None  # not before: until it is decided what follows, nothing may begin
         self.changed()
 
     async def _follow_up(self, job: LiveJob, sitting: Sitting, end: Verdict, error: Exception | None) -> None:
         wanted = job.wanted
-        if isinstance(error, SpendLimitReached):
-            self._happenings.tell(Kind.BUDGET_100, job.name, spend=job.spend, spend_max=job.spend_max)
-        if end.state is JobState.DONE and wanted.revive:
-            return  # dead rows are to be asked again first
+        if isinstance(error, SpendLimitReached) and (sitting.commits or job.name not in self._out_of_money):
+            self._out_of_money.add(job.name)  # told once, however often it is tried again in vain
+            details = {"why": error.message, "spend": job.spend, "spend_max": job.spend_max}
+            self._happenings.tell(Kind.BUDGET_100, job.name, **details)
         if end.state is JobState.DONE or (end.state is JobState.FAILED and wanted.wish is not Wish.CANCEL):
             if error is not None and end.exit_code == ExitCode.BUG:
                 lines = traceback.format_exception(error)[-TRACEBACK_LINES:]

@@ -194,7 +194,7 @@ def figures(view: Callable[[], ServiceView]) -> Describe:
         job = next((each for each in seen.jobs if each.name == name), None)
         if job is None:
             return {"spend": seen.spend, "spend_max": seen.spend_max}
-        kept = ("state", "why", "hint", "exit_code", "directory", "stage", "delivered", "spend", "spend_max")
+        kept = ("why", "hint", "exit_code", "directory", "stage", "delivered", "spend", "spend_max")
         counts = {"dropped": sum(job.dropped.values()), "dead": sum(job.dead.values())}
         return {**{each: getattr(job, each) for each in kept}, **counts}
 

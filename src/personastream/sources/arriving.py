@@ -45,22 +45,22 @@ _REMEMBERED: dict[tuple[str, str], tuple[Stamp, object]] = {}
 
 def look(paths: Sequence[str]) -> Stock:
     """The files that paths and globs name now. Raises `ConfigError`."""
-    whole, unfinished = list[tuple[str, Stamp | None]](), list[str]()
-    now_s = time.time()
-    for path in _found(paths):
-        stamp = _stamp(path)
-        if stamp is None or _is_quiet(path, stamp, now_s):
-            whole.append((path, stamp))
-        else:
-            unfinished.append(path)
-    return Stock(tuple(whole), tuple(unfinished))
+    seen = _seen(paths)
+    whole = tuple((path, stamp) for path, stamp, is_whole in seen if is_whole)
+    return Stock(whole, tuple(path for path, _, is_whole in seen if not is_whole))
 
 
 def arrived(paths: Sequence[str], extensions: Sequence[str], known: Collection[str]) -> list[Shard]:
     """The shards that are whole, and those whose stems are `known`, whatever has become of them. Raises `BadInput`."""
-    unfinished = frozenset(look(paths).unfinished)
-    files = [path for path in _found(paths) if path not in unfinished or stem_of(path, extensions) in known]
+    files = [path for path, _, is_whole in _seen(paths) if is_whole or stem_of(path, extensions) in known]
     return shards_of_files(files, extensions, _fingerprint)
+
+
+def _seen(paths: Sequence[str]) -> list[tuple[str, Stamp | None, bool]]:
+    """(file, its stamp, whether it is whole) in the order of paths and names."""
+    stamps = [(path, _stamp(path)) for path in _found(paths)]
+    now_s = time.time()
+    return [(path, stamp, stamp is None or _is_quiet(path, stamp, now_s)) for path, stamp in stamps]
 
 
 def _found(paths: Sequence[str]) -> list[str]:
@@ -122,7 +122,9 @@ def _ends_with_a_frame(file: InputFile) -> bool:
 
 def _fingerprint(file: InputFile) -> str:
     stamp = _stamp(file.path)
-    return file.fingerprint() if stamp is None else _remembered("print", file.path, stamp, file.fingerprint)
+    if stamp is None or (stamp[:2], stamp.size_bytes) != (file.identity, file.size_bytes):  # replaced meanwhile
+        return file.fingerprint()
+    return _remembered("print", file.path, stamp, file.fingerprint)
 
 
 def _remembered(what: str, path: str, stamp: Stamp, find_out: Callable[[], T]) -> T:

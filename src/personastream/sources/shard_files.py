@@ -26,7 +26,7 @@ def find_shards(paths: Sequence[str], extensions: Sequence[str] = EXTENSIONS) ->
 def shards_of_files(
     files: Iterable[str],
     extensions: Sequence[str],
-    fingerprint: Callable[[InputFile], str] = InputFile.fingerprint,
+    fingerprint: Callable[[InputFile], str] = lambda file: file.fingerprint(),
 ) -> list[Shard]:
     """The shards in files, in that order. Raises like `find_shards`."""
     shards: list[Shard] = []

@@ -32,7 +32,7 @@ class EndpointRoutes:
         name = request.match_info["id"]
         self._view(name)
         change = await read_body(request, EndpointChange)
-        await self.service.change_endpoint(
+        await self.service.limits.change_endpoint(
             name, {key: value for key, value in asdict(change).items() if value is not None}
         )
         return json(self._view(name))

@@ -37,7 +37,7 @@ class WholeRoutes:
     async def change(self, request: web.Request) -> web.Response:
         """Ceilings of the whole."""
         change = await read_body(request, ServiceChange)
-        await self.service.change(spend_max=change.spend_max, jobs_max=change.jobs_max)
+        await self.service.limits.change(spend_max=change.spend_max, jobs_max=change.jobs_max)
         return json(self.service.view())
 
     async def reload(self, request: web.Request) -> web.Response:
