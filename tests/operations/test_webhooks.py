@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import io
 import random
+import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -191,6 +193,26 @@ async def test_a_kill_loses_no_message(tmp_path: Path) -> None:
     names = [orjson.loads(body)["data"]["job"] for _, body in receiver.seen]
     assert sorted(names) == sorted(f"job-{number}" for number in range(21))
     assert [path.name for path in left(tmp_path)] == ["notes.txt"]
+
+
+@pytest.mark.anyio
+async def test_a_process_that_is_killed_right_after_it_told_has_lost_nothing(tmp_path: Path) -> None:
+    async with receiving() as receiver:
+        script = (
+            "import os, signal\nfrom pathlib import Path\n"
+            "from personastream.serve.happenings import Happening, Kind\n"
+            "from personastream.serve.log import Log\n"
+            "from personastream.serve.webhook_settings import Webhook, targets\n"
+            "from personastream.serve.webhooks import Webhooks\n"
+            f"root = Path({str(tmp_path)!r})\n"
+            f"hooks = Webhooks(targets([Webhook({receiver.url!r})], root, {{}}), root / 'outbox', Log())\n"
+            "hooks.hear(Happening(Kind.DONE, 'math'))\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        killed = await anyio.run_process([sys.executable, "-c", script], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        await delivered(webhooks(tmp_path, Webhook(receiver.url)), tmp_path)
+        assert receiver.types == ["job.done"]
 
 
 @pytest.mark.anyio
