@@ -130,7 +130,7 @@ function reasons() {
   }}, words);
   const names = Object.keys(counts).filter(name => counts[name]).sort((one, other) => counts[other] - counts[one]);
   const retry = el("button", {type: "button", id: "retry", class: "strong small", onclick: () => again(counts)}, reason ? `Ask ${whole(counts[reason] ?? 0)} again` : "Ask all again");
-  $("reasons").replaceChildren(...(all ? [choice("", `all ${whole(all)}`), ...names.map(name => choice(name, `${name} ${whole(counts[name])}`)), retry] : []));
+  $("reasons").replaceChildren(...(all ? [choice("", `all ${whole(all)}`), ...names.map(name => choice(name, `${name} ${whole(counts[name])}`)), ...(shown.state === "cancelled" ? [] : [retry])] : []));
   show($("no-letters"), !all);
 }
 
