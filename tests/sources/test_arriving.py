@@ -43,7 +43,7 @@ def stems(folder: Path, known: Collection[str] = ()) -> list[str]:
     [
         ("a.jsonl", LINES, QUIET_S),
         ("a.jsonl", LINES[:-1], QUIET_S_UNSURE),
-        ("a.jsonl.gz", gzip.compress(LINES), QUIET_S_UNSURE),
+        ("a.jsonl.gz", gzip.compress(LINES, mtime=0), QUIET_S_UNSURE),
         ("a.jsonl.zst", TWO_FRAMES, QUIET_S),
         ("a.jsonl.zst", b"no zstd at all", QUIET_S),
         ("a.parquet", b"PAR1 all of it PAR1", QUIET_S),
