@@ -93,14 +93,16 @@ def test_who_wants_less_than_its_share_leaves_it_to_others() -> None:
     assert seen == [44]
 
 
-def test_who_comes_back_has_saved_nothing_up() -> None:
-    """The other one had all turns for a long time: that is no debt."""
-    early, late = job("early", 240), job("late", 60, begins_s=50.0)
+def test_who_comes_late_has_saved_nothing_up() -> None:
+    """The others had all turns for a long time: that is no debt."""
+    early, other, late = job("early", 160), job("other", 160), job("late", 60, begins_s=50.0)
+    jobs = early, other, late
     seen: list[Any] = []
-    together(early, late, meanwhile=at(60.5, lambda: (early.asked, late.asked), seen))
-    ((of_early, of_late),) = seen
+    together(*jobs, meanwhile=at(65.5, lambda: [each.asked for each in jobs], seen))
+    ((of_early, of_other, of_late),) = seen
     assert of_late == pytest.approx(20, abs=4)
-    assert of_early == pytest.approx(200 + 24, abs=8)
+    assert of_early == pytest.approx(100 + 22, abs=5)
+    assert of_other == pytest.approx(100 + 22, abs=5)
 
 
 def test_weights_and_priorities_may_change_at_any_time() -> None:

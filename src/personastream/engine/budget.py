@@ -133,7 +133,7 @@ class Budget:
         self._purse = purse or Purse()
         self._run = run
         self._ceiling = ceiling or math.inf
-        self._written_least = self._written_most = authorised  # what the disk holds: a write may fail half-way
+        self._written = authorised  # the most that the disk may hold: a write that fails may have reached it
         self._allowed: float = 0  # what may be spent or set aside without a look at anything
         self._authorise = authorise
         self._offload = offload
@@ -143,7 +143,7 @@ class Budget:
     @contextmanager
     def sitting(self, committed: int) -> Iterator[None]:
         """Of what was authorised, only the committed part is known: the rest may have been spent before a crash."""
-        self.spent = max(self._written_most, committed)
+        self.spent = max(self._written, committed)
         with self._purse.holding(self._run, self):
             self.look_again()
             yield
@@ -151,7 +151,7 @@ class Budget:
     @property
     def authorised(self) -> int:
         """What counts as spent if the process dies now."""
-        return max(self._written_most, self.spent)
+        return max(self._written, self.spent)
 
     @property
     def bounded(self) -> bool:
@@ -185,7 +185,7 @@ class Budget:
     async def give_back(self) -> None:
         """Authorise no more than is spent or set aside. Call with the purse's `writing` held."""
         total = self.spent
-        if total < self._written_most:
+        if total < self._written:
             self._allowed = min(self._allowed, total)
             await self._write(total)
 
@@ -216,10 +216,9 @@ class Budget:
         self._allowed = total if total <= self._purse.room(self) else -1  # the ceiling may have changed meanwhile
 
     async def _write(self, total: int) -> None:
-        self._written_least = min(self._written_least, total)
-        self._written_most = max(self._written_most, total)
+        self._written = max(self._written, total)
         await self._offload(lambda: self._authorise(total))
-        self._written_least = self._written_most = total
+        self._written = total
 
     def _check_hope(self, most: int) -> None:
         if self.set_aside == 0:
