@@ -21,7 +21,8 @@ from personastream.testing import ScriptedProvider
 from tests.support.company import ID, Job, Meanwhile, together
 from tests.support.effort import tries
 from tests.support.fleet import rows
-from tests.support.virtual import ids, on_virtual_clock
+from tests.support.virtual import ids
+from tests.support.virtual_loop import run_virtually
 
 FOUR = Ceilings(4)
 
@@ -272,7 +273,7 @@ def test_who_drains_while_it_saves_up_for_a_large_request_lets_the_others_pass()
             around.cancel_scope.cancel()
         return before, had
 
-    assert on_virtual_clock(sit) == ([], ["small"])
+    assert run_virtually(sit()) == ([], ["small"])
 
 
 def test_several_providers_of_one_job_may_be_one_service_and_add_up() -> None:

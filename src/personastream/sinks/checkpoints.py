@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import BinaryIO, NamedTuple
 
 import xxhash
@@ -40,7 +41,10 @@ class _Frame(NamedTuple):
 
 @dataclass(slots=True)
 class CheckpointLog:
-    """The log in `directory`. `fingerprint` names the run; the log of another one is written over."""
+    """The log in `directory`. `fingerprint` names the run; the log of another one is written over.
+
+    Any thread may save: who reads rows does, and who commits the last of them.
+    """
 
     directory: str
     fingerprint: bytes
@@ -48,6 +52,7 @@ class CheckpointLog:
     _digest: xxhash.xxh3_128 = field(init=False, default_factory=xxhash.xxh3_128)
     _unwritten: bytes = field(init=False, default=b"")
     _given_up: bool = field(init=False, default=False)
+    _saving: Lock = field(init=False, default_factory=Lock)
 
     def load(self, not_after: Position, transforms: Sequence[StatefulTransform]) -> Position:
         """As the port says, a frame at a time. Raises `CorruptOutput` if a transform refuses its own records."""
@@ -69,6 +74,10 @@ class CheckpointLog:
                 yield frame.at, frame.journals
 
     def save(self, at: Position, transforms: Sequence[StatefulTransform]) -> None:
+        with self._saving:
+            self._save(at, transforms)
+
+    def _save(self, at: Position, transforms: Sequence[StatefulTransform]) -> None:
         journals = [transform.learnt() for transform in transforms]
         if self._given_up:
             return
