@@ -8,9 +8,9 @@ import pytest
 
 from personastream.engine import settle as settling
 from personastream.engine.work import encode
-from personastream.errors import DiskFull, DiskStillFull, RowError
+from personastream.errors import DiskFull, DiskStillFull, Refused, RowError
 from personastream.ports import Ask, ShardState
-from personastream.records import Batch, Row, Shard
+from personastream.records import Batch, Request, Row, Shard
 from personastream.testing import Echo, ListSource, MemorySink, ScriptedProvider
 from tests.support.virtual import Bench, Without, duration_s, on_virtual_clock
 
@@ -234,3 +234,29 @@ def test_a_virtual_run_takes_no_time() -> None:
         return anyio.current_time() - started_s
 
     assert on_virtual_clock(hours) == pytest.approx(36_000.0)
+
+
+def test_rows_asked_again_do_not_lengthen_the_input() -> None:
+    def fault(request: Request, asked: int) -> Refused | None:
+        return Refused("no", reason="refused") if request.user == "row 3" else None
+
+    bench = Bench([[f"row {row}" for row in range(10)]], provider=ScriptedProvider(fault=fault))
+    bench.sit()
+    bench.sink.revive(0, {"refused": [(3, 4)]})
+    bench.provider = ScriptedProvider()
+    assert bench.sit().counts.delivered == 10
+    assert bench.statistics.rows_estimated == 10
+
+
+def test_each_commit_is_timed() -> None:
+    bench = Bench([[f"row {row}" for row in range(30)]], provider=ScriptedProvider(latency_s=1.0))
+    bench.sit()
+    seen = bench.statistics
+    assert sum(seen.commit_s.counts) == seen.commits
+    assert seen.last_commit_s is not None
+    assert (seen.rows_read, seen.oldest_s(10.0)) == (30, 0.0)
+    assert seen.output_bytes == sum(len(line) + 1 for line in lines(bench))
+
+
+def lines(bench: Bench) -> list[bytes]:
+    return [line for chunks in bench.sink.chunks for chunk in chunks for line in chunk.lines]

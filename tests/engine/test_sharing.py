@@ -1,6 +1,7 @@
 """Jobs that share an endpoint: whose turn it is, and what one feels of another."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -12,13 +13,15 @@ from hypothesis import strategies as st
 from personastream.core.ceilings import Ceilings
 from personastream.core.retry import RetryPolicy
 from personastream.engine.exchange import Exchange
+from personastream.engine.pool import Abandoned, Pool
+from personastream.engine.stop import Stop
 from personastream.errors import AttemptError, ConfigError, ProviderDown, ProviderRejected, Throttled, Unauthorized
 from personastream.records import Request
 from personastream.testing import ScriptedProvider
 from tests.support.company import ID, Job, Meanwhile, together
 from tests.support.effort import tries
 from tests.support.fleet import rows
-from tests.support.virtual import ids
+from tests.support.virtual import ids, on_virtual_clock
 
 FOUR = Ceilings(4)
 
@@ -236,6 +239,38 @@ def test_each_job_judges_outages_by_its_own_patience() -> None:
     together(hasty, patient)
     assert isinstance(hasty.failure, ProviderDown)
     assert patient.finished
+
+
+def test_who_drains_while_it_saves_up_for_a_large_request_lets_the_others_pass() -> None:
+    """It would wait for hours, and was first; its rows in flight may take as long again."""
+    ceilings = Ceilings(4, input_tokens_per_minute=6000)
+
+    async def wait_in(pool: Pool, request: Request, had: list[str]) -> None:
+        with suppress(Abandoned):
+            await pool.turn(request)
+            had.append(request.user)
+
+    async def sit() -> tuple[list[str], list[str]]:
+        exchange, stop, had = Exchange(anyio.current_time), Stop(), list[str]()
+        pools = [
+            Pool(Job(ceilings=ceilings).endpoints(), each, exchange.join("", priority=priority))
+            for each, priority in ((stop, 1), (Stop(), 0))
+        ]
+        async with anyio.create_task_group() as around:
+            for pool in pools:
+                around.start_soon(pool.run)
+                around.start_soon(pool.abandon_on_drain)
+            around.start_soon(wait_in, pools[0], Request("", "x" * 4_000_000, {}), had)
+            await anyio.sleep(5.0)
+            around.start_soon(wait_in, pools[1], Request("", "small", {}), had)
+            await anyio.sleep(60.0)
+            before = had.copy()
+            stop.drain()
+            await anyio.sleep(1.0)
+            around.cancel_scope.cancel()
+        return before, had
+
+    assert on_virtual_clock(sit) == ([], ["small"])
 
 
 def test_several_providers_of_one_job_may_be_one_service_and_add_up() -> None:

@@ -19,7 +19,7 @@ from tests.support.notify_socket import NotifySocket, notify_socket
 from tests.support.simulated import simulated
 from tests.support.workspace import persona_lines, write_shard
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 WAIT_S = 100.0
 KEY, WRONG_KEY = "sk-canary-right-5f2c9d17e4b8", "canary-wrong-5f2c9d17e4b8"

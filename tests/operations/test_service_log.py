@@ -119,7 +119,7 @@ def test_no_line_holds_a_secret() -> None:
 def test_on_a_terminal_it_is_written_for_people() -> None:
     log, stream = written_log(form="plain")
     log.warning("waiting", "math", why="the disk is full", tries=3, hint="")
-    assert stream.getvalue()[8:] == ' warning waiting  math  why="the disk is full" tries=3\n'
+    assert stream.getvalue()[8:] == ' warning waiting     math  why="the disk is full" tries=3\n'
 
 
 def test_that_nobody_can_read_it_stops_nothing() -> None:

@@ -11,7 +11,7 @@ import pytest
 from personastream.errors import ExitCode
 from tests.support.unit_filter import allowed_calls
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parent.parent.parent
 UNIT = ROOT / "configs" / "systemd" / "personastream.service"
@@ -41,13 +41,19 @@ def analyze(*arguments: str | Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def complaints(unit: Path) -> list[str]:
+    """What systemd has to say of the unit itself; units of the machine are not our business."""
+    code, words = analyze("verify", "--man=no", "--recursive-errors=no", unit)
+    return [line for line in words.splitlines() if unit.name in line] + ([f"exit code {code}"] if code else [])
+
+
 def test_systemd_accepts_it(here: Path) -> None:
-    assert analyze("verify", here) == (0, "")
+    assert complaints(here) == []
 
 
 def test_a_fault_in_it_would_be_noticed(here: Path) -> None:
     here.write_text(here.read_text().replace("WatchdogSec=60s", "WatchdogSec=soon"))
-    assert analyze("verify", here)[1]
+    assert complaints(here)
 
 
 def test_it_is_tight(here: Path) -> None:

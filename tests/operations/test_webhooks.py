@@ -5,6 +5,9 @@ import hashlib
 import hmac
 import io
 import random
+import signal
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -156,29 +159,17 @@ async def test_what_is_not_taken_is_sent_again_with_the_same_id(tmp_path: Path) 
 @pytest.mark.anyio
 async def test_nobody_there_and_no_answer_are_tried_again(tmp_path: Path) -> None:
     words = io.StringIO()
-    async with receiving() as receiver:
-        url = receiver.url
-        waiting = anyio.Event()
-
-        async def silent(_: web.Request) -> web.Response:
-            await waiting.wait()
-            return web.Response()
-
-        app = web.Application()
-        app.router.add_post("/hook", silent)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        silent_url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    hooks = webhooks(tmp_path, Webhook(url), Webhook(silent_url, timeout_s=0.1), words=words)
-    told(hooks).tell(Kind.DONE, "math")
-    with anyio.fail_after(WAIT_S):
+    with socket.socket() as nobody, socket.socket() as silent:
+        nobody.bind(("127.0.0.1", 0))  # it does not listen, and nobody else can
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        refusing, waiting = (f"http://127.0.0.1:{each.getsockname()[1]}/{CANARY}" for each in (nobody, silent))
+        hooks = webhooks(tmp_path, Webhook(refusing), Webhook(waiting, timeout_s=0.1), words=words)
+        told(hooks).tell(Kind.DONE, "math")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(hooks.deliver)
             await until(lambda: {"ClientConnectorError", "no answer within 0.1 s"} <= whys(words))
             tasks.cancel_scope.cancel()
-    waiting.set()
-    await runner.cleanup()
     assert len(left(tmp_path)) == 2
     assert CANARY not in words.getvalue()
 
@@ -202,6 +193,26 @@ async def test_a_kill_loses_no_message(tmp_path: Path) -> None:
     names = [orjson.loads(body)["data"]["job"] for _, body in receiver.seen]
     assert sorted(names) == sorted(f"job-{number}" for number in range(21))
     assert [path.name for path in left(tmp_path)] == ["notes.txt"]
+
+
+@pytest.mark.anyio
+async def test_a_process_that_is_killed_right_after_it_told_has_lost_nothing(tmp_path: Path) -> None:
+    async with receiving() as receiver:
+        script = (
+            "import os, signal\nfrom pathlib import Path\n"
+            "from personastream.serve.happenings import Happening, Kind\n"
+            "from personastream.serve.log import Log\n"
+            "from personastream.serve.webhook_settings import Webhook, targets\n"
+            "from personastream.serve.webhooks import Webhooks\n"
+            f"root = Path({str(tmp_path)!r})\n"
+            f"hooks = Webhooks(targets([Webhook({receiver.url!r})], root, {{}}), root / 'outbox', Log())\n"
+            "hooks.hear(Happening(Kind.DONE, 'math'))\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        killed = await anyio.run_process([sys.executable, "-c", script], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        await delivered(webhooks(tmp_path, Webhook(receiver.url)), tmp_path)
+        assert receiver.types == ["job.done"]
 
 
 @pytest.mark.anyio
@@ -234,11 +245,9 @@ async def test_a_message_is_given_up_at_last_and_the_log_says_so(tmp_path: Path)
 @pytest.mark.anyio
 async def test_messages_for_an_address_that_is_gone_are_given_up(tmp_path: Path) -> None:
     told(webhooks(tmp_path, Webhook("http://127.0.0.1:1/old"))).tell(Kind.DONE, "math")
-    async with receiving() as receiver:
-        words = io.StringIO()
-        await delivered(webhooks(tmp_path, Webhook(receiver.url), words=words), tmp_path)
-        assert not receiver.seen
-        assert "webhook_given_up" in words.getvalue()
+    words = io.StringIO()
+    await delivered(webhooks(tmp_path, words=words), tmp_path)
+    assert "webhook_given_up" in words.getvalue()
 
 
 def test_messages_that_wait_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

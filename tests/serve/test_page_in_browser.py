@@ -7,7 +7,17 @@ import pytest
 
 from personastream.serve.view import JobState, StageView
 from tests.support.browser import Browser, Page, browser
-from tests.support.stand_in_service import HOSTILE, TOKEN, StandIn, endpoint, job, now, served, service_view
+from tests.support.stand_in_service import (
+    HOSTILE,
+    TOKEN,
+    StandIn,
+    endpoint,
+    job,
+    lasting_port,
+    now,
+    served,
+    service_view,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -198,11 +208,10 @@ def test_it_fits_a_phone_and_follows_the_colours(chromium: Browser, dark: bool) 
 
 
 def test_it_says_that_the_service_is_gone_and_finds_it_again(chromium: Browser) -> None:
-    service = stand_in()
-    with served(service) as url:
+    service, port = stand_in(), lasting_port()
+    with served(service, port) as url:
         page = opened(chromium, url)
     page.wait_for("document.querySelector('#service-state').textContent === 'out of reach'")
-    port = int(url.rstrip("/").rpartition(":")[2])
     with served(service, port):
         page.wait_for("document.querySelector('#service-state').textContent === 'running'")
         assert page.evaluate("document.querySelector('#trouble').hidden")

@@ -13,7 +13,7 @@ from tests.support.watched_service import config_of, page_of, watched, write_per
 pytestmark = pytest.mark.slow
 
 ROWS = 120
-MANY = 50_000
+MANY = 200_000
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A real Prometheus scrapes a real run: it takes every metric, and every panel of the dashboard has an answer."""
 
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ pytestmark = pytest.mark.slow
 CONFIGS = Path(__file__).parents[2] / "configs"
 DASHBOARD = orjson.loads((CONFIGS / "grafana" / "personastream.json").read_bytes())
 DEADLINE_S = 100.0
+LISTENS = re.compile(r'msg="Listening on".* address=(127\.0\.0\.1:\d+)')
 FAULTS = ("--fault", "429=0.05", "--fault", "badrequest=0.05", "--fault", "500=0.02", "--retry-after-s", "0.1")
 
 
@@ -34,16 +34,17 @@ def prometheus(folder: Path, target: str) -> Iterator[str]:
     config = config.replace("127.0.0.1:8765", target).replace("interval: 15s", "interval: 1s")
     (folder / "prometheus.yml").write_text(config)
     (folder / "alerts.yml").write_bytes((CONFIGS / "prometheus" / "alerts.yml").read_bytes())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    log = folder / "prometheus.log"
     with (
-        (folder / "prometheus.log").open("wb") as log,
-        subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=log) as process,
+        log.open("wb") as file,
+        subprocess.Popen([*command, "--web.listen-address=127.0.0.1:0"], stdout=file, stderr=file) as process,
     ):
         try:
-            yield f"http://{address}/api/v1/"
+            until(lambda: LISTENS.search(log.read_text("utf-8")) is not None, "Prometheus does not listen")
+            found = LISTENS.search(log.read_text("utf-8"))
+            assert found is not None
+            yield f"http://{found[1]}/api/v1/"
         finally:
             process.kill()
 

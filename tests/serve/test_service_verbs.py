@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import anyio
+import orjson
 import pytest
 
 from personastream.errors import ExitCode
@@ -222,5 +223,57 @@ def test_a_damaged_job_harms_no_other(tmp_path: Path) -> None:
             assert (await seen.status("POST", "/v1/jobs/broken/resume"))[0] == 409
             seen.gate.open()
             await seen.until_state("math", DONE)
+
+    anyio.run(scenario)
+
+
+def test_stages_run_one_after_the_other_and_each_shows_its_counts(tmp_path: Path) -> None:
+    text = f"""
+[provider]
+type = "tests.support.gated:Gated"
+in_flight_max = 4
+[[stage]]
+name = "first"
+source = {{ paths = ["{tmp_path}/personas.jsonl"] }}
+recipe = {{ template = "math" }}
+[[stage]]
+name = "second"
+from = "first"
+source = {{ field = "synthesized text" }}
+recipe = {{ template = "math" }}
+"""
+
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            write_shard(tmp_path)
+            await seen.ask("POST", "/v1/jobs", {"name": "hub", "config": text})
+            await seen.until(lambda: seen.gate.asked == 4)
+            job = await seen.ask("GET", "/v1/jobs/hub")
+            assert (job["stage"], [stage["state"] for stage in job["stages"]]) == ("first", ["running", "not begun"])
+            seen.gate.open()
+            await seen.until_state("hub", DONE)
+        async with running(tmp_path / "root") as seen:
+            job = await seen.ask("GET", "/v1/jobs/hub")
+            told = [(stage["name"], stage["state"], stage["delivered"], stage["reads"]) for stage in job["stages"]]
+            assert told == [("first", "done", ROWS, []), ("second", "done", ROWS, ["first"])]
+
+    anyio.run(scenario)
+
+
+def test_a_job_brings_no_code_and_writes_nowhere_else(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root", '[api]\nlisten = "127.0.0.1:0"\n') as seen:
+            write_shard(tmp_path)
+            headers = {"Content-Type": "application/json"}
+            nested = '[source]\ntype = "jsonl"\n[[stage]]\nname = "a"\nrecipe = { type = "os:path" }\n'
+            for text in (
+                job_text(tmp_path),
+                nested,
+                job_text(tmp_path).replace("tests.support.gated:Gated", "os:system"),
+            ):
+                body = orjson.dumps({"name": "math", "config": text})
+                status, told = await seen.status("POST", "/v1/jobs", body=body, headers=headers)
+                assert (status, "own_modules" in told["error"]["hint"]) == (422, True)
+            assert len(seen.service.jobs) == 0
 
     anyio.run(scenario)

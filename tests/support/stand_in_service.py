@@ -3,8 +3,10 @@
 It keeps its word on shapes and on the token, and remembers what it is told; it runs nothing.
 """
 
+import random
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event, Thread
@@ -185,6 +187,15 @@ class StandIn:
                 409,
             )
         return _json({}, 202)
+
+
+def lasting_port() -> int:
+    """A port that is free and stays so: none of those that the system hands out by itself."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def _json(document: object, status: int = 200) -> web.Response:

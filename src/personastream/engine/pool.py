@@ -74,13 +74,14 @@ class Pool:
         endpoint.out = endpoint.out or self.of(endpoint, why)
         lines = [line for line in self._lines.values() if endpoint in line.endpoints]
         for line in lines:
-            if line.out is not None:
-                raise endpoint.out
             if line.listed:
                 line.unlist()
                 line.list()
-                self._serve(line)
         self._exchange.serve(endpoint.shared)
+        for line in lines:
+            if line.out is not None:
+                raise endpoint.out
+            self._serve(line)
 
     def of(self, endpoint: Endpoint, error: RunError) -> RunError:
         """The error, saying of which endpoint it speaks if there are several."""
@@ -137,6 +138,7 @@ class Pool:
         await self._stop.wait_drain()
         for line in self._lines.values():
             line.abandon()
+            self._serve(line)  # others may have waited behind it
 
     def _line(self, name: str) -> Line:
         """The line for endpoints of this name, from the first request for them on. Raises why none is left."""
@@ -156,5 +158,6 @@ class Pool:
         return line
 
     def _serve(self, line: Line) -> None:
+        """Give turns wherever this line waits, or has waited."""
         for endpoint in line.endpoints:
             self._exchange.serve(endpoint.shared)

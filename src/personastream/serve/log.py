@@ -146,7 +146,7 @@ class Log:
     def _line(self, head: dict[str, str], details: dict[str, object]) -> str:
         if self._is_plain():
             told = " ".join(f"{name}={_bare(value)}" for name, value in details.items() if value not in ("", None))
-            line = f"{head['ts'][11:19]} {head['level']:<7} {head['event']}  {head.get('job', '')}  {told}".rstrip()
+            line = f"{head['ts'][11:19]} {head['level']:<7} {head['event']:<10}  {head.get('job', '')}  {told}".rstrip()
             return line if len(line) <= LINE_BYTES_MAX else line[:LINE_BYTES_MAX] + "…"
         line = orjson.dumps({**head, **details, **head}).decode()  # the head comes first, and cannot be overwritten
         if len(line.encode()) > LINE_BYTES_MAX:

@@ -171,6 +171,7 @@ def telemetry(settings: TelemetrySettings) -> Telemetry | None:
     base = str(checked_address(settings.endpoint, "[telemetry] endpoint")).rstrip("/")
     headers = _headers(settings.headers_file)
     try:
+        import requests
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
@@ -184,16 +185,24 @@ def telemetry(settings: TelemetrySettings) -> Telemetry | None:
         ) from error
     resource = Resource.create({"service.name": settings.service_name, "service.version": __version__})
     tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
-    spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=EXPORT_S_MAX)
+    spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=EXPORT_S_MAX, session=_session(requests))
     tracers.add_span_processor(BatchSpanProcessor(spans))
     reader = PeriodicExportingMetricReader(
-        OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=EXPORT_S_MAX),
+        OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=EXPORT_S_MAX, session=_session(requests)),
         export_interval_millis=settings.interval_s * 1000,
     )
     meters = MeterProvider(
         [reader], resource=resource, shutdown_on_exit=False, exemplar_filter=AlwaysOffExemplarFilter()
     )
     return Telemetry(settings.trace_share, tracers, meters)
+
+
+def _session(requests: Any) -> Any:
+    """It goes to the collector and nowhere else: no proxy, no password from anybody's .netrc, no redirect."""
+    session = requests.Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    return session
 
 
 @asynccontextmanager

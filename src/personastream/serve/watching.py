@@ -15,11 +15,15 @@ from personastream.serve.client import Client
 from personastream.serve.top import Screen, State
 
 PERIOD_S = 1.0
+TALL = 10_000
+"""As many lines as it takes."""
 
 
 def show_once(root: Path, console: Console) -> None:
     """One look, as tall as it takes. Raises `RunError`."""
-    console.print(Screen().draw(Client.of_root(root).call("GET", "/v1/state"), console.width, height=1000))
+    drawn = Screen().draw(Client.of_root(root).call("GET", "/v1/state"), console.width, height=TALL)
+    with Live(drawn, console=console, auto_refresh=False, vertical_overflow="visible"):
+        pass  # it is drawn as it ends
 
 
 def show_live(root: Path, console: Console) -> None:

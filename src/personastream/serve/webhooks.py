@@ -84,8 +84,6 @@ class Webhooks:
 
     async def deliver(self) -> None:
         """Until cancelled. What is left then waits on the disk for the next start."""
-        if not self.targets:
-            return
         for message in await anyio.to_thread.run_sync(self._outbox.waiting):
             known = message.target in self._queues
             if known and all(message != other for other in self._queues[message.target]):

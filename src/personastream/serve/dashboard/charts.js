@@ -4,7 +4,7 @@
 import {el, say} from "./dom.js";
 import {ENDED, latency, money, rate, short, sum, whole} from "./words.js";
 
-const SEEN_S = 900;
+const SEEN_S = 900, SKEW_S = 5;
 
 const CHARTS = [
   {title: "rows / s", words: rate, lines: {"rows / s": ["--blue", "rows"]}},
@@ -70,6 +70,7 @@ export class Charts {
 
   take(view) {
     const now = Date.parse(view.now) / 1000 || Date.now() / 1000;
+    if (this.seen.length && now < this.seen.at(-1).now - SKEW_S) this.seen = [];  // the clock was set back
     const last = this.seen.at(-1);
     if (last && now <= last.now) return;
     const moment = figures(view);

@@ -21,6 +21,7 @@ function take(told, whole_) {
   if (whole_) jobs.clear();
   for (const job of told.jobs) jobs.set(job.name, job);
   view = told;
+  document.title = `${told.jobs.filter(job => job.state === "running").length} running · personastream`;
   charts.take(told);
   draw();
 }
@@ -36,7 +37,6 @@ function draw() {
   showJobs(list, chosen, choose);
   showJob(jobs.get(chosen));
   showEndpoints(view.endpoints);
-  document.title = `${list.filter(job => job.state === "running").length} running · personastream`;
 }
 
 function tiles(list) {
