@@ -65,7 +65,7 @@ def draw(path: Path, samples: Sequence[Sample], events: Sequence[tuple[float, st
     rates = [0.0] + [
         max(0.0, (after.rows - before.rows) / (after.at_s - before.at_s)) for before, after in pairwise(samples)
     ]
-    rows = (
+    rows: Sequence[tuple[str, Sequence[float]]] = (
         ("rows settled a second", rates),
         ("requests in flight", [sample.in_flight for sample in samples]),
         ("own memory, MB", [sample.rss_bytes / 1e6 for sample in samples]),
