@@ -63,7 +63,7 @@ class Endpoint:
     def end(self) -> None:
         """For good."""
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
 
 class Served:

@@ -65,7 +65,7 @@ def draw(path: Path, samples: Sequence[Sample], events: Sequence[tuple[float, st
     rates = [0.0] + [
         max(0.0, (after.rows - before.rows) / (after.at_s - before.at_s)) for before, after in pairwise(samples)
     ]
-    rows = (
+    rows: Sequence[tuple[str, Sequence[float]]] = (
         ("rows settled a second", rates),
         ("requests in flight", [sample.in_flight for sample in samples]),
         ("own memory, MB", [sample.rss_bytes / 1e6 for sample in samples]),
@@ -74,7 +74,7 @@ def draw(path: Path, samples: Sequence[Sample], events: Sequence[tuple[float, st
     for axes, (label, values) in zip(figure.subplots(len(rows), sharex=True), rows, strict=True):
         axes.plot(minutes, values, linewidth=0.8, color="#3b6ea5")
         axes.set_ylabel(label)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.2 * max(1.0, sorted(values)[round(0.98 * (len(values) - 1))]))  # a start reads all rows anew
         axes.spines[["top", "right"]].set_visible(False)
         for at_s, name in events:
             axes.axvline(at_s / 60, color="#c0504d", linewidth=0.7, linestyle=":")
