@@ -5,16 +5,22 @@ behind the last commit of a sitting are thinned again by the next one.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
 
 from personastream.core import ranges
 from personastream.core.dead_letter import dead_letter, encodable
+from personastream.core.lines import Lines
 from personastream.core.outcomes import Outcomes, Usage
+from personastream.core.ranges import Range
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import DiskFull, DiskStillFull
+from personastream.packed import as_array, runs
 from personastream.ports import Chunk, Sink
 from personastream.records import Batch, Shard
 
@@ -26,8 +32,8 @@ DISK_FULL_LOOK_S = 1.0
 class Group:
     """Outcomes of consecutive batches of one shard."""
 
-    lines: list[bytes] = field(default_factory=list)
-    delivered: list[int] = field(default_factory=list)
+    lines: list[Lines] = field(default_factory=list)
+    delivered: list[Range] = field(default_factory=list)
     dropped: dict[str, list[int]] = field(default_factory=dict)
     dead: dict[str, list[int]] = field(default_factory=dict)
     letters: list[bytes] = field(default_factory=list)
@@ -35,12 +41,16 @@ class Group:
 
     def add(self, batch: Batch, stem: str, *, with_lines: bool) -> None:
         """Take a batch."""
-        self.delivered += batch.numbers
+        numbers = as_array(batch.numbers)
+        starts, stops = runs(numbers)
+        self.delivered += zip(starts.tolist(), stops.tolist(), strict=True)
         if with_lines:
-            given, start = batch.lines, batch.start
-            self.lines += [given[number - start] for number in batch.numbers]
-        for reason, numbers in batch.dropped.items():
-            self.dropped.setdefault(reason, []).extend(numbers)
+            lines = batch.lines if isinstance(batch.lines, Lines) else Lines.of(batch.lines)
+            kept = np.zeros(len(lines), np.bool_)
+            kept[numbers - batch.start] = True
+            self.lines.append(lines.only(kept.tobytes()))
+        for reason, dropped in batch.dropped.items():
+            self.dropped.setdefault(reason, []).extend(dropped)
         for row in map(encodable, batch.dead):
             self.dead.setdefault(row.reason, []).append(row.number)
             self.letters.append(dead_letter(stem, row, asked=False))
@@ -50,10 +60,11 @@ class Group:
         """What is to be committed: dead letters, then the rows that are kept and dropped."""
         dead = {reason: ranges.from_numbers(numbers) for reason, numbers in self.dead.items()}
         dropped = {reason: ranges.from_numbers(numbers) for reason, numbers in self.dropped.items()}
-        data = Outcomes(delivered=ranges.from_numbers(self.delivered), dropped=dropped)
+        data = Outcomes(delivered=ranges.union_all([self.delivered]), dropped=dropped)
+        lines = cast(Sequence[bytes], Lines.join(self.lines))
         chunks = [
             Chunk(shard, "dead", self.letters, Outcomes(dead=dead), Usage()),
-            Chunk(shard, "data", self.lines, data, Usage()),
+            Chunk(shard, "data", lines, data, Usage()),
         ]
         return [chunk for chunk in chunks if chunk.outcomes.delivered or chunk.outcomes.dropped or chunk.outcomes.dead]
 
@@ -106,7 +117,7 @@ class DedupOutput:
             self._until_written(lambda chunk=chunk: self.sink.commit(chunk))  # type: ignore[misc]
             self.statistics.committed += chunk.outcomes.counts()
             self.statistics.commits += 1
-        self.statistics.uncommitted -= len(group.delivered)
+        self.statistics.uncommitted -= ranges.count(group.delivered)
 
     def _seal(self, shard: Shard, rows: int) -> None:
         self.before_seal(shard, rows)
