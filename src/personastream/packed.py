@@ -14,6 +14,7 @@ PADDING = bytes(64)
 _LINE_FEED = 10
 
 Places = NDArray[np.int64]
+Raw = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +38,7 @@ class Packed:
         return cls(np.frombuffer(b"\n".join([*rows, PADDING]), np.uint8), begins, behind - 1)
 
     @classmethod
-    def of_lines(cls, *pieces: bytes) -> Self:
+    def of_lines(cls, *pieces: Raw) -> Self:
         """Pack the lines of data that ends with a line feed, or is empty."""
         data = np.frombuffer(b"".join([*pieces, PADDING]), np.uint8)
         ends = (data == _LINE_FEED).nonzero()[0]
@@ -48,11 +49,16 @@ class Packed:
         """The rows of all parts."""
         sizes = [np.empty(0, np.int64), *(part.ends - part.begins for part in parts)]
         behind = np.cumsum(np.concatenate(sizes) + 1)
-        data = b"".join([*(part.joined() for part in parts), PADDING])
+        data = b"\n".join([*(piece for part in parts for piece in part._pieces()), PADDING])
         return cls(np.frombuffer(data, np.uint8), np.append(0, behind)[:-1], behind - 1)
 
     def __len__(self) -> int:
         return len(self.begins)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all rows, without what is between them."""
+        return int((self.ends - self.begins).sum())
 
     def row(self, place: int) -> bytes:
         """One row; a negative `place` counts from the end."""
@@ -74,14 +80,18 @@ class Packed:
         return type(self)(self.data[first : ends[-1] + len(PADDING)], begins - first, ends - first)
 
     def joined(self) -> bytes:
-        """All rows, each with a line feed behind it. Those that are neighbouring lines are copied together."""
+        """All rows, each with a line feed behind it."""
+        return b"\n".join([*self._pieces(), b""])
+
+    def _pieces(self) -> list[memoryview]:
+        """All rows, as few pieces: neighbouring lines are one, with the line feeds between them."""
         if not len(self):
-            return b""
+            return []
         apart = ((self.begins[1:] != self.ends[:-1] + 1) | (self.data[self.ends[:-1]] != _LINE_FEED)).nonzero()[0]
         starts = [int(self.begins[0]), *self.begins[apart + 1].tolist()]
         stops = [*self.ends[apart].tolist(), int(self.ends[-1])]
         data = self.data.data
-        return b"\n".join([*(data[start:stop] for start, stop in zip(starts, stops, strict=True)), b""])
+        return [data[start:stop] for start, stop in zip(starts, stops, strict=True)]
 
     def beyond_ascii(self) -> Places:
         """Places of the rows that hold a byte from 128 on."""
@@ -179,7 +189,7 @@ def as_array(numbers: Sequence[int]) -> Places:
 
 def truths(mask: bytes) -> NDArray[np.bool_]:
     """Which bytes are not 0."""
-    return np.frombuffer(mask, np.uint8) != 0
+    return np.not_equal(np.frombuffer(mask, np.uint8), 0)
 
 
 def runs(numbers: Places) -> tuple[Places, Places]:

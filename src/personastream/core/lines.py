@@ -47,8 +47,10 @@ class Lines(Sequence[Line]):
         return cls(Packed.of([line.head if isinstance(line, LongLine) else line for line in lines]), long)
 
     @classmethod
-    def join(cls, parts: Sequence["Lines"]) -> Self:
+    def join(cls, parts: Sequence["Lines"]) -> "Lines":
         """The lines of all parts."""
+        if len(parts) == 1:
+            return parts[0]
         starts = np.cumsum([0, *map(len, parts)]).tolist()
         long = {start + at: line for start, part in zip(starts, parts, strict=False) for at, line in part.long.items()}
         return cls(Packed.join([part.packed for part in parts]), long)
@@ -126,11 +128,11 @@ def split_lines(pieces: Iterable[bytes], offset: int, skip: int, line_bytes_max:
         whole = piece.rfind(LINE_FEED) + 1
         if whole:
             end = offset - len(piece) + whole
-            yield Group(0, unfinished.finish(piece[:whole]), end)
+            yield Group(0, unfinished.finish(piece, whole), end)
             unfinished = _Unfinished(end, line_bytes_max)
         unfinished.add(piece[whole:])
     if unfinished.length_bytes:
-        yield Group(0, unfinished.finish(LINE_FEED), offset)
+        yield Group(0, unfinished.finish(LINE_FEED, 1), offset)
 
 
 def _skip_lines(pieces: Iterator[bytes], offset: int, count: int) -> Generator[Group, None, tuple[bytes, int]]:
@@ -168,14 +170,14 @@ class _Unfinished:
             self._kept += data[: max(0, HEAD_BYTES - len(self._kept))]
             del self._kept[HEAD_BYTES:]
 
-    def finish(self, data: bytes) -> Lines:
-        """The line, which ends at the first line feed of `data`, and all other lines of it."""
+    def finish(self, data: bytes, stop: int) -> Lines:
+        """The line, which ends at the first line feed of `data`, and all other lines up to `stop`, where one ends."""
         first = data.find(LINE_FEED)
         self.add(data[:first])
+        packed = Packed.of_lines(self._kept, memoryview(data)[first:stop])
         if self.length_bytes <= self._bytes_max:
-            return Lines(Packed.of_lines(self._kept, data[first:]))
-        long = LongLine(bytes(self._kept), self._offset, self.length_bytes)
-        return Lines(Packed.of_lines(self._kept, data[first:]), {0: long})
+            return Lines(packed)
+        return Lines(packed, {0: LongLine(bytes(self._kept), self._offset, self.length_bytes)})
 
 
 def cut_batches(groups: Iterable[Lines], rows_max: int, bytes_max: int) -> Iterator[tuple[Lines, bool]]:
@@ -183,15 +185,17 @@ def cut_batches(groups: Iterable[Lines], rows_max: int, bytes_max: int) -> Itera
 
     A batch ends with its `rows_max`-th line, or earlier with the line that brings it to `bytes_max` bytes.
     """
-    waiting = NO_LINES
+    waiting: list[Lines] = []
     for lines in groups:
-        waiting = Lines.join([waiting, lines]) if waiting else lines
-        at = 0
-        while rows := _full_batch(waiting, at, rows_max, bytes_max):
-            yield waiting.part(at, at + rows), False
+        waiting.append(lines)
+        if sum(map(len, waiting)) < rows_max and sum(part.packed.size_bytes for part in waiting) < bytes_max:
+            continue
+        joined, at = Lines.join(waiting), 0
+        while rows := _full_batch(joined, at, rows_max, bytes_max):
+            yield joined.part(at, at + rows), False
             at += rows
-        waiting = waiting.part(at, len(waiting))
-    yield waiting, True
+        waiting = [joined.part(at, len(joined))]
+    yield Lines.join(waiting), True
 
 
 def _full_batch(lines: Lines, at: int, rows_max: int, bytes_max: int) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personastream.dedup.jit import jit
+from personastream.dedup.lines import Number
 
 Bytes = NDArray[np.uint8]
 Starts = NDArray[np.int64]
@@ -20,11 +21,11 @@ def _copy(row: Bytes, formed: Bytes) -> bool:
     for place in range(len(row)):
         formed[place] = row[place]
         every |= row[place]
-    return every < 128
+    return bool(every < 128)
 
 
 @jit
-def _decode(data: Bytes, place: int) -> tuple[int, int]:
+def _decode(data: Bytes, place: Number) -> tuple[Number, Number]:
     """The character at `place`, `HARD` for those beyond the first 65,535, and where the next one is."""
     first = np.int64(data[place])
     if first < 0x80:
@@ -38,7 +39,7 @@ def _decode(data: Bytes, place: int) -> tuple[int, int]:
 
 
 @jit
-def _encode(code: int, formed: Bytes, at: int) -> int:
+def _encode(code: Number, formed: Bytes, at: Number) -> Number:
     """Write a character; returns where it ends."""
     if code < 0x80:
         formed[at] = code
@@ -55,8 +56,8 @@ def _encode(code: int, formed: Bytes, at: int) -> int:
 
 @jit
 def _form_row(
-    data: Bytes, begin: int, end: int, table: NDArray[np.uint32], places: Bytes, formed: Bytes, at: int
-) -> int:
+    data: Bytes, begin: Number, end: Number, table: NDArray[np.uint32], places: Bytes, formed: Bytes, at: Number
+) -> Number:
     """Write a row in its form; returns where it ends, or -1 if it holds a character that is not to be looked up."""
     while begin < end:
         code, begin = _decode(data, begin)
