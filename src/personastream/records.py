@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import compress, cycle
 from typing import NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 _NOT = bytes([1]) + bytes(255)
 
@@ -75,7 +75,7 @@ class DeadLetter(NamedTuple):
 
 
 @runtime_checkable
-class Thinnable(Protocol):
+class _Thinnable(Protocol):
     """A column that can leave out rows by itself, such as those of `packed`."""
 
     def only(self, chosen: bytes) -> object:
@@ -135,10 +135,10 @@ class Batch:
         )
 
 
-def _only(column: Sequence[Item], chosen: bytes) -> Sequence[Item]:
+def _only(column: Sequence[_Item], chosen: bytes) -> Sequence[_Item]:
     """The entries of a column, if it has any, whose byte is not 0."""
-    if isinstance(column, Thinnable):
-        return cast(Sequence[Item], column.only(chosen))
+    if isinstance(column, _Thinnable):
+        return cast(Sequence[_Item], column.only(chosen))
     return list(compress(column, chosen))
 
 

@@ -15,8 +15,6 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import orjson
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from personastream.core.lines import HEAD_BYTES, Line, Lines, LongLine
 from personastream.core.where import Where
@@ -127,18 +125,20 @@ class RowReader:
     def _read_plain(self, lines: Lines) -> Texts | None:
         """The texts of lines that are all sound and of one form, `{"persona":"…"}`; None if there may be others.
 
-        What is inside is a JSON string as it stands, unless there is a backslash in it, or what JSON does not allow.
+        All have it if between them is always `"}`, line feed, `{"persona":"`. What is inside is a JSON string as it
+        stands, unless there is a backslash in it, or what JSON does not allow.
         """
         if not lines or lines.long:
             return None
         field, first = orjson.dumps(self.field), lines.packed.row(0)
         head = next((head for head in (b'{%s:"' % field, b'{%s: "' % field) if first.startswith(head)), b"")
-        if not head or not _all_have(lines.packed, head, _TAIL):
+        raw = lines.joined()
+        if not head or not raw.endswith(_TAIL + b"\n"):
             return None
-        begins, ends = lines.packed.begins + len(head), lines.packed.ends - len(_TAIL)
-        if (lines.packed.ends - lines.packed.begins).max() > self.text_bytes_max:
+        if raw.count(_TAIL + b"\n" + head, len(head), -len(_TAIL) - 1) != len(lines) - 1:
             return None
-        raw = lines.packed.joined()
+        if len(raw) > self.text_bytes_max and (lines.packed.ends - lines.packed.begins).max() > self.text_bytes_max:
+            return None
         quotes = (head.count(b'"') + _TAIL.count(b'"')) * len(lines)
         escaped: dict[int, bytes] = {}
         for place in _places(raw, b"\\"):
@@ -151,7 +151,7 @@ class RowReader:
         controls = np.count_nonzero(characters < _SPACE)
         if controls != len(lines) or np.count_nonzero(characters == _QUOTE) != quotes or not _is_utf8(raw):
             return None
-        texts = Packed(lines.packed.data, begins, ends)
+        texts = Packed(lines.packed.data, lines.packed.begins + len(head), lines.packed.ends - len(_TAIL))
         texts = texts.replaced([*escaped], [*escaped.values()])
         return None if _is_any_blank(texts) else Texts(texts)
 
@@ -227,19 +227,6 @@ class RowReader:
         if (size_bytes := len(text.encode())) > self.text_bytes_max:
             return Fault("text_too_long", f"{size_bytes} bytes; at most {self.text_bytes_max} are allowed")
         return text
-
-
-def _all_have(lines: Packed, head: bytes, tail: bytes) -> bool:
-    """Whether every line has this head and this tail, and they do not overlap."""
-    if (lines.ends - lines.begins).min() < len(head) + len(tail):
-        return False
-    return _all_at(lines.data, lines.begins, head) and _all_at(lines.data, lines.ends - len(tail), tail)
-
-
-def _all_at(data: NDArray[np.uint8], places: NDArray[np.int64], wanted: bytes) -> bool:
-    """Whether the same bytes stand at each of these places."""
-    found = sliding_window_view(data, len(wanted))[places]
-    return bool((found == np.frombuffer(wanted, np.uint8)).all())
 
 
 def _is_utf8(raw: bytes) -> bool:
