@@ -97,9 +97,9 @@ def like(column: Sequence[object], rows: Sequence[object], data: st.DataObject) 
     assert rows == column
     assert column != [*rows, ""]
     assert bool(column) == bool(rows)
-    cut = slice(
-        *(data.draw(st.none() | st.integers(-9, 9)) for _ in range(2)), data.draw(st.sampled_from([None, 2, -1]))
-    )
+    start, stop = (data.draw(st.none() | st.integers(-9, 9)) for _ in range(2))
+    step: int | None = data.draw(st.sampled_from([None, 2, -1]))
+    cut: slice[int | None, int | None, int | None] = slice(start, stop, step)
     assert list(column[cut]) == list(rows[cut])
     for place in range(-len(rows), len(rows)):
         assert column[place] == rows[place]

@@ -43,6 +43,7 @@ class Lines(Sequence[Line]):
 
     @classmethod
     def of(cls, lines: Sequence[Line]) -> Self:
+        """Lines that were apart."""
         long = {place: line for place, line in enumerate(lines) if isinstance(line, LongLine)}
         return cls(Packed.of([line.head if isinstance(line, LongLine) else line for line in lines]), long)
 
@@ -186,15 +187,19 @@ def cut_batches(groups: Iterable[Lines], rows_max: int, bytes_max: int) -> Itera
     A batch ends with its `rows_max`-th line, or earlier with the line that brings it to `bytes_max` bytes.
     """
     waiting: list[Lines] = []
+    rows = size_bytes = 0
     for lines in groups:
         waiting.append(lines)
-        if sum(map(len, waiting)) < rows_max and sum(part.packed.size_bytes for part in waiting) < bytes_max:
+        rows += len(lines)
+        size_bytes += lines.packed.size_bytes
+        if rows < rows_max and size_bytes < bytes_max:
             continue
         joined, at = Lines.join(waiting), 0
-        while rows := _full_batch(joined, at, rows_max, bytes_max):
-            yield joined.part(at, at + rows), False
-            at += rows
-        waiting = [joined.part(at, len(joined))]
+        while full := _full_batch(joined, at, rows_max, bytes_max):
+            yield joined.part(at, at + full), False
+            at += full
+        rest = joined.part(at, len(joined))
+        waiting, rows, size_bytes = [rest], len(rest), rest.packed.size_bytes
     yield Lines.join(waiting), True
 
 
