@@ -54,13 +54,13 @@ def cases(texts: Sequence[str]) -> dict[str, Callable[[], object]]:
     packed, words = pack_words(texts), hash_words(texts)
 
     def packed_to_simhash() -> None:
-        kernels().simhash(*kernels().hash_words(packed.data, packed.starts), True)
+        kernels().simhash(*kernels().hash_words(packed.data, packed.begins, packed.ends), True)
 
     return {
         "texts to keys": partial(hash_texts, texts),
         "texts to keys of 128 bits": partial(hash_texts_128, texts),
         "texts to packed": partial(pack_words, texts),
-        "packed to words": lambda: kernels().hash_words(packed.data, packed.starts),
+        "packed to words": lambda: kernels().hash_words(packed.data, packed.begins, packed.ends),
         "packed to simhash": packed_to_simhash,
         "words to simhash": partial(simhash, words),
         "words to simhash of single words": partial(simhash, words, pairs=False),

@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 LAYERS = (
-    ("__init__", "errors", "records", "settings"),
+    ("__init__", "errors", "packed", "records", "settings"),
     ("core", "dedup", "licences", "templates", "limits", "guard", "job"),
     ("ports", "sandbox", "card", "test_sets"),
     ("engine",),

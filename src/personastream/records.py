@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, cycle
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar, cast, runtime_checkable
+
+_Item = TypeVar("_Item")
 
 _NOT = bytes([1]) + bytes(255)
 
@@ -72,6 +74,14 @@ class DeadLetter(NamedTuple):
     asked: bool
 
 
+@runtime_checkable
+class _Thinnable(Protocol):
+    """A column that can leave out rows by itself, such as those of `packed`."""
+
+    def only(self, chosen: bytes) -> object:
+        """The same kind of column, with those rows whose byte is not 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Consecutive rows `start` to `stop - 1` of one shard, as columns.
@@ -98,25 +108,38 @@ class Batch:
     bytes_read: int = 0
     licences: Sequence[str] = ()
 
-    def keep(self, mask: Sequence[bool], reason: str) -> "Batch":
+    def keep(self, mask: Sequence[bool] | bytes, reason: str) -> "Batch":
         """Keep the live rows whose `mask` entry is true; the others are dropped for `reason`.
 
-        This is the only way to lose a row. `mask` has one entry per live row.
+        This is the only way to lose a row. `mask` has one entry per live row: a truth value, or a byte of 0 or 1.
         """
         if len(mask) != len(self.numbers):
             raise ValueError(f"mask has {len(mask)} entries for {len(self.numbers)} rows")
-        if all(mask):
+        chosen = bytes(mask)
+        if 0 not in chosen:
             return self
-        gone = [*self.dropped.get(reason, ()), *compress(self.numbers, bytes(mask).translate(_NOT))]
+        gone = [*self.dropped.get(reason, ()), *_only(self.numbers, chosen.translate(_NOT))]
         gone.sort()  # an earlier transform may have dropped later rows for the same reason
-        return replace(self.only(mask), dropped={**self.dropped, reason: gone})
+        return replace(self.only(chosen), dropped={**self.dropped, reason: gone})
 
-    def only(self, mask: Sequence[bool]) -> "Batch":
+    def only(self, mask: Sequence[bool] | bytes) -> "Batch":
         """The live rows whose `mask` entry is true, without a word of the others: their ends are known already."""
-        numbers, texts = list(compress(self.numbers, mask)), list(compress(self.texts, mask))
-        replies, origins = tuple(compress(self.replies, mask)), tuple(compress(self.origins, mask))
-        licences = tuple(compress(self.licences, mask))
-        return replace(self, numbers=numbers, texts=texts, replies=replies, origins=origins, licences=licences)
+        chosen = bytes(mask)
+        return replace(
+            self,
+            numbers=_only(self.numbers, chosen),
+            texts=_only(self.texts, chosen),
+            replies=tuple(_only(self.replies, chosen)),
+            origins=tuple(_only(self.origins, chosen)),
+            licences=tuple(_only(self.licences, chosen)),
+        )
+
+
+def _only(column: Sequence[_Item], chosen: bytes) -> Sequence[_Item]:
+    """The entries of a column, if it has any, whose byte is not 0."""
+    if isinstance(column, _Thinnable):
+        return cast(Sequence[_Item], column.only(chosen))
+    return list(compress(column, chosen))
 
 
 class Request(NamedTuple):

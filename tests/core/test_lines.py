@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personastream.core.lines import HEAD_BYTES, Line, LongLine, cut_batches, split_lines
+from personastream.core.lines import HEAD_BYTES, Line, Lines, LongLine, cut_batches, split_lines
 from tests.support.effort import tries
 
 quick = settings(max_examples=tries(50), deadline=None)
@@ -86,10 +86,11 @@ def test_batches_depend_on_the_lines_not_on_their_groups(
     groups: list[list[int]], rows_max: int, bytes_max: int, data: st.DataObject
 ) -> None:
     lines = [b"x" * size for group in groups for size in group]
-    batches = list(cut_batches([[b"x" * size for size in group] for group in groups], rows_max, bytes_max))
+    parts = [Lines.of([b"x" * size for size in group]) for group in groups]
+    batches = list(cut_batches(parts, rows_max, bytes_max))
     assert [line for batch, _ in batches for line in batch] == lines
     assert [last for _, last in batches] == [False] * (len(batches) - 1) + [True]
-    assert batches == list(cut_batches([lines], rows_max, bytes_max))
+    assert batches == list(cut_batches([Lines.of(lines)], rows_max, bytes_max))
     for batch, last in batches:
         size = sum(map(len, batch))
         assert len(batch) <= rows_max

@@ -54,7 +54,7 @@ def by_definition(text: str) -> list[str]:
 def hash_of(word: str) -> int:
     raw = word.encode("utf-8", "surrogatepass").replace(b".", b"\xff")
     data = np.frombuffer(raw + b"\n" + bytes(64), np.uint8)
-    (found,) = kernels().hash_words(data, np.array([0, len(raw) + 1]))[0].tolist()
+    (found,) = kernels().hash_words(data, np.array([0]), np.array([len(raw)]))[0].tolist()
     return int(found)
 
 

@@ -89,7 +89,7 @@ def test_the_fast_path_gives_what_its_parts_give() -> None:
 
 def test_packed_rows_may_be_read_past_their_end() -> None:
     packed = pack_words(["ab", "c"])
-    assert packed.starts.tolist() == [0, 3, 5]
+    assert (packed.begins.tolist(), packed.ends.tolist()) == ([0, 3], [2, 4])
     assert packed.data[:5].tobytes() == b"ab\nc\n"
     assert len(packed.data) == 5 + 64
 
@@ -98,8 +98,9 @@ def test_packed_rows_may_be_read_past_their_end() -> None:
 def test_ascii_rows_are_packed_alike_whatever_stands_beside_them(texts: list[str]) -> None:
     """With line feeds in them or not, in whatever number."""
     alone, beside = pack_words(texts), pack_words([*texts, "\N{LATIN SMALL LETTER E WITH ACUTE}"])
-    assert alone.starts.tolist() == beside.starts[:-1].tolist()
-    size = int(alone.starts[-1])
+    assert alone.begins.tolist() == beside.begins[:-1].tolist()
+    assert alone.ends.tolist() == beside.ends[:-1].tolist()
+    size = int(beside.begins[-1])
     assert (
         alone.data[:size].tobytes() == beside.data[:size].tobytes() == "".join(f"{text}\n" for text in texts).encode()
     )

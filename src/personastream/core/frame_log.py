@@ -15,7 +15,7 @@ A purge writes a part anew, with a chain of its own: its commits name the record
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import orjson
 import xxhash
@@ -112,6 +112,14 @@ class Summary:
     stands_for: str = ""
 
 
+@runtime_checkable
+class Joined(Protocol):
+    """Lines that are in one piece already."""
+
+    def joined(self) -> bytes:
+        """All of them, each with a line feed behind it."""
+
+
 def encode_commit(
     name: PartName,
     sequence: int,
@@ -126,7 +134,7 @@ def encode_commit(
 
     Raises `ValueError` for a commit too large to be read back: it must never be written.
     """
-    raw = b"".join((b"\n".join(lines), b"\n")) if lines else b""
+    raw = lines.joined() if isinstance(lines, Joined) else b"".join((b"\n".join(lines), b"\n")) if lines else b""
     frame = compressor.compress(raw)
     payload = {
         **_named(name),

@@ -5,10 +5,14 @@ feed and nowhere else: U+2028, U+0085 and a lone carriage return are ordinary co
 feed counts; behind the last line feed there is no empty line.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, chain
-from typing import NamedTuple, cast
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple, Self, overload
+
+import numpy as np
+
+from personastream.packed import Packed, truths
 
 LINE_FEED = b"\n"
 HEAD_BYTES = 8_000  # kept of a line that is too long: 2,000 characters of up to four bytes
@@ -30,11 +34,82 @@ class LongLine:
 Line = bytes | LongLine
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lines(Sequence[Line]):
+    """Lines in one piece. `long` are those over the limit, by their places; of them only heads are in `packed`."""
+
+    packed: Packed
+    long: Mapping[int, LongLine] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lines: Sequence[Line]) -> Self:
+        """Lines that were apart."""
+        long = {place: line for place, line in enumerate(lines) if isinstance(line, LongLine)}
+        return cls(Packed.of([line.head if isinstance(line, LongLine) else line for line in lines]), long)
+
+    @classmethod
+    def join(cls, parts: Sequence["Lines"]) -> "Lines":
+        """The lines of all parts."""
+        if len(parts) == 1:
+            return parts[0]
+        starts = np.cumsum([0, *map(len, parts)]).tolist()
+        long = {start + at: line for start, part in zip(starts, parts, strict=False) for at, line in part.long.items()}
+        return cls(Packed.join([part.packed for part in parts]), long)
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    @overload
+    def __getitem__(self, place: int) -> Line: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Line]: ...
+    def __getitem__(self, place: int | slice) -> Line | Sequence[Line]:
+        if isinstance(place, slice):
+            return list(self)[place]
+        row = self.packed.row(place)
+        return self.long.get(place % len(self), row)
+
+    def __iter__(self) -> Iterator[Line]:
+        rows: list[Line] = [*self.packed.rows()]
+        for place, line in self.long.items():
+            rows[place] = line
+        return iter(rows)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def only(self, chosen: bytes) -> "Lines":
+        """Those whose byte is not 0."""
+        mask = truths(chosen)
+        new = np.cumsum(mask) - 1
+        return Lines(self.packed.at(mask), {int(new[at]): line for at, line in self.long.items() if mask[at]})
+
+    def joined(self) -> bytes:
+        """The bytes of all lines, each with a line feed behind it."""
+        return self.packed.joined()
+
+    def without_prefix(self, prefix: bytes) -> "Lines":
+        """The same, but that the first line is without a prefix, if it is whole and has it."""
+        if not self or 0 in self.long or not self.packed.row(0).startswith(prefix):
+            return self
+        return Lines(self.packed.replaced([0], [self.packed.row(0).removeprefix(prefix)]), self.long)
+
+    def part(self, start: int, stop: int) -> "Lines":
+        """Lines `start` to `stop - 1`."""
+        long = {at - start: line for at, line in self.long.items() if start <= at < stop}
+        return Lines(self.packed.at(slice(start, stop)), long)
+
+
+NO_LINES = Lines(Packed.of([]))
+
+
 class Group(NamedTuple):
     """Neighbouring lines: how many were passed over unread, then those read, and the raw offset behind them all."""
 
     skipped: int
-    lines: list[Line]
+    lines: Lines
     end: int
 
 
@@ -51,18 +126,14 @@ def split_lines(pieces: Iterable[bytes], offset: int, skip: int, line_bytes_max:
     unfinished = _Unfinished(offset, line_bytes_max)
     for piece in chain((rest,), pieces):
         offset += len(piece)
-        split = piece.split(LINE_FEED)
-        tail = split.pop()
-        if split:
-            unfinished.add(split[0])
-            end = offset - len(tail)
-            lines = cast(list[Line], split)
-            lines[0] = unfinished.finish()
-            yield Group(0, lines, end)
+        whole = piece.rfind(LINE_FEED) + 1
+        if whole:
+            end = offset - len(piece) + whole
+            yield Group(0, unfinished.finish(piece, whole), end)
             unfinished = _Unfinished(end, line_bytes_max)
-        unfinished.add(tail)
+        unfinished.add(piece[whole:])
     if unfinished.length_bytes:
-        yield Group(0, [unfinished.finish()], offset)
+        yield Group(0, unfinished.finish(LINE_FEED, 1), offset)
 
 
 def _skip_lines(pieces: Iterator[bytes], offset: int, count: int) -> Generator[Group, None, tuple[bytes, int]]:
@@ -74,14 +145,14 @@ def _skip_lines(pieces: Iterator[bytes], offset: int, count: int) -> Generator[G
         if passed >= count:
             rest = piece.split(LINE_FEED, count)[count]
             start = offset - len(rest)
-            yield Group(count, [], start)
+            yield Group(count, NO_LINES, start)
             return rest, start
         if passed:
             count -= passed
             start = offset - len(piece) + piece.rfind(LINE_FEED) + 1
-            yield Group(passed, [], start)
+            yield Group(passed, NO_LINES, start)
     if offset > start:
-        yield Group(1, [], offset)
+        yield Group(1, NO_LINES, offset)
     return b"", offset
 
 
@@ -100,31 +171,42 @@ class _Unfinished:
             self._kept += data[: max(0, HEAD_BYTES - len(self._kept))]
             del self._kept[HEAD_BYTES:]
 
-    def finish(self) -> Line:
+    def finish(self, data: bytes, stop: int) -> Lines:
+        """The line, which ends at the first line feed of `data`, and all other lines up to `stop`, where one ends."""
+        first = data.find(LINE_FEED)
+        self.add(data[:first])
+        packed = Packed.of_lines(self._kept, memoryview(data)[first:stop])
         if self.length_bytes <= self._bytes_max:
-            return bytes(self._kept)
-        return LongLine(bytes(self._kept), self._offset, self.length_bytes)
+            return Lines(packed)
+        return Lines(packed, {0: LongLine(bytes(self._kept), self._offset, self.length_bytes)})
 
 
-def cut_batches(groups: Iterable[Sequence[Line]], rows_max: int, bytes_max: int) -> Iterator[tuple[list[Line], bool]]:
+def cut_batches(groups: Iterable[Lines], rows_max: int, bytes_max: int) -> Iterator[tuple[Lines, bool]]:
     """(lines of one batch, whether it is the last) in order; the last may be empty.
 
     A batch ends with its `rows_max`-th line, or earlier with the line that brings it to `bytes_max` bytes.
     """
-    waiting: list[Line] = []
+    waiting: list[Lines] = []
+    rows = size_bytes = 0
     for lines in groups:
-        waiting += lines
-        at = 0
-        while batch := _full_batch(waiting[at : at + rows_max], rows_max, bytes_max):
-            yield batch, False
-            at += len(batch)
-        del waiting[:at]
-    yield waiting, True
+        waiting.append(lines)
+        rows += len(lines)
+        size_bytes += lines.packed.size_bytes
+        if rows < rows_max and size_bytes < bytes_max:
+            continue
+        joined, at = Lines.join(waiting), 0
+        while full := _full_batch(joined, at, rows_max, bytes_max):
+            yield joined.part(at, at + full), False
+            at += full
+        rest = joined.part(at, len(joined))
+        waiting, rows, size_bytes = [rest], len(rest), rest.packed.size_bytes
+    yield Lines.join(waiting), True
 
 
-def _full_batch(lines: list[Line], rows_max: int, bytes_max: int) -> list[Line]:
-    """The first lines that make a whole batch, or none."""
-    if sum(map(len, lines)) >= bytes_max:
-        sizes = accumulate(map(len, lines))
-        return lines[: 1 + next(at for at, size in enumerate(sizes) if size >= bytes_max)]
-    return lines if len(lines) == rows_max else []
+def _full_batch(lines: Lines, at: int, rows_max: int, bytes_max: int) -> int:
+    """How many lines from `at` on make a whole batch; 0 if there are too few."""
+    packed = lines.packed
+    sizes = (packed.ends - packed.begins)[at : at + rows_max]
+    if sizes.sum() >= bytes_max:
+        return 1 + int((np.cumsum(sizes) >= bytes_max).argmax())
+    return len(sizes) if len(sizes) == rows_max else 0

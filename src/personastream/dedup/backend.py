@@ -11,24 +11,34 @@ from numpy.typing import NDArray
 
 from personastream.errors import ConfigError
 
+Bytes = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
 Starts = NDArray[np.int64]
 
 
 class Kernels(Protocol):
-    """Loops over rows: row i of n is `data` or `hashes` from `starts[i]` to `starts[i + 1]`; none may be negative."""
+    """Loops over rows: row i of n is `data` from `begins[i]` to `ends[i]`, as in `packed.Packed`; or `hashes` from
+    `starts[i]` to `starts[i + 1]`. None may be negative.
+    """
 
-    def hash_texts(self, data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, NDArray[np.bool_]]:
-        """xxh3-64 of rows after lower-casing ASCII, uint64[n]; and which rows were left out, bool[n].
-
-        Those are all that may be oddly spaced, and others as the implementation likes. `data` and `starts` are those
-        of `text.Packed`.
+    def form_rows(
+        self, data: Bytes, begins: Starts, ends: Starts, table: NDArray[np.uint32], places: Bytes
+    ) -> tuple[Bytes, Starts, Starts, NDArray[np.bool_]]:
+        """The same rows, packed, but that each character of those beyond ASCII is looked up in `table`, and stands
+        between spaces where its `places` are 3. And which rows were left as they are though they are beyond ASCII,
+        bool[n]: those with a character for which there is 65,535, and others as the implementation likes.
         """
 
-    def hash_words(self, data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]:
+    def hash_texts(self, data: Bytes, begins: Starts, ends: Starts) -> tuple[Hashes, NDArray[np.bool_]]:
+        """xxh3-64 of rows after lower-casing ASCII, uint64[n]; and which rows were left out, bool[n].
+
+        Those are all that may be oddly spaced, and others as the implementation likes.
+        """
+
+    def hash_words(self, data: Bytes, begins: Starts, ends: Starts) -> tuple[Hashes, Starts]:
         """The hashes of all words and where each row's begin."""
 
-    def hash_tokens(self, data: NDArray[np.uint8], starts: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
+    def hash_tokens(self, data: Bytes, begins: Starts, ends: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
         """The hashes of all tokens (see `tokens`) but the `silent` ones, and where each row's begin."""
 
     def rehash(self, hashes: Hashes, flip: np.uint64, factor: np.uint64) -> Hashes:

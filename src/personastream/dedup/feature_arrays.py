@@ -4,7 +4,6 @@
 """
 
 import re
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,9 @@ from personastream.dedup.constants import (
     SKETCH_BITS_2,
     SKETCH_SIZE_MAX,
 )
+from personastream.packed import Packed
 
+Bytes = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
 Starts = NDArray[np.int64]
 
@@ -46,14 +47,24 @@ def fold_product(values: Hashes, others: Hashes | np.uint64) -> Hashes:
     return top ^ (values * others)
 
 
-def hash_texts(data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, NDArray[np.bool_]]:
+def form_rows(
+    data: Bytes, begins: Starts, ends: Starts, table: NDArray[np.uint32], places: Bytes
+) -> tuple[Bytes, Starts, Starts, NDArray[np.bool_]]:
     """See `backend.Kernels`. Leaves all rows out."""
-    return np.zeros(len(starts) - 1, np.uint64), np.ones(len(starts) - 1, np.bool_)
+    left = np.zeros(len(begins), np.bool_)
+    left[Packed(data, begins, ends).beyond_ascii()] = True
+    return data, begins, ends, left
 
 
-def hash_words(data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]:
+def hash_texts(data: Bytes, begins: Starts, ends: Starts) -> tuple[Hashes, NDArray[np.bool_]]:
+    """See `backend.Kernels`. Leaves all rows out."""
+    return np.zeros(len(begins), np.uint64), np.ones(len(begins), np.bool_)
+
+
+def hash_words(data: Bytes, begins: Starts, ends: Starts) -> tuple[Hashes, Starts]:
     """See `backend.Kernels`."""
-    folded = _FOLDED[data[: starts[-1]]]
+    starts = np.append(0, np.cumsum(ends - begins + 1))
+    folded = _FOLDED[np.frombuffer(Packed(data, begins, ends).joined(), np.uint8)]
     in_word = np.concatenate([[False], folded != 0, [False]])
     edges = (in_word[1:] != in_word[:-1]).nonzero()[0]
     places, ends = edges[0::2], edges[1::2]
@@ -69,15 +80,15 @@ def hash_words(data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]
     return fold_product(hashes ^ END_FLIP, END_FACTOR), np.searchsorted(edges[0::2], starts).astype(np.int64)
 
 
-def hash_tokens(data: NDArray[np.uint8], starts: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
+def hash_tokens(data: Bytes, begins: Starts, ends: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
     """See `backend.Kernels`."""
     tokens, counts = list[bytes](), [0]
     raw = data.tobytes().lower()
-    for start, end in pairwise(starts.tolist()):
-        tokens += TOKEN.findall(raw[start : end - 1])
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        tokens += TOKEN.findall(raw[begin:end])
         counts.append(len(tokens))
     joined = b" ".join([*tokens, b""]).translate(_POINTS, b"',")
-    hashes, _ = hash_words(np.frombuffer(joined, np.uint8), np.array([0, len(joined)], np.int64))
+    hashes, _ = hash_words(np.frombuffer(joined, np.uint8), np.zeros(1, np.int64), np.array([len(joined)]))
     counted = ~np.isin(hashes, silent)
     return hashes[counted], np.append(0, np.cumsum(counted))[counts]
 

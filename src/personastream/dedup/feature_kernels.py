@@ -14,12 +14,23 @@ from personastream.dedup.constants import (
     SKETCH_BITS_2,
     SKETCH_SIZE_MAX,
 )
+from personastream.dedup.fold_kernels import form_rows
 from personastream.dedup.jit import fold_product, jit
 from personastream.dedup.token_kernels import hash_tokens
 from personastream.dedup.word_kernels import hash_words, longest
 from personastream.dedup.xxh3_kernels import hash_texts
 
-__all__ = ["hash_texts", "hash_tokens", "hash_words", "minhash", "rehash", "simhash", "simhash_weighted", "sketches"]
+__all__ = [
+    "form_rows",
+    "hash_texts",
+    "hash_tokens",
+    "hash_words",
+    "minhash",
+    "rehash",
+    "simhash",
+    "simhash_weighted",
+    "sketches",
+]
 
 Hashes = NDArray[np.uint64]
 Starts = NDArray[np.int64]
@@ -147,7 +158,7 @@ def sketches(hashes: Hashes, starts: Starts) -> Hashes:
     """
     found = np.zeros((len(starts) - 1, 2), np.uint64)
     slots = _SLOTS_MIN
-    while slots < 2 * longest(starts):
+    while slots < 2 * longest(starts[:-1], starts[1:]):
         slots *= 2
     table = np.full(slots, -1, np.int64)
     for row in range(len(found)):

@@ -29,13 +29,33 @@ APOSTROPHE = "\u2019"
 
 class _Tables(NamedTuple):
     """By character number: its normal form, or `_HARD`; the same for words, without and with the symbols of ASCII;
-    and how many places it takes as a word.
+    and how many places it takes, as a word and as what it is.
     """
 
     normal: NDArray[np.uint32]
     worded: NDArray[np.uint32]
     with_symbols: NDArray[np.uint32]
     places: NDArray[np.uint8]
+    one_place: NDArray[np.uint8]
+
+
+Tables = tuple[NDArray[np.uint32], NDArray[np.uint8]]
+"""By character number: what it becomes, or 65,535; and how many places it takes, itself and spaces around it."""
+
+
+def normal_tables() -> Tables:
+    """For `normal_forms`."""
+    return _tables().normal, _tables().one_place
+
+
+def word_tables() -> Tables:
+    """For `word_forms`."""
+    return _tables().worded, _tables().places
+
+
+def symbol_tables() -> Tables:
+    """For `word_forms` with symbols."""
+    return _tables().with_symbols, _tables().places
 
 
 def normal_forms(texts: list[str]) -> tuple[list[str], list[int]]:
@@ -88,7 +108,7 @@ def _tables() -> _Tables:
             with_symbols[code] = normal[code] if is_word or folded.isascii() else _SPACE
             places[code] = 3 if is_word and is_unspaced(ord(folded)) else 1
     with_symbols[ord(APOSTROPHE)] = ord("'")
-    return _Tables(normal, worded, with_symbols, places)
+    return _Tables(normal, worded, with_symbols, places, np.ones(_PLANE, np.uint8))
 
 
 def _alone(character: str) -> str:

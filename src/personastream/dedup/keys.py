@@ -30,7 +30,7 @@ def _normal(text: str) -> bytes:
 
 def _hash_step(texts: Sequence[str]) -> NDArray[np.uint64]:
     packed = pack_texts(texts)
-    keys, left = kernels().hash_texts(packed.data, packed.starts)
+    keys, left = kernels().hash_texts(packed.data, packed.begins, packed.ends)
     places = left.nonzero()[0]
     digests = map(xxh3_64_digest, normal_rows([texts[place] for place in places.tolist()]))
     keys[places] = np.frombuffer(b"".join(digests), ">u8")

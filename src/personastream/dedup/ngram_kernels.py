@@ -87,7 +87,7 @@ def find(
 ) -> NDArray[np.int64]:
     """See `ngrams.NgramKernels`."""
     found = np.full(len(starts) - 1, -1, np.int64)
-    prefixes = np.empty(longest(starts) + 2, np.uint64)
+    prefixes = np.empty(longest(starts[:-1], starts[1:]) + 2, np.uint64)
     for row in range(len(found)):
         tokens = starts[row + 1] - starts[row]
         if tokens >= grams.sizes[0]:
@@ -114,7 +114,7 @@ def _reach(tokens: int, place: int, grams: Grams, prefixes: Hashes) -> int:
 def overlap(hashes: Hashes, starts: Starts, grams: Grams) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """See `ngrams.NgramKernels`."""
     runs, covered = np.zeros(len(starts) - 1, np.int64), np.zeros(len(starts) - 1, np.int64)
-    prefixes = np.empty(longest(starts) + 2, np.uint64)
+    prefixes = np.empty(longest(starts[:-1], starts[1:]) + 2, np.uint64)
     for row in range(len(runs)):
         tokens = starts[row + 1] - starts[row]
         if tokens < grams.sizes[0]:

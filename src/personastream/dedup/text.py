@@ -6,14 +6,23 @@ are those of Python's own `unicodedata`.
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.fold import APOSTROPHE, normal_forms, word_forms
+from personastream.dedup.backend import kernels
+from personastream.dedup.fold import (
+    APOSTROPHE,
+    Tables,
+    normal_forms,
+    normal_tables,
+    symbol_tables,
+    word_forms,
+    word_tables,
+)
 from personastream.dedup.scripts import space_words
+from personastream.packed import PADDING, Packed, Texts
 
 # CPython puts combining marks into canonical order by insertion: quadratic in the length of a run of marks. A text
 # longer than this many characters is normalised piece by piece, so that a hostile line costs linear time.
@@ -22,24 +31,14 @@ _NFKC_PIECE_CHARACTERS = 1024
 STEP_ROWS = 2048
 """Rows to work on at a time where there is a choice: what is packed of them stays in the cache."""
 
-_PADDING = "\0" * 64
+_PADDING = PADDING.decode()
 _LINE_FEED = 10
 _ASCII_WORDS = bytes(ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)) + bytes(
     range(128, 256)
 )
 
 Bulk = Callable[[list[str]], tuple[list[str], list[int]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Rows of bytes one after the other, each ended by a line feed: row i is `data[starts[i]:starts[i + 1] - 1]`.
-
-    `starts` is int64[rows + 1]; `data` goes on for 64 bytes beyond the last row, so that kernels may read ahead.
-    """
-
-    data: NDArray[np.uint8]
-    starts: NDArray[np.int64]
+Alone = Callable[[str], str]
 
 
 def pack_words(texts: Sequence[str]) -> Packed:
@@ -48,12 +47,12 @@ def pack_words(texts: Sequence[str]) -> Packed:
     ASCII texts stay as they are, so their letters may have either case. Others are folded; what belongs to no word
     is a space there, and words of one character in scripts written without spaces stand apart.
     """
-    return _pack_ascii(texts) or _pack(_ascii_apart(texts, word_forms, lambda text: space_words(_fold(text))))
+    return _packed(texts, word_tables, word_forms, lambda text: space_words(_fold(text)))
 
 
 def pack_symbols(texts: Sequence[str]) -> Packed:
     """As `pack_words`, but symbols of ASCII stay in texts of every kind, a typographic apostrophe as a plain one."""
-    return _pack_ascii(texts) or _pack(_ascii_apart(texts, partial(word_forms, symbols=True), _with_symbols))
+    return _packed(texts, symbol_tables, partial(word_forms, symbols=True), _with_symbols)
 
 
 def pack_texts(texts: Sequence[str]) -> Packed:
@@ -61,7 +60,7 @@ def pack_texts(texts: Sequence[str]) -> Packed:
 
     A lone surrogate is encoded as if it were a character.
     """
-    return _pack_ascii(texts) or _pack(_ascii_apart(texts, normal_forms, normalise))
+    return _packed(texts, normal_tables, normal_forms, normalise)
 
 
 def normal_rows(texts: Sequence[str]) -> list[bytes]:
@@ -86,43 +85,59 @@ def split_words(texts: Sequence[str]) -> tuple[list[bytes], NDArray[np.int64]]:
     each character is a word. Format characters (joiners, soft hyphens) and variation selectors do not count.
     """
     packed = pack_words(texts)
-    words = packed.data.tobytes().translate(_ASCII_WORDS)
+    words = packed.joined().translate(_ASCII_WORDS)
     in_word = np.frombuffer(words, np.uint8) > ord(" ")
     begins = (in_word & ~np.append(False, in_word[:-1])).nonzero()[0]
-    return words.split(), np.diff(np.searchsorted(begins, packed.starts))
+    starts = np.append(0, np.cumsum(packed.ends - packed.begins + 1))
+    return words.split(), np.diff(np.searchsorted(begins, starts))
+
+
+def _packed(texts: Sequence[str], tables: Callable[[], Tables], together: Bulk, alone: Alone) -> Packed:
+    """ASCII texts as they are, others brought into form; of packed ones, those that are hard are unpacked."""
+    if not isinstance(texts, Texts):
+        return _pack_ascii(texts) or _pack(_ascii_apart(texts, together, alone))
+    packed = texts.packed
+    if packed.data.max() < 128:
+        return packed
+    data, begins, ends, left = kernels().form_rows(packed.data, packed.begins, packed.ends, *tables())
+    data.flags.writeable = False  # as all packed data is: for other data, loops would be compiled once more
+    hard = left.nonzero()[0]
+    rows = _formed([texts[place] for place in hard.tolist()], together, alone) if len(hard) else []
+    return Packed(data, begins, ends).replaced(hard, [row.encode("latin-1") for row in rows])
 
 
 def _pack_ascii(texts: Sequence[str]) -> Packed | None:
     """Texts that are all of ASCII and a line each, packed at once; else none."""
     if not all(map(str.isascii, texts)):  # else a few rows would make all characters two or four bytes wide
         return None
-    joined = "\n".join([*texts, _PADDING])
-    data = np.frombuffer(joined.encode("ascii"), np.uint8)
-    ends = (data == _LINE_FEED).nonzero()[0]
-    if len(ends) != len(texts):
-        return None
-    return Packed(data, np.append(0, ends + 1))
+    packed = Packed.of_lines("\n".join([*texts, ""]).encode("ascii"))
+    return packed if len(packed) == len(texts) else None
 
 
 def _pack(rows: list[str]) -> Packed:
     """Pack rows that hold one character for each byte."""
-    starts = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)) + 1, out=starts[1:])
+    behind = np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)) + 1)
     data = "\n".join([*rows, _PADDING]).encode("latin-1")
-    return Packed(np.frombuffer(data, np.uint8), starts)
+    return Packed(np.frombuffer(data, np.uint8), np.append(0, behind)[:-1], behind - 1)
 
 
-def _ascii_apart(texts: Sequence[str], together: Bulk, alone: Callable[[str], str]) -> list[str]:
-    """ASCII texts as they are, others brought into form: in bulk where that goes, else one by one."""
+def _ascii_apart(texts: Sequence[str], together: Bulk, alone: Alone) -> list[str]:
+    """ASCII texts as they are, others brought into form."""
     rows = list(texts)
     others = [row for row, text in enumerate(rows) if not text.isascii()]
     if others:
-        formed, hard = together([rows[row] for row in others])
-        for place in hard:
-            formed[place] = _as_bytes(alone(rows[others[place]]))
+        formed = _formed([rows[row] for row in others], together, alone)
         for row, text in zip(others, formed, strict=True):
             rows[row] = text
     return rows
+
+
+def _formed(texts: list[str], together: Bulk, alone: Alone) -> list[str]:
+    """Texts brought into form: in bulk where that goes, else one by one."""
+    formed, hard = together(texts)
+    for place in hard:
+        formed[place] = _as_bytes(alone(texts[place]))
+    return formed
 
 
 def _as_bytes(text: str) -> str:
@@ -132,13 +147,13 @@ def _as_bytes(text: str) -> str:
 
 def _oddly_spaced(packed: Packed) -> list[int]:
     """Rows that hold a control character or two spaces in a row, or begin or end with a space."""
-    data = packed.data[: packed.starts[-1]]
+    data = packed.data[: -len(PADDING)]
     odd = data < ord(" ")
-    odd[packed.starts[1:] - 1] = False
+    odd[packed.ends] = False
     spacing = data <= ord(" ")
     odd[1:] |= spacing[1:] & spacing[:-1]
     odd[:1] |= spacing[:1]
-    rows: list[int] = np.unique(np.searchsorted(packed.starts, odd.nonzero()[0], "right") - 1).tolist()
+    rows: list[int] = np.unique(np.searchsorted(packed.begins, odd.nonzero()[0], "right") - 1).tolist()
     return rows
 
 

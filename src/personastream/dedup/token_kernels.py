@@ -93,11 +93,11 @@ def _is_among(value: np.uint64, values: Hashes) -> bool:
 
 
 @jit
-def hash_tokens(data: Bytes, starts: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
+def hash_tokens(data: Bytes, begins: Starts, ends: Starts, silent: Hashes) -> tuple[Hashes, Starts]:
     """See `backend.Kernels`."""
     hashes = np.empty(len(data), np.uint64)
-    token_starts = np.empty(len(starts), np.int64)
-    scratch = longest(starts) + 2 * BLOCK + PADDING
+    token_starts = np.empty(len(begins) + 1, np.int64)
+    scratch = longest(begins, ends) + 2 * BLOCK + PADDING
     letters, in_word = np.zeros(scratch, np.uint8), np.zeros(scratch, np.uint8)
     numerals, in_number = np.zeros(scratch, np.uint8), np.zeros(scratch, np.uint8)
     plain = np.zeros(scratch, np.uint8)
@@ -105,10 +105,10 @@ def hash_tokens(data: Bytes, starts: Starts, silent: Hashes) -> tuple[Hashes, St
     for hashed in silent:
         may_be_silent[hashed >> _MARK_SHIFT] = True
     count = 0
-    for row in range(len(starts) - 1):
+    for row in range(len(begins)):
         token_starts[row] = count
-        size = starts[row + 1] - 1 - starts[row]
-        source = data[starts[row] :]
+        size = ends[row] - begins[row]
+        source = data[begins[row] :]
         if _is_to_rewrite(source, size):
             size = _rewrite(source[:size], plain)
             source = plain
@@ -121,11 +121,11 @@ def hash_tokens(data: Bytes, starts: Starts, silent: Hashes) -> tuple[Hashes, St
             if size - base < BLOCK:
                 words &= (_ONE << _U(size - base)) - _ONE
                 numbers &= (_ONE << _U(size - base)) - _ONE
-            begins = (words & ~((words << _ONE) | words_before)) | (numbers & ~((numbers << _ONE) | numbers_before))
+            firsts = (words & ~((words << _ONE) | words_before)) | (numbers & ~((numbers << _ONE) | numbers_before))
             words_before, numbers_before = words >> _U(63), numbers >> _U(63)
-            while begins:
-                place = base + trailing_zeros(begins)
-                begins &= begins - _ONE
+            while firsts:
+                place = base + trailing_zeros(firsts)
+                firsts &= firsts - _ONE
                 hashed = hash_word(letters, place) if in_word[place] else hash_word(numerals, place)
                 hashes[count] = hashed
                 count += not (may_be_silent[hashed >> _MARK_SHIFT] and _is_among(hashed, silent))

@@ -29,13 +29,13 @@ SILENT = (
 def hash_tokens(texts: Sequence[str]) -> Words:
     """The hashes of the tokens of each text, in order."""
     packed = pack_symbols(texts)
-    return Words(*kernels().hash_tokens(packed.data, packed.starts, silent_hashes()))
+    return Words(*kernels().hash_tokens(packed.data, packed.begins, packed.ends, silent_hashes()))
 
 
 def split_tokens(text: str) -> list[str]:
     """The tokens of a text, in order."""
     packed = pack_symbols([text])
-    found = TOKEN.findall(packed.data[: packed.starts[-1]].tobytes().lower())
+    found = TOKEN.findall(packed.joined().lower())
     tokens = (token.translate(None, b"',").decode("utf-8", "replace") for token in found)
     return [token for token in tokens if token not in SILENT]
 
@@ -54,4 +54,4 @@ def small_numbers() -> NDArray[np.uint64]:
 
 def _hashes(words: Sequence[str]) -> NDArray[np.uint64]:
     packed = pack_words([" ".join(words)])
-    return kernels().hash_words(packed.data, packed.starts)[0]
+    return kernels().hash_words(packed.data, packed.begins, packed.ends)[0]

@@ -66,37 +66,37 @@ def hash_word(folded: NDArray[np.uint8], place: int) -> np.uint64:
 
 
 @jit
-def longest(starts: Starts) -> int:
-    """The size of the longest row, the line feed after it included."""
+def longest(begins: Starts, ends: Starts) -> int:
+    """The size of the longest row."""
     found = 0
-    for row in range(len(starts) - 1):
-        found = max(found, starts[row + 1] - starts[row])
+    for row in range(len(begins)):
+        found = max(found, ends[row] - begins[row])
     return found
 
 
 @jit
-def hash_words(data: NDArray[np.uint8], starts: Starts) -> tuple[Hashes, Starts]:
+def hash_words(data: NDArray[np.uint8], begins: Starts, ends: Starts) -> tuple[Hashes, Starts]:
     """See `backend.Kernels`."""
     hashes = np.empty(len(data) // 2 + 1, np.uint64)
-    word_starts = np.empty(len(starts), np.int64)
-    scratch_bytes = longest(starts) + 2 * BLOCK + PADDING
+    word_starts = np.empty(len(begins) + 1, np.int64)
+    scratch_bytes = longest(begins, ends) + 2 * BLOCK + PADDING
     folded, marks = np.empty(scratch_bytes, np.uint8), np.empty(scratch_bytes, np.uint8)
     count = 0
-    for row in range(len(starts) - 1):
+    for row in range(len(begins)):
         word_starts[row] = count
-        size = starts[row + 1] - 1 - starts[row]
-        padded = (size // BLOCK + 1) * BLOCK  # the byte after a row is a line feed, so there is always a zero
-        _fold_row(data[starts[row] : starts[row] + padded], folded, marks, padded)
+        size = ends[row] - begins[row]
+        padded = (size // BLOCK + 1) * BLOCK  # the byte after a row belongs to no word, so there is always a zero
+        _fold_row(data[begins[row] : begins[row] + padded], folded, marks, padded)
         before = _NONE
         for base in range(0, padded, BLOCK):
             inside = marked(marks, base)
             if size - base < BLOCK:
                 inside &= (_ONE << _U(size - base)) - _ONE
-            begins = inside & ~((inside << _ONE) | before)
+            firsts = inside & ~((inside << _ONE) | before)
             before = inside >> _U(63)
-            while begins:
-                hashes[count] = hash_word(folded, base + trailing_zeros(begins))
-                begins &= begins - _ONE
+            while firsts:
+                hashes[count] = hash_word(folded, base + trailing_zeros(firsts))
+                firsts &= firsts - _ONE
                 count += 1
     word_starts[-1] = count
     return hashes[:count], word_starts

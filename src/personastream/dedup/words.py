@@ -51,4 +51,4 @@ class Words:
 def hash_words(texts: Sequence[str]) -> Words:
     """The hashes of the words of each text, in order."""
     packed = pack_words(texts)
-    return Words(*kernels().hash_words(packed.data, packed.starts))
+    return Words(*kernels().hash_words(packed.data, packed.begins, packed.ends))

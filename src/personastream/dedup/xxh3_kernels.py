@@ -106,8 +106,8 @@ def _hash_short(data: Bytes, size: int) -> np.uint64:
 
 @jit
 def _lower_row(data: Bytes, folded: Bytes, size: int) -> bool:
-    """Lower-case ASCII letters; and whether `data[:size]` is oddly spaced, given that a line feed follows it."""
-    odd = bool(data[0] == 32)
+    """Lower-case ASCII letters; and whether `data[:size]`, behind which is no space, is oddly spaced."""
+    odd = size > 0 and bool((data[0] == 32) | (data[size - 1] == 32))
     for place in range(size):
         code = data[place]
         odd |= bool((code < 32) | ((code == 32) & (data[place + 1] <= 32)))
@@ -116,14 +116,14 @@ def _lower_row(data: Bytes, folded: Bytes, size: int) -> bool:
 
 
 @jit
-def hash_texts(data: Bytes, starts: Starts) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+def hash_texts(data: Bytes, begins: Starts, ends: Starts) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """See `backend.Kernels`."""
-    keys = np.zeros(len(starts) - 1, np.uint64)
+    keys = np.zeros(len(begins), np.uint64)
     left = np.zeros(len(keys), np.bool_)
     folded = np.zeros(SHORT_BYTES_MAX + _BLOCK, np.uint8)
     for row in range(len(keys)):
-        size = starts[row + 1] - 1 - starts[row]
-        if size > SHORT_BYTES_MAX or _lower_row(data[starts[row] :], folded, size):
+        size = ends[row] - begins[row]
+        if size > SHORT_BYTES_MAX or _lower_row(data[begins[row] :], folded, size):
             left[row] = True
         else:
             keys[row] = _hash_short(folded, size)

@@ -5,16 +5,22 @@ behind the last commit of a sitting are thinned again by the next one.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
 
 from personastream.core import ranges
 from personastream.core.dead_letter import dead_letter, encodable
+from personastream.core.lines import Lines
 from personastream.core.outcomes import Outcomes, Usage
+from personastream.core.ranges import Range
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import DiskFull, DiskStillFull
+from personastream.packed import Places, as_array, runs
 from personastream.ports import Chunk, Sink
 from personastream.records import Batch, Shard
 
@@ -26,36 +32,51 @@ DISK_FULL_LOOK_S = 1.0
 class Group:
     """Outcomes of consecutive batches of one shard."""
 
-    lines: list[bytes] = field(default_factory=list)
-    delivered: list[int] = field(default_factory=list)
-    dropped: dict[str, list[int]] = field(default_factory=dict)
+    lines: list[Lines] = field(default_factory=list)
+    delivered: list[Places] = field(default_factory=list)
+    dropped: dict[str, list[Places]] = field(default_factory=dict)
     dead: dict[str, list[int]] = field(default_factory=dict)
     letters: list[bytes] = field(default_factory=list)
+    rows: int = 0
     batches: int = 0
 
     def add(self, batch: Batch, stem: str, *, with_lines: bool) -> None:
         """Take a batch."""
-        self.delivered += batch.numbers
+        numbers = as_array(batch.numbers)
+        self.delivered.append(numbers)
         if with_lines:
-            given, start = batch.lines, batch.start
-            self.lines += [given[number - start] for number in batch.numbers]
-        for reason, numbers in batch.dropped.items():
-            self.dropped.setdefault(reason, []).extend(numbers)
+            lines = batch.lines if isinstance(batch.lines, Lines) else Lines.of(batch.lines)
+            kept = np.zeros(len(lines), np.bool_)
+            kept[numbers - batch.start] = True
+            self.lines.append(lines.only(kept.tobytes()))
+        for reason, dropped in batch.dropped.items():
+            self.dropped.setdefault(reason, []).append(as_array(dropped))
         for row in map(encodable, batch.dead):
             self.dead.setdefault(row.reason, []).append(row.number)
             self.letters.append(dead_letter(stem, row, asked=False))
+        self.rows += len(numbers)
         self.batches += 1
 
     def chunks(self, shard: int) -> list[Chunk]:
         """What is to be committed: dead letters, then the rows that are kept and dropped."""
         dead = {reason: ranges.from_numbers(numbers) for reason, numbers in self.dead.items()}
-        dropped = {reason: ranges.from_numbers(numbers) for reason, numbers in self.dropped.items()}
-        data = Outcomes(delivered=ranges.from_numbers(self.delivered), dropped=dropped)
+        dropped = {reason: _ranges(numbers) for reason, numbers in self.dropped.items()}
+        data = Outcomes(delivered=_ranges(self.delivered), dropped=dropped)
+        lines = cast(Sequence[bytes], Lines.join(self.lines))
         chunks = [
             Chunk(shard, "dead", self.letters, Outcomes(dead=dead), Usage()),
-            Chunk(shard, "data", self.lines, data, Usage()),
+            Chunk(shard, "data", lines, data, Usage()),
         ]
         return [chunk for chunk in chunks if chunk.outcomes.delivered or chunk.outcomes.dropped or chunk.outcomes.dead]
+
+
+def _ranges(parts: Sequence[Places]) -> list[Range]:
+    """The ranges that hold the numbers of all parts. Raises `Overlap` for a number given twice."""
+    numbers = np.concatenate(parts)
+    if (np.diff(numbers) <= 0).any():
+        return ranges.from_numbers(numbers.tolist())
+    starts, stops = runs(numbers)
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
 @dataclass(slots=True)
@@ -106,7 +127,7 @@ class DedupOutput:
             self._until_written(lambda chunk=chunk: self.sink.commit(chunk))  # type: ignore[misc]
             self.statistics.committed += chunk.outcomes.counts()
             self.statistics.commits += 1
-        self.statistics.uncommitted -= len(group.delivered)
+        self.statistics.uncommitted -= group.rows
 
     def _seal(self, shard: Shard, rows: int) -> None:
         self.before_seal(shard, rows)

@@ -7,7 +7,7 @@ killed; and both are kept in the transform's journal, as decisions are.
 import struct
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from personastream.dedup import hash_texts
+from personastream.packed import as_array
 from personastream.ports import StatefulTransform, Transform
 from personastream.records import Batch
 from personastream.transforms.dedup import Dedup
@@ -101,38 +102,35 @@ class Watched:
             self.transform.learn(own_records(records))
         if self.groups is not None:
             self.groups.add(np.frombuffer(rest[:keys_bytes], "<u8").astype(np.uint64))
-        self._take(Sample(*each) for each in orjson.loads(rest[keys_bytes:]))
+        for each in orjson.loads(rest[keys_bytes:]):
+            self._take(Sample(*each))
 
     def _look(self, before: Batch, after: Batch) -> None:
-        dropped = sorted(_dropped(before, after))
-        places = [bisect_left(before.numbers, number) for number in dropped]
-        numbers = np.array(dropped, np.int64)
+        dropped = np.ones(len(before.numbers), np.bool_)
+        dropped[np.searchsorted(as_array(before.numbers), as_array(after.numbers))] = False
+        gone = before.only(dropped.tobytes())
         if self.groups is not None:
-            self._keys.append(self.groups.add(hash_texts([before.texts[place] for place in places])))
-        ranks = _ranks(before.shard.index, numbers)
+            self._keys.append(self.groups.add(hash_texts(list(gone.texts))))
+        ranks = _ranks(before.shard.index, as_array(gone.numbers))
         highest = self.samples[-1].rank if len(self.samples) == SAMPLES else _ALL - 1
         for at in np.flatnonzero(ranks <= np.uint64(highest)).tolist():
-            sample = Sample(int(ranks[at]), before.shard.index, int(numbers[at]), before.texts[places[at]])
-            if self._take([sample]):
+            sample = Sample(int(ranks[at]), before.shard.index, gone.numbers[at], gone.texts[at])
+            if self._take(sample):
                 self._new.append(sample)
 
-    def _take(self, samples: Iterable[Sample]) -> bool:
-        """Whether any of them is among the lowest ranks."""
-        taken = {*self.samples, *samples}
-        before, self.samples = self.samples, sorted(taken)[:SAMPLES]
-        return self.samples != before
+    def _take(self, sample: Sample) -> bool:
+        """Whether it is among the lowest ranks, and new there."""
+        place = bisect_left(self.samples, sample)
+        if place == SAMPLES or self.samples[place : place + 1] == [sample]:
+            return False
+        self.samples.insert(place, sample)
+        del self.samples[SAMPLES:]
+        return True
 
 
 def own_records(journal: bytes) -> bytes:
     """Of what a watched transform has learnt, what the transform itself has."""
     return journal[_HEAD.size :][: _HEAD.unpack_from(journal)[0]]
-
-
-def _dropped(before: Batch, after: Batch) -> Iterator[int]:
-    """Rows that were dropped between two states of a batch."""
-    for reason, numbers in after.dropped.items():
-        earlier = frozenset(before.dropped.get(reason, ()))
-        yield from (number for number in numbers if number not in earlier)
 
 
 def _ranks(shard: int, numbers: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -8,7 +8,7 @@ decompressed from its start; its rows are then counted, not parsed.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from personastream.core.lines import Line, cut_batches, split_lines
+from personastream.core.lines import Lines, cut_batches, split_lines
 from personastream.ports import Stock
 from personastream.records import Batch, Shard
 from personastream.settings import setting
@@ -52,8 +52,8 @@ class Jsonl(RowsFromFiles):
         with open_input(shard.path, shard.size_bytes) as file:
             course = _Course(file, RowIndexFile(self.index_dir, shard), start)
             for lines, last in cut_batches(course.lines(self.line_bytes_max), self.batch_rows, BATCH_BYTES_MAX):
-                if start == 0 and lines and isinstance(lines[0], bytes):
-                    lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+                if start == 0:
+                    lines = lines.without_prefix(_BYTE_ORDER_MARK)
                 stop = start + len(lines)
                 rows = self.reader.read(lines, start, self.sampled(shard.stem, start, len(lines)))
                 yield rows.batch(shard, (start, stop), lines=lines, last=last, bytes_read=course.bytes_before(stop))
@@ -67,7 +67,7 @@ class _Course:
         self._file, self._kept, self._start = file, kept, start
         self._rows, self._offset = kept.index.rows.at_label(start)
 
-    def lines(self, line_bytes_max: int) -> Iterator[list[Line]]:
+    def lines(self, line_bytes_max: int) -> Iterator[Lines]:
         index = self._kept.index
         pieces = read_pieces(self._file, self._offset, index.frames)
         for skipped, lines, end in split_lines(pieces, self._offset, self._start - self._rows, line_bytes_max):

@@ -33,7 +33,7 @@ class Dedup:
         index = self._index_for(len(batch.texts))
         hashes = hash_texts_128 if self.wide_keys else hash_texts
         keys = hashes(batch.texts, few=isinstance(index, KeySet))
-        return batch.keep(index.insert(keys).tolist(), "dedup")
+        return batch.keep(index.insert(keys).tobytes(), "dedup")
 
     def expect(self, rows: int) -> None:
         self._rows_expected = rows

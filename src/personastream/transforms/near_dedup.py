@@ -95,7 +95,7 @@ class NearDedup:
         return self._index.size_bytes + self._index.evidence_bytes
 
     def __call__(self, batch: Batch) -> Batch:
-        return batch.keep(self._insert(batch.texts).tolist(), "near_dedup")
+        return batch.keep(self._insert(batch.texts).tobytes(), "near_dedup")
 
     def expect(self, rows: int) -> None:
         self._rows_expected = rows

@@ -1,0 +1,77 @@
+"""Texts as they are read, packed among other bytes, give the same features and decisions as a list of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personastream.core.rows import RowReader
+from personastream.dedup import hash_texts, hash_texts_128
+from personastream.dedup.fold import normal_tables, symbol_tables, word_tables
+from personastream.dedup.sketch import signatures_and_sketches
+from personastream.dedup.text import split_words
+from personastream.dedup.tokens import hash_tokens
+from personastream.dedup.words import hash_words
+from personastream.packed import Texts
+from tests.support.effort import tries
+
+CHARACTERS = st.one_of(
+    st.characters(codec="utf-8"),
+    st.sampled_from(" \t\n\x00\x1c\x85\u2028\u3000aA19,.'’éßﬁ老あ한ㅏ\u0301\u1161😀ȺΣ\\\""),
+)
+TEXT = st.text(CHARACTERS, max_size=30) | st.text(st.sampled_from("aB 老"), max_size=300)
+
+
+def as_read(texts: Sequence[str]) -> Texts:
+    """The texts out of JSON lines, with the characters escaped that have to be."""
+    lines = [f'{{"persona": "{escaped(text)}"}}' for text in texts]
+    read = RowReader("persona", 1 << 20).read([line.encode() for line in lines], 0).texts
+    assert isinstance(read, Texts)
+    return read
+
+
+def escaped(text: str) -> str:
+    return "".join(f"\\u{ord(each):04x}" if each in '"\\' or each < " " else each for each in text)
+
+
+@pytest.mark.usefixtures("each_kernel")
+@settings(max_examples=tries(100), deadline=None)
+@given(st.lists(TEXT.filter(str.strip), min_size=1, max_size=8), st.data())
+def test_packed_texts_have_the_features_of_a_list(texts: list[str], data: st.DataObject) -> None:
+    mask = [data.draw(st.integers(0, 5)) > 0 for _ in texts]
+    packed, texts = as_read(texts).only(bytes(mask)), [text for text, kept in zip(texts, mask, strict=True) if kept]
+    assert packed == texts
+    assert hash_texts(packed).tolist() == hash_texts(texts).tolist() == hash_texts(texts, few=True).tolist()
+    assert hash_texts_128(packed).tolist() == hash_texts_128(texts).tolist()
+    for hashed in (hash_words, hash_tokens):
+        found, expected = hashed(packed), hashed(texts)
+        assert (found.hashes.tolist(), found.starts.tolist()) == (expected.hashes.tolist(), expected.starts.tolist())
+    (words, counts), (expected_words, expected_counts) = split_words(packed), split_words(texts)
+    assert (words, counts.tolist()) == (expected_words, expected_counts.tolist())
+    for given_, wanted in zip(signatures_and_sketches(packed), signatures_and_sketches(texts), strict=True):
+        assert given_.tolist() == wanted.tolist()
+
+
+@pytest.mark.usefixtures("each_kernel")
+def test_batches_larger_than_a_step_are_packed_step_by_step() -> None:
+    texts = [f"A {place % 700} gardener {'of Zürich' if place % 9 == 0 else '庭師'}" for place in range(5000)]
+    packed = as_read(texts)
+    assert hash_texts(packed).tolist() == hash_texts(texts).tolist()
+    assert signatures_and_sketches(packed)[1].tolist() == signatures_and_sketches(texts)[1].tolist()
+
+
+@pytest.mark.parametrize("tables", [normal_tables, word_tables, symbol_tables])
+def test_no_character_becomes_more_than_twice_as_long(tables: object) -> None:
+    """For twice as much is what compiled loops make room for."""
+    assert callable(tables)
+    table, places = tables()
+    codes = np.arange(len(table))
+    easy = table != 0xFFFF
+    assert (size(table)[easy] + places[easy] - 1 <= 2 * size(codes)[easy]).all()
+
+
+def size(codes: np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """Bytes of UTF-8."""
+    return 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800)
