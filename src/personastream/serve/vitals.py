@@ -2,14 +2,17 @@
 
 import asyncio
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
+from personastream.launch.process import give_back_memory
 from personastream.serve import room
 
 LOOK_S = 1.0
+LOOKS_PER_GIVING_BACK = 60
 
 
 @dataclass(slots=True)
@@ -26,13 +29,15 @@ class Vitals:
     tasks: int = 0
 
     async def watch(self) -> None:
-        """Until cancelled."""
-        while True:
+        """Until cancelled. Once a minute memory that is free is given back."""
+        for look in count(1):
             before_s = anyio.current_time()
             await anyio.sleep(LOOK_S)
             self.tasks = len(asyncio.all_tasks())
             self.loop_lag_s = max(0.0, anyio.current_time() - before_s - LOOK_S)
             await self.look()
+            if look % LOOKS_PER_GIVING_BACK == 0:
+                await anyio.to_thread.run_sync(give_back_memory)
 
     async def look(self) -> None:
         """Read them now, in a thread: a disk may be slow to answer."""
