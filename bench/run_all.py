@@ -103,6 +103,25 @@ def dashboard_rows(result: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def service_rows(result: Mapping[str, Any]) -> list[Row]:
+    """The service beside the floor."""
+    what = f"service, watched and scraped: CPU per row against the floor, {result['in_flight']} in flight"
+    return [Row(what, f"≤ {result['targets']['to_floor_max']} ×", shown(result["to_floor"], " ×"))]
+
+
+def sharing_rows(result: Mapping[str, Any]) -> list[Row]:
+    """What two jobs get of one endpoint, and how soon changes are felt."""
+    targets = result["targets"]
+    slowest = max(result["felt_s"].values())
+    return [
+        Row(
+            "two jobs of weights 3:1 at one full endpoint: ratio", f"{targets['ratio']:g} ± 10 %", f"{result['ratio']}"
+        ),
+        Row("live change of a ceiling: felt after, at most", f"≤ {targets['felt_s_max']:g} s", f"{slowest:g} s"),
+        Row("two jobs that share against two apart: CPU per row", "–", shown(result["shared_to_apart"], " ×")),
+    ]
+
+
 def resume_rows(result: Mapping[str, Any]) -> list[Row]:
     """Time and CPU to the first request, as the kill came and at its worst moment."""
     after = f"resume after {result['run']['settled']:,} rows in {result['run']['shards']} shards"
@@ -173,6 +192,8 @@ BENCHMARKS = (
     Benchmark("wire", "--rounds 2 --requests 2000", wire_rows),
     Benchmark("utilisation", "--rounds 1 --rows 3000 --in-flight 200", utilisation_rows),
     Benchmark("memory", "--rows 1000 5000", memory_rows),
+    Benchmark("service", "--rounds 1 --rows 2000", service_rows),
+    Benchmark("sharing", "--rounds 1 --rows 2000 --seconds 3", sharing_rows),
     Benchmark("dashboard", "--dead 500 --rounds 2", dashboard_rows),
     Benchmark("resume", "--rounds 1 --rows 60000 --shards 3", resume_rows),
     Benchmark("pacing", "", pacing_rows),
