@@ -73,6 +73,8 @@ def test_a_job_from_its_submission_to_its_end(tmp_path: Path) -> None:
         assert code(root, "submit", file, "--name", "A B") == 78
         assert code(root, "set", "math", "--weight", "0") == 78
         assert personastream("ctl", "--root", root, "show", "../x").code == 65
+        assert "math: forgotten; its run stays in " in ctl(root, "forget", "math")
+        assert "math" not in ctl(root, "list")
         ctl(root, "drain")
         assert seen.process.wait(60) == 0
     assert code(root, "list") == 69
