@@ -119,14 +119,14 @@ class Jobs:
 
     async def stop(self, name: str) -> LiveJob:
         """The sitting ends in order; the run's lock is given back."""
-        job = self._ending(await self._wish(name, stopped))
+        job = _ending(await self._wish(name, stopped))
         if job.sitting is None:
             self._happenings.tell(Kind.STOPPED, name)
         return job
 
     async def cancel(self, name: str) -> LiveJob:
         """The job ends for good; its output stays."""
-        job = self._ending(await self._wish(name, cancelled))
+        job = _ending(await self._wish(name, cancelled))
         if job.sitting is None:
             await self.conclude(job, Ending(JobState.CANCELLED, iso_now()))
         return job
@@ -137,7 +137,7 @@ class Jobs:
         await self._reread(job)
         if job.sitting is None and not job.fault:
             await anyio.to_thread.run_sync(_check_dead, job, reasons)
-        job = self._ending(await self._wish(name, lambda wanted: retried(wanted, tuple(reasons)), Kind.RESUMED))
+        job = _ending(await self._wish(name, lambda wanted: retried(wanted, tuple(reasons)), Kind.RESUMED))
         job.forget()
         return job
 
@@ -145,7 +145,7 @@ class Jobs:
         """A job that has ended is none any more, and its name is free; its run stays where it is."""
         job = self.named(name)
         async with self._adding, job.writing:
-            self._check_there(job)
+            _check_there(self, job)
             if job.sitting is not None or job.state not in ENDED:
                 raise Conflicting(
                     f"{name}: it is {job.state}, and only what has ended can be forgotten",
@@ -169,7 +169,7 @@ class Jobs:
         if spend_max is not None:
             await self._reread(job)
             job.forget()
-            self._ending(job)
+            _ending(job)
         self._happenings.tell(Kind.LIMITS_CHANGED, name, **changes)
         self._changed()
         return job
@@ -195,7 +195,7 @@ class Jobs:
     async def write(self, job: LiveJob, change: Callable[[Wanted], Wanted]) -> None:
         """What is wanted of a job, changed; durable on return. Raises `NotWanted`, `NotThere` or `StorageFailed`."""
         async with job.writing:
-            self._check_there(job)
+            _check_there(self, job)
             wanted = change(job.wanted)
             await anyio.to_thread.run_sync(self._root.write_wanted, job.name, wanted)
             job.wanted = wanted
@@ -217,16 +217,6 @@ class Jobs:
             raise Conflicting(f"{name}: {error}") from error
         return job
 
-    def _check_there(self, job: LiveJob) -> None:
-        """Raises `NotThere` for a job that was forgotten while somebody waited for it."""
-        if self.named(job.name) is not job:
-            raise NotThere(f"the job {job.name!r} was forgotten; another one is called so now")
-
-    def _ending(self, job: LiveJob) -> LiveJob:
-        if job.sitting is not None:
-            job.sitting.end()
-        return job
-
     async def _reread(self, job: LiveJob) -> None:
         """Take up the job's configuration anew. Raises `ConfigError` or another `PersonaStreamError`."""
         if not job.fault:
@@ -234,6 +224,18 @@ class Jobs:
             job.stages, job.spend_max = submission.stages, submission.spend_max
             if job.sitting is None:
                 job.need = None
+
+
+def _ending(job: LiveJob) -> LiveJob:
+    if job.sitting is not None:
+        job.sitting.end()
+    return job
+
+
+def _check_there(jobs: Jobs, job: LiveJob) -> None:
+    """Raises `NotThere` for a job that was forgotten while somebody waited for it."""
+    if jobs.named(job.name) is not job:
+        raise NotThere(f"the job {job.name!r} was forgotten; another one is called so now")
 
 
 def _check_name(name: str, jobs: Mapping[str, LiveJob]) -> None:
