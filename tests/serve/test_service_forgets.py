@@ -152,6 +152,9 @@ def test_no_browser_opens_a_socket(tmp_path: Path) -> None:
     assert "no browser can open" in found.exception.message
     assert "listen = " in found.exception.hint
     assert found.stdout == ""
+    (tmp_path / "address").write_text("http://127.0.0.1:1\n")
+    found = CliRunner().invoke(command, ["--root", str(tmp_path), "page"], standalone_mode=False)
+    assert found.stdout == f"http://127.0.0.1:1/#token={Root(tmp_path).token()}\n"
 
 
 def test_a_token_that_was_deleted_needs_a_restart(tmp_path: Path) -> None:
