@@ -72,6 +72,8 @@ def test_happenings_have_levels() -> None:
     assert {event for event, level in levels.items() if level == "warning"} == {
         "budget_80",
         "budget_100",
+        "disk_full",
+        "disk_has_room",
         "refused",
         "waiting",
     }

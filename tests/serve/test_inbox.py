@@ -71,6 +71,12 @@ def test_what_is_no_job_is_put_aside_with_the_reason(tmp_path: Path) -> None:
             assert aside == {*files, "link.toml", "fifo.toml", "folder.toml"}
             assert len(list(refused.glob("*.why.txt"))) == len(aside)
             assert "spend_max" in (refused / "unknown-key.why.txt").read_text()
+            told = {name: (refused / f"{name}.why.txt").read_text() for name in ("link", "fifo", "folder")}
+            assert told == {
+                "link": "it is a symbolic link, which is not followed\n",
+                "fifo": "it is no regular file\n",
+                "folder": "it is a folder\n",
+            }
             assert "secret" not in "".join(path.read_text() for path in refused.glob("*.why.txt"))
             assert {path.name for path in folder.iterdir()} == {"refused", ".hidden.toml", "other.tmp"}
             assert sum(each.kind is Kind.REFUSED for each in seen.told) == len(aside)

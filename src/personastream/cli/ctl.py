@@ -169,6 +169,16 @@ def retry(service: _Service, name: str, reasons: tuple[str, ...]) -> int:
     return ExitCode.DONE
 
 
+@command.command("forget")
+@click.argument("name")
+@pass_service
+def forget(service: _Service, name: str) -> int:
+    """Forget the job NAME, which has ended: its name is free again, its run stays where it is."""
+    job = service.call("DELETE", f"/v1/jobs/{_part(name)}")
+    service.tell(job, [f"{job['name']}: forgotten; its run stays in {job['directory']}"])
+    return ExitCode.DONE
+
+
 @command.command("dead")
 @click.argument("name")
 @click.option("--reason", help="Only rows that died for it.")
@@ -253,6 +263,11 @@ def drain(service: _Service) -> int:
 def page(service: _Service) -> int:
     """Tell the address of the page, with the token: whoever has it may command the service."""
     client = service.client
+    if client.is_local:
+        raise ConfigError(
+            f"the service listens on {client.address}, which no browser can open",
+            hint='Set [api] listen = "127.0.0.1:8765" in serve.toml, then restart the service.',
+        )
     service.tell({"url": f"{client.base}/#token={client.token}"}, [f"{client.base}/#token={client.token}"])
     return ExitCode.DONE
 

@@ -76,9 +76,14 @@ class Client:
         return aiohttp.ClientSession(self.base, connector=connector, headers=headers, timeout=timeout)
 
     @property
+    def is_local(self) -> bool:
+        """Whether it listens on a socket of this machine alone, which has no address for browsers."""
+        return self.address.startswith(UNIX)
+
+    @property
     def base(self) -> str:
         """What paths are added to."""
-        return "http://localhost" if self.address.startswith(UNIX) else self.address
+        return "http://localhost" if self.is_local else self.address
 
     async def ask_in(self, session: aiohttp.ClientSession, method: str, path: str, body: object = None) -> Any:
         """One call. Raises `RunError`."""

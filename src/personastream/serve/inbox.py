@@ -51,8 +51,9 @@ class Inbox:
         except (StorageFailed, FileNotFoundError):
             raise
         except Exception as error:  # whatever is wrong with it, the next file is no worse for it
-            await anyio.to_thread.run_sync(partial(self._refuse, path, error))
-            self.happenings.tell(Kind.REFUSED, file=printable(path.name), why=str(error))
+            why = f"it cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+            await anyio.to_thread.run_sync(partial(self._refuse, path, why))
+            self.happenings.tell(Kind.REFUSED, file=printable(path.name), why=why)
         else:
             await anyio.to_thread.run_sync(partial(path.unlink, missing_ok=True))
 
@@ -75,10 +76,10 @@ class Inbox:
             return False
         return self.root.read_job(name)[0] == content
 
-    def _refuse(self, path: Path, error: Exception) -> None:
+    def _refuse(self, path: Path, reason: str) -> None:
         """Put it aside, with the reason beside it."""
         aside = self.root / "inbox" / "refused"
         why = aside / f"{path.name.removesuffix(SUFFIX)[:STEM_MAX]}.why.txt"
         with suppress(OSError):  # it stays where it is, and is refused again at the next look
-            why.write_text(f"{error}\n", encoding="utf-8", errors="backslashreplace")
+            why.write_text(f"{reason}\n", encoding="utf-8", errors="backslashreplace")
             path.replace(aside / path.name)

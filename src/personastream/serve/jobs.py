@@ -9,13 +9,14 @@ import anyio
 import anyio.to_thread
 
 from personastream.serve.clock import iso_now
+from personastream.serve.figures import figures_of
 from personastream.serve.happenings import Happenings, Kind
 from personastream.serve.live_job import LiveJob
 from personastream.serve.refusals import Conflicting, NotThere, Unfit
 from personastream.serve.root import NAME_HINT, is_name
 from personastream.serve.shelf import Shelf
 from personastream.serve.submission import check_submission
-from personastream.serve.view import JobState
+from personastream.serve.view import ENDED, JobState
 from personastream.serve.wanted import (
     Ending,
     NotWanted,
@@ -30,6 +31,7 @@ from personastream.serve.wanted import (
 
 JOBS_MAX = 10_000
 """Jobs that a service remembers, done ones included."""
+REASONS_TOLD = 20
 
 
 class Jobs:
@@ -117,23 +119,42 @@ class Jobs:
 
     async def stop(self, name: str) -> LiveJob:
         """The sitting ends in order; the run's lock is given back."""
-        job = self._ending(await self._wish(name, stopped))
+        job = _ending(await self._wish(name, stopped))
         if job.sitting is None:
             self._happenings.tell(Kind.STOPPED, name)
         return job
 
     async def cancel(self, name: str) -> LiveJob:
         """The job ends for good; its output stays."""
-        job = self._ending(await self._wish(name, cancelled))
+        job = _ending(await self._wish(name, cancelled))
         if job.sitting is None:
             await self.conclude(job, Ending(JobState.CANCELLED, iso_now()))
         return job
 
     async def retry(self, name: str, reasons: Sequence[str] = ()) -> LiveJob:
-        """Dead rows are asked again, as soon as no sitting is in the way."""
-        await self._reread(self.named(name))
-        job = self._ending(await self._wish(name, lambda wanted: retried(wanted, tuple(reasons)), Kind.RESUMED))
+        """Dead rows are asked again, as soon as no sitting is in the way: of one that is at work, more may die."""
+        job = self.named(name)
+        await self._reread(job)
+        if job.sitting is None and not job.fault:
+            await anyio.to_thread.run_sync(_check_dead, job, reasons)
+        job = _ending(await self._wish(name, lambda wanted: retried(wanted, tuple(reasons)), Kind.RESUMED))
         job.forget()
+        return job
+
+    async def forget(self, name: str) -> LiveJob:
+        """A job that has ended is none any more, and its name is free; its run stays where it is."""
+        job = self.named(name)
+        async with self._adding, job.writing:
+            _check_there(self, job)
+            if job.sitting is not None or job.state not in ENDED:
+                raise Conflicting(
+                    f"{name}: it is {job.state}, and only what has ended can be forgotten",
+                    hint=f"`personastream ctl cancel {name}` ends it.",
+                )
+            await anyio.to_thread.run_sync(self._root.remove_job, name)
+            del self._jobs[name]
+        self._happenings.tell(Kind.FORGOTTEN, name)
+        self._changed()
         return job
 
     async def change(
@@ -148,7 +169,7 @@ class Jobs:
         if spend_max is not None:
             await self._reread(job)
             job.forget()
-            self._ending(job)
+            _ending(job)
         self._happenings.tell(Kind.LIMITS_CHANGED, name, **changes)
         self._changed()
         return job
@@ -172,8 +193,9 @@ class Jobs:
         self._changed()
 
     async def write(self, job: LiveJob, change: Callable[[Wanted], Wanted]) -> None:
-        """What is wanted of a job, changed; durable on return. Raises `NotWanted` or `StorageFailed`."""
+        """What is wanted of a job, changed; durable on return. Raises `NotWanted`, `NotThere` or `StorageFailed`."""
         async with job.writing:
+            _check_there(self, job)
             wanted = change(job.wanted)
             await anyio.to_thread.run_sync(self._root.write_wanted, job.name, wanted)
             job.wanted = wanted
@@ -195,11 +217,6 @@ class Jobs:
             raise Conflicting(f"{name}: {error}") from error
         return job
 
-    def _ending(self, job: LiveJob) -> LiveJob:
-        if job.sitting is not None:
-            job.sitting.end()
-        return job
-
     async def _reread(self, job: LiveJob) -> None:
         """Take up the job's configuration anew. Raises `ConfigError` or another `PersonaStreamError`."""
         if not job.fault:
@@ -209,12 +226,24 @@ class Jobs:
                 job.need = None
 
 
+def _ending(job: LiveJob) -> LiveJob:
+    if job.sitting is not None:
+        job.sitting.end()
+    return job
+
+
+def _check_there(jobs: Jobs, job: LiveJob) -> None:
+    """Raises `NotThere` for a job that was forgotten while somebody waited for it."""
+    if jobs.named(job.name) is not job:
+        raise NotThere(f"the job {job.name!r} was forgotten; another one is called so now")
+
+
 def _check_name(name: str, jobs: Mapping[str, LiveJob]) -> None:
     """Raises `Conflicting`."""
     if name in jobs:
         raise Conflicting(f"there is a job {name!r} already", hint="Give this one another name.")
     if len(jobs) >= JOBS_MAX:
-        raise Conflicting(f"there are {JOBS_MAX:,} jobs", hint="Stop the service, then move old ones out of jobs/.")
+        raise Conflicting(f"there are {JOBS_MAX:,} jobs", hint="`personastream ctl forget NAME` lets old ones go.")
 
 
 def _check_place(ours: Path, jobs: Iterable[LiveJob]) -> None:
@@ -223,3 +252,17 @@ def _check_place(ours: Path, jobs: Iterable[LiveJob]) -> None:
         theirs = job.directory
         if ours == theirs or ours in theirs.parents or theirs in ours.parents:
             raise Conflicting(f"its [sink] path belongs to the job {job.name!r}", hint="Leave [sink] path out.")
+
+
+def _check_dead(job: LiveJob, reasons: Sequence[str]) -> None:
+    """There is something to ask again. Blocks. Raises `Conflicting`."""
+    figures = figures_of(job.directory, job.stages).values()
+    dead = sorted({reason for each in figures for reason, rows in each.counts.dead.items() if rows})
+    if not dead:
+        hint = f"`personastream ctl resume {job.name}` goes on with it." if job.state is not JobState.DONE else ""
+        raise Conflicting(f"{job.name}: no row of it is dead: there is nothing to ask again", hint=hint)
+    if reasons and not set(dead) & set(reasons):
+        told = ", ".join(each[:100] for each in reasons[:REASONS_TOLD])
+        raise Conflicting(
+            f"{job.name}: no row died for {told}", hint=f"Rows died for {', '.join(dead[:REASONS_TOLD])}."
+        )

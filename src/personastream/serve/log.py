@@ -38,6 +38,8 @@ _LEVEL_OF: dict[Kind, Level] = {
     Kind.BUG: "error",
     Kind.BUDGET_100: "warning",
     Kind.BUDGET_80: "warning",
+    Kind.DISK_FULL: "warning",
+    Kind.DISK_HAS_ROOM: "warning",
     Kind.REFUSED: "warning",
     Kind.WAITING: "warning",
 }

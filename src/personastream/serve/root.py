@@ -14,10 +14,13 @@ Law: `job.json` makes a folder a job, and is written last. Nothing here is belie
 may be a copy, or mended by hand.
 """
 
+import errno
 import fcntl
 import os
 import re
 import secrets
+import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -116,6 +119,15 @@ class Root:
             replace_durably(folder / "job.json", _json(wanted.document()))
             sync_folder(folder.parent)
 
+    def remove_job(self, name: str) -> None:
+        """It is no job any more; durable on return. Raises `StorageFailed`."""
+        folder = self.path / "jobs" / name
+        with _told(folder):
+            (folder / "job.json").unlink(missing_ok=True)
+            sync_folder(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # what is left of it is no job
+            sync_folder(folder.parent)
+
     def write_wanted(self, name: str, wanted: Wanted) -> None:
         """Durable on return. Raises `StorageFailed`."""
         path = self.path / "jobs" / name / "job.json"
@@ -152,23 +164,34 @@ def read_token(path: Path) -> str:
         shared = path.stat().st_mode & 0o077
     except OSError as error:
         raise ConfigError(
-            f"cannot read {path}: {error.strerror}", hint="The service makes it when it first starts."
+            f"cannot read {path}: {error.strerror}",
+            hint="The service makes it when it starts: if it is gone, restart it.",
         ) from error
     except ValueError as error:
         raise ConfigError(f"{path} is no token: {error}") from error
     if shared:
-        raise ConfigError(f"{path} may be read by others", hint=f"chmod 600 {path}, then delete it to make a new one.")
+        raise ConfigError(
+            f"{path} may be read by others",
+            hint=f"chmod 600 {path}; or delete it and restart the service, which makes a new one.",
+        )
     if len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigError(f"{path} holds no token", hint="Delete it: the next start makes one.")
+        raise ConfigError(f"{path} holds no token", hint="Delete it and restart the service, which makes a new one.")
     return token
 
 
 def read_small(path: Path, bytes_max: int) -> bytes:
     """A regular file of at most so many bytes, not by way of a link. Raises `OSError` or `ValueError`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError("it is a symbolic link, which is not followed") from error
+        raise
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise ValueError("it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
     with open(descriptor, "rb") as file:
-        if not os.path.isfile(f"/proc/self/fd/{descriptor}"):
-            raise ValueError("it is no regular file")
         content = file.read(bytes_max + 1)
     if len(content) > bytes_max:
         raise ValueError(f"it is larger than {bytes_max} bytes")

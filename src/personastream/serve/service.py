@@ -133,6 +133,15 @@ class Service:
         if renewed or errors:
             self.happenings.tell(Kind.KEYS_RENEWED, renewed=renewed, errors=[error.message for error in errors])
 
+    async def forget(self, name: str) -> LiveJob:
+        """A job that has ended is none any more: what was known of it here goes as well. Raises a `Refusal`."""
+        job = await self.jobs.forget(name)
+        for stage in job.stages:
+            self.purse.forget(str(job.directory / stage.name))
+        self._warned.pop(name, None)
+        self.supervisor.forget(name)
+        return job
+
     def drain(self) -> None:
         """End all sittings in order, and start none: jobs go on at the next start."""
         if not self.supervisor.draining:
@@ -180,9 +189,19 @@ class Service:
             for job in self.jobs:
                 if job.sitting is not None:
                     job.sitting.look()
+                    self._mind_disk(job.name, job.sitting)
                     self._mind_budget(job.name, job.spend, job.spend_max)
             self._mind_budget("", self.purse.spent / NANOS, self.limits.spend_max)
             await anyio.sleep(FIGURES_S)
+
+    def _mind_disk(self, job: str, sitting: Sitting) -> None:
+        """Tell once that a full disk holds a job up, and once that it goes on."""
+        why = sitting.statistics.paused
+        if why and not sitting.held_up:
+            self.happenings.tell(Kind.DISK_FULL, job, why=why)
+        elif sitting.held_up and not why:
+            self.happenings.tell(Kind.DISK_HAS_ROOM, job)
+        sitting.held_up = bool(why)
 
     def _mind_budget(self, job: str, spend: float, spend_max: float) -> None:
         """Tell once that most of a ceiling is gone; again, if it is raised."""
@@ -199,7 +218,7 @@ class Service:
 
     async def _read_figures(self) -> None:
         """What all runs hold and have spent, before any goes on: the ceiling on spending counts them all."""
-        for job in self.jobs:
+        for job in list(self.jobs):  # while this reads, people may submit others, or forget some
             job.seen(await anyio.to_thread.run_sync(figures_of, job.directory, job.stages))
             spent = await anyio.to_thread.run_sync(spent_by, job.directory, job.stages, job.figures)
             for run, nanos in spent.items():

@@ -38,7 +38,8 @@ class Sitting:
     """`phase` is STARTING, RUNNING or FOLLOWING; `stage` the stage at work. Create it inside the event loop.
 
     `begun` says that recovery is over, so that the figures are those of the stage; `told_to_end`, that somebody wants
-    it to end: that work is left then is no fault. `past` holds what stages came to that this sitting was at.
+    it to end: that work is left then is no fault. `past` holds what stages came to that this sitting was at;
+    `held_up` says that somebody was told of a full disk that it waits for.
     """
 
     share: "Share"
@@ -52,6 +53,7 @@ class Sitting:
     unfinished: Sequence[str] = ()
     past: dict[str, StageFigures] = field(default_factory=dict)
     commits_before: int = 0
+    held_up: bool = False
     _meter: RateMeter | None = None
 
     def begins(self, stage: Stage) -> tuple[Statistics, "Sitting"]:

@@ -84,6 +84,10 @@ class Supervisor:
                 job.forget()
         self.changed()
 
+    def forget(self, name: str) -> None:
+        """The job is gone: another one may be called so."""
+        self._out_of_money.discard(name)
+
     def drain(self) -> None:
         """End all sittings in order, and start none any more; after `drain_s_max`, end them all the same."""
         if not self.draining:

@@ -34,6 +34,7 @@ class JobRoutes:
             web.post("/v1/jobs", self.submit),
             web.get("/v1/jobs/{name}", self.one),
             web.patch("/v1/jobs/{name}", self.change),
+            web.delete("/v1/jobs/{name}", self.forget),
             web.get("/v1/jobs/{name}/config", self.config),
             web.post("/v1/jobs/{name}/retry", self.retry),
             *(web.post(f"/v1/jobs/{{name}}/{verb}", self._commanded(call)) for verb, call in verbs.items()),
@@ -70,6 +71,12 @@ class JobRoutes:
             job.name, priority=change.priority, weight=change.weight, spend_max=change.spend_max
         )
         return json(_seen(changed))
+
+    async def forget(self, request: web.Request) -> web.Response:
+        """It has ended, and is no job any more."""
+        job = self._named(request)
+        await read_body(request, Nothing, optional=True)
+        return json(_seen(await self.service.forget(job.name)))
 
     async def config(self, request: web.Request) -> web.Response:
         """The configuration, as it was submitted: text, whatever a browser might take it for."""

@@ -86,7 +86,7 @@ def _jobs() -> dict[str, Any]:
     new["responses"]["201"]["headers"] = {"Location": {"schema": {"type": "string"}}}
     new["responses"]["201"]["links"] = {
         name: {"operationId": name, "parameters": {"name": "$response.body#/name"}}
-        for name in ("showJob", "pauseJob", "resumeJob", "stopJob", "cancelJob", "retryJob", "changeJob")
+        for name in ("showJob", "pauseJob", "resumeJob", "stopJob", "cancelJob", "retryJob", "changeJob", "forgetJob")
     }
     change = _operation("changeJob", "Change a job live.", {"200": job}, body=JobChange)
     paths: dict[str, Any] = {
@@ -95,6 +95,9 @@ def _jobs() -> dict[str, Any]:
             "parameters": [_NAME],
             "get": _operation("showJob", "One job.", {"200": job}),
             "patch": change,
+            "delete": _operation(
+                "forgetJob", "Forget a job that has ended; its run stays.", {"200": job}, errors=_CHANGING
+            ),
         },
     }
     for verb, words in COMMANDS.items():
