@@ -143,9 +143,13 @@ class QuotaSpent(RunError):
 
 
 class SpendLimitReached(RunError):
-    """The next request might cost more than `[limits] spend_max` leaves."""
+    """The next request might cost more than `[limits] spend_max` leaves, or what all runs may spend in `common`."""
 
     exit_code = ExitCode.WORK_LEFT
+
+    def __init__(self, message: str, *, hint: str = "", common: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.common = common
 
 
 class ExtractionSuspected(RunError):

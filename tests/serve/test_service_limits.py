@@ -125,7 +125,9 @@ def test_what_all_jobs_spend_has_a_ceiling_that_can_be_raised(tmp_path: Path) ->
             text = job_text(tmp_path).replace("in_flight_max = 4", f"in_flight_max = 1\n{PRICED}")
             await seen.ask("POST", "/v1/jobs", {"name": "two", "config": text})
             await seen.until(lambda: Kind.WAITING in seen.kinds("two"))
-            assert Kind.BUDGET_100 in seen.kinds("two")
+            (told,) = [each for each in seen.told if each.kind is Kind.BUDGET_100]
+            assert (told.job, told.details["spend_max"]) == ("two", 2000.0)  # the service's: the job has none
+            assert told.details["spend"] == (await seen.ask("GET", "/v1/state"))["spend"]
             assert 0 <= (await seen.ask("GET", "/v1/state"))["spend"] <= 2000.0
             await seen.ask("PATCH", "/v1/service", {"spend_max": 1e8})
             await seen.until_state("two", JobState.DONE)

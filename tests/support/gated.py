@@ -17,6 +17,7 @@ class Gate:
         self.opened = anyio.Event()
         self.asked = 0
         self.answered = 0
+        self.closes_at = 0
         self.down = False
         self.refuses = False
         self.breaks = False
@@ -25,6 +26,11 @@ class Gate:
     def open(self) -> None:
         """From now on all are answered."""
         self.opened.set()
+
+    def open_until(self, answered: int) -> None:
+        """From now on all are answered, until so many are."""
+        self.closes_at = answered
+        self.open()
 
     def close(self) -> None:
         """From now on all wait."""
@@ -63,7 +69,11 @@ class Gated(Parrot):
         if not gate.key_is_good:
             raise Unauthorized("the key is refused")
         await gate.opened.wait()
+        while not gate.opened.is_set():  # closed again before this one was through
+            await gate.opened.wait()
         if gate.refuses:
             raise Refused("not this one", reason="refused_by_test")
         gate.answered += 1
+        if gate.answered == gate.closes_at:
+            gate.close()
         return await super().complete(request)

@@ -25,6 +25,13 @@ class Histogram:
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
 
+    def __add__(self, other: "Histogram") -> "Histogram":
+        """Of what either has counted."""
+        both = Histogram()
+        both.counts = [one + two for one, two in zip(self.counts, other.counts, strict=True)]
+        both.sum_s = self.sum_s + other.sum_s
+        return both
+
 
 def quantile_s(counts: Sequence[int], share: float) -> float | None:
     """The duration below which a `share` of those counted lie, as if they were spread evenly within a bucket.

@@ -107,6 +107,7 @@ class Purse:
                 f"the ceiling on what all runs spend together, {shown(self._ceiling)}, is reached: {shown(self.spent)} "
                 f"is spent or may have been, and the next request may cost {shown(most)}",
                 hint="Raise the service's `spend_max`; nothing is lost.",
+                common=True,
             )
 
 

@@ -85,7 +85,7 @@ async def run(graph: Graph, stop: Stop, statistics: Statistics, offload: Offload
     statistics.settled_before = statistics.committed.settled
     statistics.committed_usage = sum((state.usage for state in states), Usage())
     statistics.spent_before_nanos = statistics.committed_usage.spend_nanos
-    statistics.endpoints = graph.endpoints
+    statistics.endpoints, statistics.recovered = graph.endpoints, True
     settle = Settle(
         graph.sink, graph.shards, states, graph.group, graph.dead_share_max, statistics, stop, offload, graph.watch
     )

@@ -17,7 +17,7 @@ Attempted = Callable[[Provider, Request, float, Completion | AttemptError], None
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts of this sitting, besides `committed`, which covers the whole run.
+    """Counts of this sitting, besides `committed`, which covers the whole run once that is `recovered`.
 
     `settled_before` is the rows that earlier sittings settled, `spent_before_nanos` what they spent. `under_way` holds
     requests on the wire now, by their number, and when each was sent, the oldest first; `waiting` is rows between two
@@ -30,6 +30,7 @@ class Statistics:
     each with counters of its own. `attempted` is told of each single request, for telemetry; None: nobody is.
     """
 
+    recovered: bool = False
     committed: Counts = field(default_factory=Counts)
     committed_usage: Usage = field(default_factory=Usage)
     settled_before: int = 0

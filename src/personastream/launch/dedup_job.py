@@ -162,7 +162,7 @@ class _Sitting:
         sink, known = self.job.sink, self.given.known
         states = sink.recover()
         statistics.committed = sum((state.counts for state in states), Counts())
-        statistics.settled_before = statistics.committed.settled
+        statistics.settled_before, statistics.recovered = statistics.committed.settled, True
         statistics.shards_finished = sum(state.finished for state in states)
         watched = [Watched(transform, known) for transform in self.job.transforms]
         reading = Reading(

@@ -58,10 +58,10 @@ class LiveJob:
     @property
     def spend(self) -> float:
         """What its whole run has cost, committed or not."""
-        sitting = self.sitting
-        at = None if sitting is None else sitting.stage
-        past = sum(figures.spend_nanos for name, figures in self.figures.items() if name != at)
-        return (past + (0 if sitting is None else sitting.spend_nanos)) / NANOS
+        spent = {name: figures.spend_nanos for name, figures in self.figures.items()}
+        if self.sitting is not None and self.sitting.begun:
+            spent[self.sitting.stage] = self.sitting.spend_nanos
+        return sum(spent.values()) / NANOS
 
     def may_start(self, now_s: float) -> bool:
         """Whether nothing but room stands in the way of a sitting."""

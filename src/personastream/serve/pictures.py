@@ -36,7 +36,7 @@ def job_view(job: LiveJob, now_s: float) -> JobView:
         started=wanted.started,
         ended=wanted.ending.at if wanted.ending else "",
         directory=printable(str(job.directory)),
-        stage=sitting.stage if sitting else _latest(job),
+        stage=_stage_of(job),
         stages=[_stage_view(job, stage) for stage in job.stages],
         delivered=figures.counts.delivered,
         dropped=_positive(figures.counts.dropped),
@@ -70,17 +70,17 @@ def _of_sitting(sitting: Sitting, now_s: float) -> dict[str, Any]:
 
 def _of_past(sitting: Sitting, now_s: float) -> dict[str, Any]:
     """What stays to be seen of a sitting when it has ended."""
-    seen = sitting.statistics
+    seen = sitting.whole
     return {
         "requests": seen.requests,
         "retries": seen.retries,
-        "throttled": sum(endpoint.throttled for endpoint in seen.endpoints),
+        "throttled": sitting.throttled,
         "faults": {printable(name): count for name, count in seen.faults.items()},
         "input_tokens": seen.input_tokens,
         "output_tokens": seen.output_tokens,
         "last_fault": _told(seen.last_fault),
         "alert": _told(seen.alert),
-        "commits": sitting.commits,
+        "commits": seen.commits,
         "last_commit": _time_of(seen.last_commit_s, now_s),
     }
 
@@ -105,10 +105,13 @@ def _figures(job: LiveJob) -> StageFigures:
     """Of the stage at work, or of the last one that has begun."""
     if job.sitting is not None and job.sitting.begun:
         return job.sitting.figures
-    return job.figures.get(_latest(job), StageFigures())
+    return job.figures.get(_stage_of(job), StageFigures())
 
 
-def _latest(job: LiveJob) -> str:
+def _stage_of(job: LiveJob) -> str:
+    """The stage that it is at, or the last one that has begun."""
+    if job.sitting is not None and job.sitting.stage:
+        return job.sitting.stage
     names = [stage.name for stage in job.stages if stage.name in job.figures]
     return names[-1] if names else ""
 

@@ -52,7 +52,12 @@ class Service:
         self._shelf = Shelf(root, settings.serve.own_modules)
         self.jobs = Jobs(self._shelf, happenings, self._changed)
         self.supervisor = Supervisor(
-            self.jobs, happenings, carry_out=Carrier(self.jobs, self.purse), begin=self._begin, why_not=self._why_not
+            self.jobs,
+            happenings,
+            self.purse,
+            carry_out=Carrier(self.jobs, self.purse),
+            begin=self._begin,
+            why_not=self._why_not,
         )
         self.vitals = Vitals(root.path, settings.serve.memory_bytes_max or room.memory_bytes_max())
         self.limits = LiveLimits(root, settings, happenings, self.exchange, self.purse, self.supervisor)
@@ -102,7 +107,7 @@ class Service:
 
     def statistics(self) -> Mapping[str, Statistics]:
         """The engine's counters of each job that has sat in this process: those of its last sitting."""
-        return {job.name: job.last.statistics for job in self.jobs if job.last is not None}
+        return {job.name: job.last.whole for job in self.jobs if job.last is not None}
 
     def why_not_ready(self) -> list[str]:
         """What stands in the way of work, if anything does."""
@@ -156,7 +161,8 @@ class Service:
         self.supervisor.changed()
 
     def _begin(self, job: LiveJob) -> Sitting:
-        sitting = Sitting(self.exchange.join(job.name, priority=job.wanted.priority, weight=job.wanted.weight))
+        share = self.exchange.join(job.name, priority=job.wanted.priority, weight=job.wanted.weight)
+        sitting = Sitting(share, past=job.figures)
         if self.telemetry is not None:
             sitting.statistics.attempted = self.telemetry.of_job(job.name)
         return sitting

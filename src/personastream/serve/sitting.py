@@ -12,6 +12,7 @@ from personastream.engine.stop import Stop
 from personastream.errors import ExitCode
 from personastream.observe.rates import RateMeter, Rates
 from personastream.records import Shard
+from personastream.serve.together import together
 from personastream.serve.view import JobState
 from personastream.stages import Stage
 
@@ -37,9 +38,9 @@ class StageFigures:
 class Sitting:
     """`phase` is STARTING, RUNNING or FOLLOWING; `stage` the stage at work. Create it inside the event loop.
 
-    `begun` says that recovery is over, so that the figures are those of the stage; `told_to_end`, that somebody wants
-    it to end: that work is left then is no fault. `past` holds what stages came to that this sitting was at;
-    `held_up` says that somebody was told of a full disk that it waits for.
+    `told_to_end` says that somebody wants it to end: that work is left then is no fault. `past` is what the stages of
+    the job came to when they were last at work, in earlier sittings too: this one adds to it as soon as a stage ends.
+    `statistics` are of the stage at work alone. `held_up` says that somebody was told of a full disk that it waits for.
     """
 
     share: "Share"
@@ -49,17 +50,18 @@ class Sitting:
     stage: str = ""
     told_to_end: bool = False
     rates: Rates = STILL
-    begun: bool = False
     unfinished: Sequence[str] = ()
     past: dict[str, StageFigures] = field(default_factory=dict)
-    commits_before: int = 0
     held_up: bool = False
+    _at_work: bool = False
+    _earlier: Statistics = field(default_factory=Statistics)
+    _throttled: int = 0
     _meter: RateMeter | None = None
 
     def begins(self, stage: Stage) -> tuple[Statistics, "Sitting"]:
         """A stage begins, with counters of its own."""
-        self.commits_before += self.statistics.commits
-        self.stage, self.phase, self.begun = stage.name, JobState.STARTING, False
+        self._earlier, self._throttled = replace(self.whole, endpoints=(), under_way={}), self.throttled
+        self.stage, self.phase, self._at_work = stage.name, JobState.STARTING, True
         attempted = self.statistics.attempted
         self.statistics, self._meter, self.rates = Statistics(attempted=attempted), None, STILL
         return self.statistics, self
@@ -67,21 +69,28 @@ class Sitting:
     def ended(self, stage: Stage, end: "Outcome | DedupEnd") -> None:
         """The stage has ended, with work left or without."""
         self.past[stage.name] = replace(self.figures, finished=end.exit_code == ExitCode.DONE)
+        self._at_work = False
 
     def broke_off(self) -> None:
         """An error has ended the stage at work, if not all."""
-        if self.begun and self.stage not in self.past:
+        if self.begun:
             self.past[self.stage] = self.figures
+        self._at_work = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether a stage is at work and its recovery is over, so that the figures are those of the stage."""
+        return self._at_work and self.statistics.recovered
 
     @property
     def figures(self) -> StageFigures:
         """What the stage at work holds by now."""
         seen = self.statistics
-        return StageFigures(seen.committed, seen.rows_estimated, seen.committed_usage.spend_nanos)
+        return StageFigures(seen.committed, seen.rows_estimated, self.spend_nanos)
 
     async def show(self, statistics: Statistics, shards: Sequence[Shard], stop: Stop) -> None:
         """The stage runs, until this is cancelled."""
-        self.phase, self.begun = JobState.RUNNING, True
+        self.phase = JobState.RUNNING
         self._meter = RateMeter()
         self.look()
         await anyio.sleep_forever()
@@ -110,9 +119,20 @@ class Sitting:
     @property
     def commits(self) -> int:
         """Commits of this sitting, of all its stages."""
-        return self.commits_before + self.statistics.commits
+        return self._earlier.commits + self.statistics.commits
+
+    @property
+    def throttled(self) -> int:
+        """Requests of this sitting that were turned away for now."""
+        return self._throttled + sum(endpoint.throttled for endpoint in self.statistics.endpoints)
+
+    @property
+    def whole(self) -> Statistics:
+        """The counters of the stage at work, with what earlier stages of this sitting counted."""
+        return together(self._earlier, self.statistics)
 
     @property
     def spend_nanos(self) -> int:
-        """What the stage at work has cost, earlier sittings included."""
-        return self.statistics.spent_before_nanos + self.statistics.spend_nanos
+        """What the stage at work has cost, earlier sittings included, also what those could not commit."""
+        known = self.past.get(self.stage, StageFigures()).spend_nanos
+        return max(known, self.statistics.spent_before_nanos) + self.statistics.spend_nanos

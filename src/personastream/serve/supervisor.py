@@ -14,6 +14,8 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
+from personastream.core.spend import NANOS
+from personastream.engine.budget import Purse
 from personastream.errors import ExitCode, PersonaStreamError, SpendLimitReached
 from personastream.serve.clock import iso_now
 from personastream.serve.course import Verdict, by_urgency, pause_s, verdict
@@ -39,6 +41,7 @@ class Supervisor:
         self,
         jobs: Jobs,
         happenings: Happenings,
+        purse: Purse,
         *,
         carry_out: CarryOut,
         begin: Callable[[LiveJob], Sitting],
@@ -50,6 +53,7 @@ class Supervisor:
         self._give_up_s = math.inf
         self._jobs = jobs
         self._happenings = happenings
+        self._purse = purse
         self._carry_out = carry_out
         self._out_of_money: set[str] = set()
         self._begin = begin
@@ -136,7 +140,6 @@ class Supervisor:
             error, code = fault, getattr(fault, "exit_code", ExitCode.BUG)
         sitting.broke_off()
         sitting.share.leave()
-        job.seen(sitting.past)
         try:
             await self._follow_up(job, sitting, verdict(code, error, told_to_end=sitting.told_to_end), error)
         except PersonaStreamError as fault:  # the disk: what was decided is not written, so the job goes on later
@@ -148,7 +151,10 @@ class Supervisor:
         wanted = job.wanted
         if isinstance(error, SpendLimitReached) and (sitting.commits or job.name not in self._out_of_money):
             self._out_of_money.add(job.name)  # told once, however often it is tried again in vain
-            details = {"why": error.message, "spend": job.spend, "spend_max": job.spend_max}
+            spend, spend_max = job.spend, job.spend_max
+            if error.common:
+                spend, spend_max = self._purse.spent / NANOS, self._purse.ceiling / NANOS
+            details = {"why": error.message, "spend": spend, "spend_max": spend_max}
             self._happenings.tell(Kind.BUDGET_100, job.name, **details)
         if end.state is JobState.DONE or (end.state is JobState.FAILED and wanted.wish is not Wish.CANCEL):
             if error is not None and end.exit_code == ExitCode.BUG:
