@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import orjson
 import pytest
 from click.testing import CliRunner
@@ -72,6 +73,17 @@ def test_a_job_from_its_submission_to_its_end(tmp_path: Path) -> None:
         assert code(root, "show", "other") == 65
         assert code(root, "submit", file, "--name", "A B") == 78
         assert code(root, "set", "math", "--weight", "0") == 78
+        for wrong in (("--priority", "9" * 20), ("--weight", "nan"), ("--spend-max", "inf")):
+            assert code(root, "set", "math", *wrong) == 78
+        assert code(root, "limit", endpoint["id"], "--requests-per-minute", "inf") == 78
+        for nothing in (("set", "math"), ("limit", endpoint["id"]), ("service",)):
+            with pytest.raises(click.UsageError, match="nothing to change"):
+                ctl(root, *nothing)
+        aside = tmp_path / "aside.toml"
+        aside.write_text(file.read_text().replace("[sink]", '[sink]\npath = "../elsewhere"'))
+        told = ctl(root, "submit", aside, "--paused").splitlines()
+        assert told[0] == "submitted aside: paused"
+        assert all(each in told[1] for each in ("'../elsewhere' is left aside", str(root / "runs" / "aside")))
         assert personastream("ctl", "--root", root, "show", "../x").code == 65
         assert "math: forgotten; its run stays in " in ctl(root, "forget", "math")
         assert "math" not in ctl(root, "list")
@@ -89,3 +101,22 @@ def test_a_wrong_setting_is_told(tmp_path: Path) -> None:
     (tmp_path / "serve.toml").write_text("[serve]\njobs_mx = 3\n")
     done = personastream("serve", "--root", tmp_path)
     assert (done.code, "jobs_max" in done.err) == (78, True)
+
+
+def test_a_key_that_cannot_be_read_is_told_though_all_else_is_reloaded(tmp_path: Path) -> None:
+    root, key = tmp_path / "root", tmp_path / "key"
+    key.write_text("a-key-of-nobody")
+    key.chmod(0o600)
+    with served(root, tmp_path / "log") as seen:
+        file = write_job(tmp_path, "http://127.0.0.1:9/v1")  # where nobody answers, so that the job goes on trying
+        file.write_text(file.read_text().replace("[sink]", f'api_key_file = "{key}"\n[sink]'))
+        ctl(root, "submit", file)
+        waited(lambda: any(each["jobs"] for each in seen.call("GET", "/v1/endpoints")["endpoints"]))
+        key.chmod(0o644)
+        assert code(root, "reload") == 78
+        assert "keys_not_renewed" in (tmp_path / "log").read_text()
+        key.chmod(0o600)
+        assert ctl(root, "reload") == "reloaded\n"
+        (root / "serve.toml").write_text("[serve]\njobs_mx = 3\n")
+        assert code(root, "reload") == 78
+        assert "not_reloaded" in (tmp_path / "log").read_text()

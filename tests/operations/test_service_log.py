@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 import pytest
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web import RequestPayloadError
 
 from personastream.serve import foreign_log
 from personastream.serve.happenings import Happenings, Kind
@@ -74,6 +76,7 @@ def test_happenings_have_levels() -> None:
         "budget_100",
         "disk_full",
         "disk_has_room",
+        "keys_not_renewed",
         "refused",
         "waiting",
     }
@@ -155,6 +158,16 @@ def library() -> Iterator[logging.Logger]:
     root.handlers[:] = before
     root.setLevel(level)
     logging.captureWarnings(False)
+
+
+def test_what_is_no_http_is_no_error_and_is_not_quoted(library: logging.Logger) -> None:
+    for level, told in (("info", []), ("debug", ["LineTooLong", "RequestPayloadError"])):
+        log, stream = written_log(level)
+        foreign_log.listen(log)
+        for error in (LineTooLong(b"GET /theirs", 8190), RequestPayloadError("theirs")):
+            library.error("Error handling request from %s", "127.0.0.1", exc_info=error)
+        assert [(line["level"], line["error"]) for line in lines(stream)] == [("debug", name) for name in told]
+        assert "theirs" not in stream.getvalue()
 
 
 def test_what_libraries_say_is_told_in_the_same_form(library: logging.Logger) -> None:

@@ -48,9 +48,6 @@ def test_what_is_no_job_is_put_aside_with_the_reason(tmp_path: Path) -> None:
             files = {
                 "bad-toml.toml": b"[",
                 "binary.toml": bytes(range(256)),
-                "elsewhere.toml": (good + '[sink]\npath = "/tmp/elsewhere"\n').encode(),
-                "climbs.toml": (good + '[sink]\npath = "runs/../../x"\n').encode(),
-                "in-jobs.toml": (good + '[sink]\npath = "jobs/x"\n').encode(),
                 "Capital Name.toml": good.encode(),
                 "unknown-key.toml": (good + "[limits]\nspend_mx = 1\n").encode(),
                 "x" * 240 + ".toml": good.encode(),
@@ -80,6 +77,30 @@ def test_what_is_no_job_is_put_aside_with_the_reason(tmp_path: Path) -> None:
             assert "secret" not in "".join(path.read_text() for path in refused.glob("*.why.txt"))
             assert {path.name for path in folder.iterdir()} == {"refused", ".hidden.toml", "other.tmp"}
             assert sum(each.kind is Kind.REFUSED for each in seen.told) == len(aside)
+
+    anyio.run(scenario)
+
+
+def test_an_output_path_outside_runs_is_left_aside_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "root" / "inbox"
+    paths = {"away": "/tmp/away", "climbs": "runs/../../x", "in-jobs": "jobs/x", "all": "runs", "own": "runs/a"}
+
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            write_shard(tmp_path)
+            seen.service.supervisor.draining = True
+            for name, path in paths.items():
+                (folder / f"{name}.toml").write_text(job_text(tmp_path, sink=f'path = "{path}"'))
+            inbox = inbox_of(seen)
+            for _ in range(2):
+                await inbox.look()
+            runs = tmp_path / "root" / "runs"
+            for name, path in paths.items():
+                job = await seen.ask("GET", f"/v1/jobs/{name}")
+                place, aside = (runs / "a", "") if name == "own" else (runs / name, path)
+                assert (job["directory"], job["left_aside"]) == (str(place), aside)
+                (told,) = [each for each in seen.told if each.job == name]
+                assert told.details.get("left_aside", "") == aside
 
     anyio.run(scenario)
 

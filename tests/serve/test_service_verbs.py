@@ -1,5 +1,6 @@
 """What people do to jobs, through the API of a service in this process."""
 
+import re
 from pathlib import Path
 
 import anyio
@@ -167,6 +168,69 @@ def test_jobs_above_the_limit_wait_in_line_by_priority(tmp_path: Path) -> None:
             order = [each.job for each in seen.told if each.kind is Kind.STARTED]
             assert order == ["first", "high", "low"]
         assert Root(tmp_path / "root").read_limits()["service"] == {"jobs_max": 1}
+
+    anyio.run(scenario)
+
+
+def test_a_job_that_only_waits_for_more_input_holds_no_place(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            await seen.ask("PATCH", "/v1/service", {"jobs_max": 1})
+            seen.gate.open()
+            write_shard(tmp_path)
+            text = job_text(tmp_path).replace("[recipe]", "follow = true\n[recipe]")
+            await seen.ask("POST", "/v1/jobs", {"name": "follower", "config": text})
+            await seen.until_state("follower", JobState.FOLLOWING)
+            await submit(seen, tmp_path, "other")
+            await seen.until_state("other", DONE)
+            assert seen.service.jobs.named("follower").state is JobState.FOLLOWING
+
+    anyio.run(scenario)
+
+
+def test_the_configurations_that_come_along_can_be_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-nobody")
+    project = Path(__file__).parents[2]
+    (readme,) = [
+        text
+        for text in re.findall(r"```toml\n(.*?)```", (project / "README.md").read_text(), re.DOTALL)
+        if "[sink]" in text
+    ]
+    configs = {name: (project / "configs" / f"{name}.toml").read_text() for name in ("math", "hub")}
+
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            for name, text in {**configs, "readme": readme}.items():
+                body = {"name": name, "config": text, "base": str(project / "configs"), "paused": True}
+                job = await seen.ask("POST", "/v1/jobs", body)
+                assert job["directory"] == str(tmp_path / "root" / "runs" / name)
+                assert job["left_aside"] in text
+                assert job["left_aside"]
+
+    anyio.run(scenario)
+
+
+def test_a_key_that_cannot_be_read_is_told_by_a_reload(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("a-key-of-nobody")
+    key.chmod(0o600)
+    provider = f'type = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "x"\napi_key_file = "{key}"'
+
+    async def scenario() -> None:
+        async with running(tmp_path / "root") as seen:
+            write_shard(tmp_path)
+            text = job_text(tmp_path).replace('type = "tests.support.gated:Gated"', provider)
+            await seen.ask("POST", "/v1/jobs", {"name": "math", "config": text})
+            await seen.until(lambda: any(each.jobs for each in seen.service.exchange.endpoints.values()))
+            assert (await seen.ask("POST", "/v1/service/reload"))["key_errors"] == []
+            key.chmod(0o644)
+            (why,) = (await seen.ask("POST", "/v1/service/reload"))["key_errors"]
+            assert str(key) in why
+            (told,) = [each for each in seen.told if each.kind is Kind.KEYS_NOT_RENEWED]
+            assert told.details["errors"] == [why]
+            (tmp_path / "root" / "serve.toml").write_text("[serve]\njobs_mix = 3\n")
+            assert (await seen.status("POST", "/v1/service/reload"))[0] == 422
+            assert seen.told[-1].kind is Kind.NOT_RELOADED
 
     anyio.run(scenario)
 

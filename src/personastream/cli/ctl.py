@@ -1,13 +1,13 @@
 """`personastream ctl`: commands a service that runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import click
 
-from personastream.cli.ctl_words import endpoint_row, job_lines, job_row, json_line, one_line, table
+from personastream.cli.ctl_words import aside_lines, endpoint_row, job_lines, job_row, json_line, one_line, table
 from personastream.cli.words import json_text
 from personastream.config import CONFIG_BYTES_MAX
 from personastream.errors import ConfigError, ExitCode
@@ -94,7 +94,7 @@ def submit(
         "paused": paused,
     }
     job = service.call("POST", "/v1/jobs", body)
-    service.tell(job, [f"submitted {job['name']}: {job['state']}"])
+    service.tell(job, [f"submitted {job['name']}: {job['state']}", *aside_lines(job)])
     return ExitCode.DONE
 
 
@@ -152,7 +152,7 @@ def config(service: _Service, name: str) -> int:
 @pass_service
 def change(service: _Service, name: str, priority: int | None, weight: float | None, spend_max: float | None) -> int:
     """Change the job NAME while it runs."""
-    body = {"priority": priority, "weight": weight, "spend_max": spend_max}
+    body = _some({"priority": priority, "weight": weight, "spend_max": spend_max})
     job = service.call("PATCH", f"/v1/jobs/{_part(name)}", body)
     service.tell(job, [f"{job['name']}: priority {job['priority']}, weight {job['weight']:g}"])
     return ExitCode.DONE
@@ -226,7 +226,7 @@ def endpoints(service: _Service) -> int:
 @pass_service
 def limit(service: _Service, /, endpoint: str, **ceilings: float | None) -> int:
     """Change the ceilings of ENDPOINT (its id, as `endpoints` shows it) while jobs run."""
-    seen = service.call("PATCH", f"/v1/endpoints/{_part(endpoint)}", ceilings)
+    seen = service.call("PATCH", f"/v1/endpoints/{_part(endpoint)}", _some(ceilings))
     service.tell(seen, [f"{seen['label']}: at most {seen['in_flight_max']} in flight"])
     return ExitCode.DONE
 
@@ -237,7 +237,7 @@ def limit(service: _Service, /, endpoint: str, **ceilings: float | None) -> int:
 @pass_service
 def whole(service: _Service, spend_max: float | None, jobs_max: int | None) -> int:
     """Change ceilings of the whole service."""
-    seen = service.call("PATCH", "/v1/service", {"spend_max": spend_max, "jobs_max": jobs_max})
+    seen = service.call("PATCH", "/v1/service", _some({"spend_max": spend_max, "jobs_max": jobs_max}))
     service.tell(seen, ["done"])
     return ExitCode.DONE
 
@@ -246,7 +246,10 @@ def whole(service: _Service, spend_max: float | None, jobs_max: int | None) -> i
 @pass_service
 def reload(service: _Service) -> int:
     """Read serve.toml and all keys again."""
-    service.tell(service.call("POST", "/v1/service/reload"), ["reloaded"])
+    seen = service.call("POST", "/v1/service/reload")
+    service.tell(seen, ["reloaded"])
+    if seen["key_errors"]:
+        raise ConfigError("; ".join(seen["key_errors"]), hint="All else is reloaded; the keys before stay in use.")
     return ExitCode.DONE
 
 
@@ -286,6 +289,14 @@ def _add(verb: str, words: str) -> None:
 
 for _verb, _words in COMMANDS.items():
     _add(_verb, _words)
+
+
+def _some(changes: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    """Raises `UsageError` if nothing is to change."""
+    if all(value is None for value in changes.values()):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in changes)
+        raise click.UsageError(f"nothing to change: give one of {names}")
+    return changes
 
 
 def _part(name: str) -> str:

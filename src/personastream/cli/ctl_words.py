@@ -40,6 +40,7 @@ def job_lines(job: Mapping[str, Any]) -> Iterator[str]:
     if job["next_try_s"] is not None:
         yield f"again in  {duration(job['next_try_s'])}"
     yield f"output    {job['directory']}"
+    yield from aside_lines(job)
     for stage in job["stages"]:
         name = f"{stage['name']}: " if stage["name"] else ""
         yield f"rows      {name}{stage['delivered']:,} delivered ({stage['state']})"
@@ -55,6 +56,12 @@ def job_lines(job: Mapping[str, Any]) -> Iterator[str]:
     yield f"spent     {job['spend']:,.4g}{ceiling}"
     if job["last_fault"]:
         yield f"fault     {printable(job['last_fault'])}"
+
+
+def aside_lines(job: Mapping[str, Any]) -> Iterator[str]:
+    """That the output goes elsewhere than the configuration says, if it does."""
+    if job["left_aside"]:
+        yield f"[sink] path = {job['left_aside']!r} is left aside: the output goes to {job['directory']}"
 
 
 def endpoint_row(seen: Mapping[str, Any]) -> Columns:

@@ -5,6 +5,7 @@ with Client.of_root(Path("/srv/personastream")) as service:
 """
 
 import asyncio
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class Client:
 
     async def ask_in(self, session: aiohttp.ClientSession, method: str, path: str, body: object = None) -> Any:
         """One call. Raises `RunError`."""
-        data = None if body is None else orjson.dumps(body)
+        data = None if body is None else _json(body)
         headers = {"Content-Type": "application/json"} if data is not None else None
         try:
             async with session.request(method, path, data=data, headers=headers, allow_redirects=False) as reply:
@@ -98,6 +99,14 @@ class Client:
         if status >= 400:
             raise _error(status, document)
         return document
+
+
+def _json(body: object) -> bytes:
+    """Whole numbers of any size, which the service refuses in its own words. Raises `Misfit` for nan and infinity."""
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except ValueError as error:
+        raise Misfit("nan and infinity are no numbers for a service", hint="Give a finite number.") from error
 
 
 def _error(status: int, document: Any) -> RunError:

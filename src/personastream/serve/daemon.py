@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -13,7 +14,7 @@ from personastream.errors import PersonaStreamError, RunError
 from personastream.launch.process import calm_collector, raise_file_limit
 from personastream.serve import foreign_log, room
 from personastream.serve.api.app import application
-from personastream.serve.happenings import Happenings
+from personastream.serve.happenings import Happening, Happenings, Kind
 from personastream.serve.listening import listening
 from personastream.serve.log import Log
 from personastream.serve.notify import Notifier, keep_informed
@@ -53,7 +54,12 @@ async def _serve(root: Root, settings: Settings, token: str, changes: Sequence[s
     webhooks = Webhooks(
         targets(list(settings.several["webhook"]), root.path), root / "webhooks", log, figures(service.view)
     )
-    for listener in (log.hear, notifier.hear, webhooks.hear):
+
+    def reread(happening: Happening) -> None:
+        if happening.kind is Kind.RELOADED:
+            log.settings = service.settings.single["log"]
+
+    for listener in (log.hear, reread, notifier.hear, webhooks.hear):
         happenings.listen(listener)
 
     def app(hosts: Container[str]) -> web.Application:
@@ -64,7 +70,7 @@ async def _serve(root: Root, settings: Settings, token: str, changes: Sequence[s
         listening(app, settings.api, root.path) as address,
         anyio.create_task_group() as around,
     ):
-        around.start_soon(_obey_signals, service, notifier, log)
+        around.start_soon(_obey_signals, service, notifier)
         around.start_soon(webhooks.deliver)
         around.start_soon(keep_informed, notifier, service.view, Watchdog(), log)
         await anyio.to_thread.run_sync(root.write_address, address)
@@ -92,23 +98,19 @@ def _log(settings: Settings, token: str) -> Log:
     return log
 
 
-async def _obey_signals(service: Service, notifier: Notifier, log: Log) -> None:
+async def _obey_signals(service: Service, notifier: Notifier) -> None:
     """SIGTERM and SIGINT drain, a second one aborts; SIGHUP reads settings and keys again."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for number in signals:
             if number == signal.SIGHUP:
-                await _reload(service, notifier, log)
+                await _reload(service, notifier)
             elif service.supervisor.draining:
                 service.abort()
             else:
                 service.drain()
 
 
-async def _reload(service: Service, notifier: Notifier, log: Log) -> None:
-    """A mistake in serve.toml ends nothing."""
-    with notifier.reloading():
-        try:
-            await service.reload()
-            log.settings = service.settings.single["log"]
-        except PersonaStreamError as error:
-            log.error("not_reloaded", why=error.message, hint=error.hint)
+async def _reload(service: Service, notifier: Notifier) -> None:
+    """A mistake in serve.toml ends nothing: the log tells it."""
+    with notifier.reloading(), suppress(PersonaStreamError):
+        await service.reload()

@@ -5,6 +5,9 @@ The only place where `logging` is imported: our own code tells things through `s
 
 import logging
 
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
+
 from personastream.serve.log import Level, Log
 
 
@@ -17,12 +20,17 @@ class Foreign(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line; the text is the library's own, so it is a detail and no event."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(
+            error, HttpProcessingError | RequestPayloadError
+        ):  # anybody can send what is no HTTP: no fault, and not to be quoted
+            self._log.debug(f"library {record.name}", error=type(error).__name__)
+            return
         level: Level = "error" if record.levelno >= logging.ERROR else "warning"
         try:
             message = record.getMessage()
         except (TypeError, ValueError):  # a format that does not fit its arguments
             message = str(record.msg)
-        error = record.exc_info[1] if record.exc_info else None
         why = f"{type(error).__name__}: {error}" if error is not None else ""
         self._log.write(level, f"library {record.name}", message=message, error=why)
 

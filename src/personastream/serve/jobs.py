@@ -94,9 +94,10 @@ class Jobs:
                 wish=Wish.PAUSE if hold else Wish.RUN,
             )
             await anyio.to_thread.run_sync(self._root.add_job, name, content, wanted)
-            job = LiveJob(name, wanted, submission.directory, submission.stages, submission.spend_max)
-            self._jobs[name] = job
-        self._happenings.tell(Kind.SUBMITTED, name, priority=wanted.priority, weight=wanted.weight)
+            job = self._jobs[name] = LiveJob(name, wanted, submission.directory)
+            job.take(submission)
+        aside = {"directory": wanted.directory, "left_aside": job.left_aside} if job.left_aside else {}
+        self._happenings.tell(Kind.SUBMITTED, name, priority=wanted.priority, weight=wanted.weight, **aside)
         self._changed()
         return job
 
@@ -221,7 +222,7 @@ class Jobs:
         """Take up the job's configuration anew. Raises `ConfigError` or another `PersonaStreamError`."""
         if not job.fault:
             submission = await anyio.to_thread.run_sync(self._shelf.again, job.name, job.wanted)
-            job.stages, job.spend_max = submission.stages, submission.spend_max
+            job.take(submission)
             if job.sitting is None:
                 job.need = None
 
@@ -251,7 +252,9 @@ def _check_place(ours: Path, jobs: Iterable[LiveJob]) -> None:
     for job in jobs:
         theirs = job.directory
         if ours == theirs or ours in theirs.parents or theirs in ours.parents:
-            raise Conflicting(f"its [sink] path belongs to the job {job.name!r}", hint="Leave [sink] path out.")
+            raise Conflicting(
+                f"{ours} belongs to the job {job.name!r}", hint="Give this one another name or [sink] path."
+            )
 
 
 def _check_dead(job: LiveJob, reasons: Sequence[str]) -> None:

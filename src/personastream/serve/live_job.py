@@ -13,6 +13,7 @@ from personastream.core.spend import NANOS
 from personastream.serve.course import Verdict, state_of
 from personastream.serve.room import Need
 from personastream.serve.sitting import Sitting, StageFigures
+from personastream.serve.submission import Submission
 from personastream.serve.view import JobState
 from personastream.serve.wanted import Wanted
 from personastream.stages import Stage
@@ -24,7 +25,7 @@ class LiveJob:
 
     `tries` counts sittings in vain since the last commit, `next_try_s` is when the next one may begin, on the clock of
     the event loop; `waits_for` is why a queued job does not start; `need` is what its next sitting will take, None
-    while unknown; `last` is its last sitting in this process, if it had one.
+    while unknown; `last` is its last sitting in this process, if it had one; `left_aside` is as in `Submission`.
     """
 
     name: str
@@ -32,6 +33,7 @@ class LiveJob:
     directory: Path
     stages: Sequence[Stage] = ()
     spend_max: float = 0.0
+    left_aside: str = ""
     fault: str = ""
     figures: dict[str, StageFigures] = field(default_factory=dict)
     sitting: Sitting | None = None
@@ -62,6 +64,11 @@ class LiveJob:
         if self.sitting is not None and self.sitting.begun:
             spent[self.sitting.stage] = self.sitting.spend_nanos
         return sum(spent.values()) / NANOS
+
+    def take(self, submission: Submission) -> None:
+        """Its configuration is this one from now on."""
+        self.stages, self.spend_max = submission.stages, submission.spend_max
+        self.left_aside = submission.left_aside
 
     def may_start(self, now_s: float) -> bool:
         """Whether nothing but room stands in the way of a sitting."""

@@ -35,11 +35,12 @@ SAME_KEPT_MAX = 1000
 _LEVEL_OF: dict[Kind, Level] = {
     Kind.BUG: "error",
     Kind.FAILED: "error",
-    Kind.BUG: "error",
+    Kind.NOT_RELOADED: "error",
     Kind.BUDGET_100: "warning",
     Kind.BUDGET_80: "warning",
     Kind.DISK_FULL: "warning",
     Kind.DISK_HAS_ROOM: "warning",
+    Kind.KEYS_NOT_RENEWED: "warning",
     Kind.REFUSED: "warning",
     Kind.WAITING: "warning",
 }

@@ -36,6 +36,7 @@ def job_view(job: LiveJob, now_s: float) -> JobView:
         started=wanted.started,
         ended=wanted.ending.at if wanted.ending else "",
         directory=printable(str(job.directory)),
+        left_aside=_told(job.left_aside),
         stage=_stage_of(job),
         stages=[_stage_view(job, stage) for stage in job.stages],
         delivered=figures.counts.delivered,

@@ -8,7 +8,7 @@
     DIR/inbox/NAME.toml       dropped there to be submitted; what is no job goes to inbox/refused/
     DIR/jobs/NAME/job.toml    the configuration, as it was submitted
     DIR/jobs/NAME/job.json    what is wanted of the job (`wanted.py`)
-    DIR/runs/NAME/            its output, unless it names another folder inside DIR
+    DIR/runs/NAME/            its output, unless it names another folder in DIR/runs
 
 Law: `job.json` makes a folder a job, and is written last. Nothing here is believed without being looked at: the folder
 may be a copy, or mended by hand.

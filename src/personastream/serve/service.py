@@ -14,6 +14,7 @@ from personastream.engine.budget import Purse
 from personastream.engine.exchange import Exchange
 from personastream.engine.statistics import Statistics
 from personastream.errors import ExitCode, PersonaStreamError
+from personastream.observe.snapshot import printable
 from personastream.serve import room
 from personastream.serve.carry_out import Carrier
 from personastream.serve.clock import iso_now
@@ -47,6 +48,7 @@ class Service:
         self.changes = changes
         self.happenings = happenings
         self.telemetry: Telemetry | None = None
+        self.key_errors: Sequence[str] = ()
         self.exchange = Exchange(time.monotonic)
         self.purse = Purse()
         self._shelf = Shelf(root, settings.serve.own_modules)
@@ -103,6 +105,7 @@ class Service:
             loop_lag_s=vitals.loop_lag_s,
             jobs=[job_view(job, now_s) for job in self.jobs],
             endpoints=endpoint_views(self.exchange, now_s),
+            key_errors=self.key_errors,
         )
 
     def statistics(self) -> Mapping[str, Statistics]:
@@ -121,22 +124,30 @@ class Service:
         return found
 
     async def reload(self) -> None:
-        """Read serve.toml and all keys again; jobs that a key had failed go on. Raises `ConfigError`: a mistake there
-        changes nothing.
+        """Read serve.toml and all keys again; jobs that a key had failed go on.
+
+        A mistake in serve.toml changes nothing, and raises `ConfigError`; one in a key leaves the old key in use.
         """
-        settings = await anyio.to_thread.run_sync(load_settings, self.root / SETTINGS_NAME, self.changes)
-        self.limits.obey(settings)
+        try:
+            settings = await anyio.to_thread.run_sync(load_settings, self.root / SETTINGS_NAME, self.changes)
+            self.limits.obey(settings)
+        except PersonaStreamError as error:
+            self.happenings.tell(Kind.NOT_RELOADED, why=error.message, hint=error.hint)
+            raise
         self.settings = settings
         self._shelf.own_modules = settings.serve.own_modules
         renewed, errors = self.exchange.renew_keys()
+        self.key_errors = list(dict.fromkeys(printable(error.message) for error in errors))
         for job in list(self.jobs):
             ending = job.wanted.ending
             if ending is not None and ending.state is JobState.FAILED and ending.exit_code == ExitCode.NO_PERMISSION:
                 with suppress(PersonaStreamError):  # its files are damaged too: it stays as it is
                     await self.jobs.resume(job.name)
         self.happenings.tell(Kind.RELOADED)
-        if renewed or errors:
-            self.happenings.tell(Kind.KEYS_RENEWED, renewed=renewed, errors=[error.message for error in errors])
+        if renewed:
+            self.happenings.tell(Kind.KEYS_RENEWED, renewed=renewed)
+        if errors:
+            self.happenings.tell(Kind.KEYS_NOT_RENEWED, errors=self.key_errors, hint=errors[0].hint)
 
     async def forget(self, name: str) -> LiveJob:
         """A job that has ended is none any more: what was known of it here goes as well. Raises a `Refusal`."""

@@ -23,7 +23,12 @@ class Serve:
     """How many jobs run side by side, and when they are tried again."""
 
     jobs_max: int = setting(
-        "Jobs that run side by side; others wait in line.", default=4, minimum=1, maximum=64, identity=False
+        "Jobs that run side by side; others wait in line. One that follows its input and waits for more holds no "
+        "place, and goes on at once when more comes, beside however many run then.",
+        default=4,
+        minimum=1,
+        maximum=64,
+        identity=False,
     )
     retry_s: float = setting(
         "A job that could not go on is tried again after about so many seconds; then after twice as many, and so on.",

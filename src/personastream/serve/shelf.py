@@ -34,7 +34,7 @@ class Shelf:
         submission = read_submission(
             self.root, name, content, base, own_modules=self.own_modules, spend_max=wanted.spend_max
         )
-        if str(submission.directory) != wanted.directory:
+        if submission.directory.resolve() != Path(wanted.directory).resolve():
             raise ConfigError(
                 f"{self.root / 'jobs' / name / 'job.toml'} writes to {submission.directory}, and began in "
                 f"{wanted.directory}",
@@ -52,7 +52,7 @@ class Shelf:
         job = LiveJob(name, wanted, Path(wanted.directory))
         try:
             submission = self.again(name, wanted)
-            job.stages, job.spend_max = submission.stages, submission.spend_max
+            job.take(submission)
         except PersonaStreamError as error:  # not written: the next start may find it mended
             ending = wanted.ending or Ending(JobState.FAILED, iso_now(), ExitCode.CONFIG, error.message, error.hint)
             job.wanted = replace(wanted, ending=ending)

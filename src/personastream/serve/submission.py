@@ -17,15 +17,17 @@ from personastream.serve.refusals import Unfit
 from personastream.serve.root import NAME_HINT, Root, is_name
 from personastream.stages import Stage, stages_in
 
-NOT_FOR_OUTPUT = ("inbox", "jobs")
-
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A configuration as it will run. `directory` is that of its run, or of all its stages."""
+    """A configuration as it will run. `directory` is that of its run, or of all its stages.
+
+    `left_aside` is the [sink] path that it names, "" unless that is none for a job.
+    """
 
     stages: Sequence[Stage]
     directory: Path
+    left_aside: str
     settings: JobSettings
     spend_max: float
 
@@ -45,7 +47,7 @@ def read_submission(
     document = document_in(content, str(file))
     if not own_modules:
         _refuse_code(document)
-    directory = _directory(root, name, document, base)
+    directory, left_aside = _directory(root, name, document, base)
     document["sink"] = {**_table(document, "sink"), "path": str(directory)}
     if spend_max is not None:
         document["limits"] = {**_table(document, "limits"), "spend_max": spend_max}
@@ -53,7 +55,7 @@ def read_submission(
     config = stages[0].config
     settings: JobSettings = construct(config.where, base, config.job, JobSettings)
     limits: Limits = construct(config.where, base, config.limits, Limits)
-    return Submission(stages, directory, settings, limits.spend_max)
+    return Submission(stages, directory, left_aside, settings, limits.spend_max)
 
 
 def check_submission(submission: Submission) -> None:
@@ -72,20 +74,17 @@ def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return table
 
 
-def _directory(root: Root, name: str, document: Mapping[str, Any], base: Path) -> Path:
-    """Where the output goes. Raises `Unfit` for a place outside the service's folder."""
-    given = _table(document, "sink").get("path")
+def _directory(root: Root, name: str, document: Mapping[str, Any], base: Path) -> tuple[Path, str]:
+    """(where the output goes, the path given if it does not lie where a job may write). Raises `ConfigError`."""
+    given, runs = _table(document, "sink").get("path"), root / "runs"
     if given is None:
-        return root / "runs" / name
+        return runs / name, ""
     if not isinstance(given, str) or not given or "\0" in given:
         raise ConfigError("[sink] path must be text", hint="Leave it out: the service has a place for it.")
-    here, there = root.path.resolve(), (base / given).resolve()
-    if here not in there.parents or there.relative_to(here).parts[0] in NOT_FOR_OUTPUT:
-        raise Unfit(
-            f"[sink] path = {given!r} does not lie in {root / 'runs'}",
-            hint="Leave it out: the service has a place for it.",
-        )
-    return there
+    here, there = runs.resolve(), (base / given).resolve()
+    if here in there.parents:
+        return runs / there.relative_to(here), ""
+    return runs / name, given
 
 
 def _refuse_code(value: object) -> None:

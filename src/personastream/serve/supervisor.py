@@ -69,6 +69,11 @@ class Supervisor:
         """The jobs at work."""
         return [job for job in self._jobs if job.sitting is not None]
 
+    @property
+    def _places_taken(self) -> int:
+        """A job that only waits for more input holds none."""
+        return sum(job.sitting is not None and job.sitting.phase is not JobState.FOLLOWING for job in self._jobs)
+
     async def run(self) -> None:
         """Until all sittings have ended after `drain`."""
         async with anyio.create_task_group() as sittings:
@@ -113,7 +118,7 @@ class Supervisor:
         now_s = anyio.current_time()
         ready = by_urgency((job for job in self._jobs if job.may_start(now_s)), lambda job: job.wanted)
         for job in ready:
-            if len(self.sitting) >= self.jobs_max:
+            if self._places_taken >= self.jobs_max:
                 job.waits_for = f"{self.jobs_max} jobs run already, as many as may"
                 continue
             job.waits_for = await self._why_not(job)

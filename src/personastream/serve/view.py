@@ -68,6 +68,8 @@ class JobView:
     started: str = ""
     ended: str = ""
     directory: str = ""
+    left_aside: str = ""
+    """The [sink] path of its configuration, if that does not lie in runs/: then its output is in runs/NAME."""
     stage: str = ""
     stages: Sequence[StageView] = ()
     delivered: int = 0
@@ -150,6 +152,8 @@ class ServiceView:
     loop_lag_s: float = 0.0
     jobs: Sequence[JobView] = ()
     endpoints: Sequence[EndpointView] = ()
+    key_errors: Sequence[str] = ()
+    """What was wrong with keys at the last reload: for these, the ones before it stay in use."""
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data: what `/v1/state` answers and each `state` event holds."""

@@ -16,7 +16,8 @@ _SAMPLES = 16
 
 _NOT_A_FILE_HINT = "Write the data to a file first."
 _OPEN_HINTS = {
-    errno.ENOENT: "Check `paths` in [source]: relative ones start at the configuration file.",
+    errno.ENOENT: "Check `paths` in [source]: relative ones start at the configuration file, those of a job from the "
+    "inbox or the API at the service's folder.",
     errno.EACCES: "Make the file and the folders above it readable for this user.",
     errno.ENXIO: _NOT_A_FILE_HINT,
     errno.ELOOP: "A symbolic link leads back to itself: name the file itself.",
