@@ -56,6 +56,21 @@ def test_what_ended_stands_below_the_last_one_first() -> None:
     )
 
 
+def test_what_waits_for_a_person_stands_first_however_much_is_done() -> None:
+    done = [job(f"old-{n}", JobState.DONE, ended=now()) for n in range(40)]
+    stuck = job("stuck", JobState.WAITING), job("broken", JobState.FAILED, ended="2026-01-01T00:00:00Z")
+    text = drawn(service_view(*done, job("now"), *stuck), height=20)
+    assert text.index("broken") < text.index("stuck") < text.index("now") < text.index("old-")
+    assert "34 more: 34 done" in text
+
+
+@pytest.mark.parametrize("paused_s", [0.0, 7.0])
+def test_an_endpoint_that_is_asked_is_not_called_closed(paused_s: float) -> None:
+    text = drawn(service_view(job("math"), endpoints=(endpoint(paused_s=paused_s),)))
+    assert ("resting 7 s" if paused_s else "open for requests") in text
+    assert "closed" not in text
+
+
 def test_words_from_outside_stay_words() -> None:
     text = drawn(
         service_view(job("math", why=f"[bold red]{HOSTILE}[/]"), endpoints=(endpoint(label=HOSTILE),)), width=300

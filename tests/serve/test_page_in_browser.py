@@ -173,11 +173,62 @@ def test_the_graph_shows_that_nothing_is_lost(chromium: Browser) -> None:
         page.click("[data-job=math] .name")
         page.wait_for("document.querySelector('#graph svg')")
         words = page.evaluate("[...document.querySelectorAll('#graph text')].map(each => each.textContent)")
-        assert {"draw", "10,000", "9,000", "900 dropped", "100 dead", "240 dead"} <= set(words)
+        assert {"draw", "10,000 rows in", "9,000 records", "900 dropped", "100 dead", "240 dead"} <= set(words)
+        assert "finished · 10,000 rows" in words
         law = page.evaluate(
             "[...document.querySelectorAll('#law tbody tr')].map(r => [...r.children].map(c => c.textContent))"
         )
         assert law[0] == ["draw", "10,000", "9,000", "900", "100", "dedup 900, refused 100"]
+
+
+CROSSED = """(() => {
+  const boxes = [...document.querySelectorAll('#graph rect')].map(each => each.getBBox());
+  const inside = (box, at) => box.x < at.x && at.x < box.x + box.width && box.y < at.y && at.y < box.y + box.height;
+  return [...document.querySelectorAll('#graph > svg > path')].filter(path =>
+    Array.from({length: 201}, (_, n) => path.getPointAtLength(n * path.getTotalLength() / 200))
+      .some(at => boxes.some(box => inside(box, at)))).length;
+})()"""
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_edge_runs_through_a_stage_and_all_stages_are_in_sight(chromium: Browser, width: int) -> None:
+    names = ["personas", *(f"people-{hop}" for hop in range(1, 7))]
+    chain = [StageView(name, "done", names[:n][-1:], 1_000_000) for n, name in enumerate(names)]
+    service = stand_in()
+    hub = replace(service.seen.jobs[0], stages=(*chain, StageView("hub", "done", names, 1_000_000)))
+    service.seen = replace(service.seen, jobs=[hub, *service.seen.jobs[1:]])
+    with served(service) as url:
+        page = opened(chromium, url, width=width)
+        page.click("[data-job=math] .name")
+        page.wait_for("document.querySelectorAll('#graph rect').length === 8")
+        assert page.evaluate("document.querySelectorAll('#graph .roundabout').length") == 6
+        assert page.evaluate(CROSSED) == 0
+        assert page.evaluate("document.querySelector('#graph').scrollWidth - innerWidth") <= 0
+        assert page.evaluate("(graph => graph.scrollWidth - graph.clientWidth)(document.querySelector('#graph'))") == 0
+        assert page.overflow == 0
+
+
+def test_what_waits_for_a_person_stands_first_however_much_is_done(chromium: Browser) -> None:
+    service = stand_in()
+    done = [job(f"old-{n}", JobState.DONE, ended=now()) for n in range(20)]
+    broken = job("broken", JobState.FAILED, ended="2026-01-01T00:00:00Z")
+    service.seen = service_view(*done, job("math"), job("stuck", JobState.WAITING), broken)
+    with served(service) as url:
+        page = chromium.open(f"{url}#token={TOKEN}")
+        page.wait_for("document.querySelectorAll('.job').length === 15")
+        names = page.evaluate("[...document.querySelectorAll('.job')].map(each => each.dataset.job)")
+        assert names[:3] == ["broken", "stuck", "math"]
+        assert text(page, "#more-jobs") == "All 20 that are done or cancelled"
+
+
+def test_endpoints_are_told_in_words(chromium: Browser) -> None:
+    service = stand_in()
+    told = {"closed": "open for requests", "open": "resting", "half-open": "trying again", "out": "out"}
+    service.seen = replace(service.seen, endpoints=tuple(endpoint(state, state=state) for state in told))
+    with served(service) as url:
+        page = opened(chromium, url)
+        page.wait_for("document.querySelectorAll('.endpoint').length === 4")
+        assert [text(page, f"[data-endpoint={state}] .pill") for state in told] == list(told.values())
 
 
 def test_ceilings_are_changed(chromium: Browser) -> None:

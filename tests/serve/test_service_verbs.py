@@ -161,7 +161,7 @@ def test_jobs_above_the_limit_wait_in_line_by_priority(tmp_path: Path) -> None:
             await submit(seen, tmp_path, "low", job="priority = -1")
             await submit(seen, tmp_path, "high", job="priority = 5")
             await seen.until(lambda: bool(seen.service.jobs.named("low").waits_for))
-            assert "1 jobs run" in (await seen.ask("GET", "/v1/jobs/low"))["why"]
+            assert "1 job runs already" in (await seen.ask("GET", "/v1/jobs/low"))["why"]
             seen.gate.open()
             for name in ("first", "low", "high"):
                 await seen.until_state(name, DONE)

@@ -7,7 +7,16 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from personastream.cli.ctl_words import aside_lines, endpoint_row, job_lines, job_row, json_line, one_line, table
+from personastream.cli.ctl_words import (
+    aside_lines,
+    endpoint_row,
+    for_stdout,
+    job_lines,
+    job_row,
+    json_line,
+    one_line,
+    table,
+)
 from personastream.cli.words import json_text
 from personastream.config import CONFIG_BYTES_MAX
 from personastream.errors import ConfigError, ExitCode
@@ -65,7 +74,7 @@ class _Service:
 
     def tell(self, document: Any, lines: Iterable[str]) -> None:
         """On stdout: the document if JSON is wanted, else words for people."""
-        click.echo(json_text(document) if self.as_json else "\n".join(lines))
+        click.echo(for_stdout(json_text(document) if self.as_json else "\n".join(lines)))
 
 
 pass_service = click.make_pass_decorator(_Service)
@@ -140,7 +149,7 @@ def show(service: _Service, name: str) -> int:
 @pass_service
 def config(service: _Service, name: str) -> int:
     """Print the configuration of the job NAME."""
-    click.echo(service.call("GET", f"/v1/jobs/{_part(name)}/config"), nl=False)
+    click.echo(for_stdout(service.call("GET", f"/v1/jobs/{_part(name)}/config")), nl=False)
     return ExitCode.DONE
 
 
@@ -202,7 +211,7 @@ def dead(service: _Service, name: str, reason: str | None, limit: int, after: st
 def records(service: _Service, name: str, limit: int) -> int:
     """Print the latest records of the job NAME, as JSON, one a line."""
     for record in service.call("GET", f"/v1/jobs/{_part(name)}/records?limit={limit}")["records"]:
-        click.echo(json_line(record))
+        click.echo(for_stdout(json_line(record)))
     return ExitCode.DONE
 
 
@@ -211,7 +220,7 @@ def records(service: _Service, name: str, limit: int) -> int:
 def endpoints(service: _Service) -> int:
     """List the model services that jobs share."""
     found = service.call("GET", "/v1/endpoints")["endpoints"]
-    head = ("id", "endpoint", "state", "in flight", "requests/min", "tokens/min", "answered", "429s", "jobs")
+    head = ("id", "endpoint", "state", "in flight", "requests/min", "tokens/min", "answered", "429s", "jobs", "why")
     service.tell(found, table(head, map(endpoint_row, found)))
     return ExitCode.DONE
 

@@ -1,5 +1,7 @@
 """What `ctl` says: tables and lines of what the service answers, for people."""
 
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -7,9 +9,14 @@ import orjson
 
 from personastream.observe.rates import duration
 from personastream.observe.snapshot import printable
+from personastream.serve.view import OPEN, JobState, called, share_done
 
 WHY_CHARACTERS = 60
 Columns = Sequence[str]
+COMMANDING = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]|\r(?!\n)"
+)
+"""Characters that a terminal obeys, or that turn the order of others round or hide among them."""
 
 
 def table(head: Columns, rows: Iterable[Columns]) -> Iterator[str]:
@@ -22,8 +29,8 @@ def table(head: Columns, rows: Iterable[Columns]) -> Iterator[str]:
 
 def job_row(job: Mapping[str, Any]) -> Columns:
     """A job in the list."""
-    settled = job["delivered"] + sum(job["dropped"].values()) + sum(job["dead"].values())
-    share = f"{settled / job['rows_estimated']:.0%}" if job["rows_estimated"] else "–"
+    done = share_done(job)
+    share = "–" if done is None else f"{done:.0%}"
     spent = f"{job['spend']:,.4g}" if job["spend"] else "–"
     left = duration(job["eta_s"]) if job["next_try_s"] is None else f"again in {duration(job['next_try_s'])}"
     why = printable(job["why"])
@@ -37,6 +44,8 @@ def job_lines(job: Mapping[str, Any]) -> Iterator[str]:
     for key in ("why", "hint"):
         if job[key]:
             yield f"{key:<10}{printable(job[key])}"
+    if job["exit_code"] is not None and job["state"] != JobState.CANCELLED:
+        yield f"exit code {job['exit_code']}"
     if job["next_try_s"] is not None:
         yield f"again in  {duration(job['next_try_s'])}"
     yield f"output    {job['directory']}"
@@ -69,19 +78,30 @@ def endpoint_row(seen: Mapping[str, Any]) -> Columns:
     return (
         seen["id"],
         printable(seen["label"]),
-        seen["state"],
+        called(seen),
         f"{seen['in_flight']:,} of {seen['limit']:,} (≤ {seen['in_flight_max']:,})",
         f"{seen['requests_per_minute']:,.0f}" if seen["requests_per_minute"] else "–",
         f"{seen['tokens_per_minute']:,.0f}" if seen["tokens_per_minute"] else "–",
         f"{seen['answered']:,}",
         f"{seen['throttled']:,}",
         ", ".join(seen["jobs"]),
+        one_line(printable(seen["why"])) if called(seen) != OPEN else "",
     )
 
 
 def one_line(text: str) -> str:
     """The start of a text that may have many lines."""
     return " ".join(text.split())[:200]
+
+
+def for_stdout(text: str) -> str:
+    """As it is into a file or a pipe; on a terminal with escapes, as JSON has them, for what would command it."""
+    return COMMANDING.sub(_escaped, text) if sys.stdout.isatty() else text
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def json_line(document: object) -> str:

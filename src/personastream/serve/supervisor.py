@@ -119,12 +119,15 @@ class Supervisor:
         ready = by_urgency((job for job in self._jobs if job.may_start(now_s)), lambda job: job.wanted)
         for job in ready:
             if self._places_taken >= self.jobs_max:
-                job.waits_for = f"{self.jobs_max} jobs run already, as many as may"
+                job.waits_for = f"{self._run_already()}, as many as may"
                 continue
             job.waits_for = await self._why_not(job)
             if not job.waits_for and job.may_start(now_s) and not self.draining:
                 job.sitting = job.last = self._begin(job)
                 sittings.start_soon(self._attend, job, job.sitting)
+
+    def _run_already(self) -> str:
+        return "1 job runs already" if self.jobs_max == 1 else f"{self.jobs_max} jobs run already"
 
     def _until_next_try_s(self) -> float:
         """A look now and then finds room that others have given back."""

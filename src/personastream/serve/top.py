@@ -3,7 +3,7 @@
 Law: pure; as tall as the terminal and no taller. What is shown is data: it is put on the screen as plain text.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from personastream.observe.rates import duration
 from personastream.observe.snapshot import printable
-from personastream.serve.view import ENDED, JobState
+from personastream.serve.view import ENDED, JobState, called, in_order, share_done
 
 State = Mapping[str, Any]
 
@@ -105,12 +105,6 @@ def _head(state: State) -> Text:
     return head.append(words, style="not bold")
 
 
-def in_order(jobs: Sequence[State]) -> list[State]:
-    """Those that go on first, in the order in which they were submitted; then those that ended, the last one first."""
-    ended = sorted((job for job in jobs if job["state"] in ENDED), key=lambda job: str(job["ended"]), reverse=True)
-    return [*(job for job in jobs if job["state"] not in ENDED), *ended]
-
-
 def _jobs(jobs: Sequence[State], room: int, width: int) -> Table:
     table = _table(f"job ({len(jobs)})", _figures(_JOB_FIGURES, width))
     ordered = in_order(jobs)
@@ -118,7 +112,9 @@ def _jobs(jobs: Sequence[State], room: int, width: int) -> Table:
     for job in shown:
         table.add_row(*_job(job, width))
     if len(shown) < len(ordered):
-        table.add_row(Text(f"{len(ordered) - len(shown):,} more …", style="dim"))
+        hidden = Counter(str(job["state"]) for job in ordered[len(shown) :])
+        told = ", ".join(f"{count:,} {state}" for state, count in hidden.items())
+        table.add_row(Text(f"{hidden.total():,} more: {told} …", style="dim"))
     return table
 
 
@@ -144,7 +140,6 @@ def _figures(figures: Sequence[Sequence[str]], width: int) -> list[str]:
 
 def _job(job: State, width: int) -> list[RenderableType]:
     settled = job["delivered"] + sum(job["dropped"].values()) + sum(job["dead"].values())
-    share = min(1.0, settled / job["rows_estimated"]) if job["rows_estimated"] else 0.0
     dead, going = sum(job["dead"].values()), job["state"] not in ENDED
     name = Text(printable(job["name"]))
     if job["stage"]:
@@ -155,7 +150,9 @@ def _job(job: State, width: int) -> list[RenderableType]:
         "rows": f"{settled:,}",
         "dead": Text(f"{dead:,}", style="red" if dead else "dim"),
         "rows/s": f"{job['rows_per_s']:,.1f}" if going else "",
-        "done": ProgressBar(total=1.0, completed=share, width=12, complete_style="cyan", finished_style="green"),
+        "done": ProgressBar(
+            total=1.0, completed=share_done(job) or 0.0, width=12, complete_style="cyan", finished_style="green"
+        ),
         "in flight": f"{job['in_flight']:,}" if going else "",
         "ETA": duration(job["eta_s"]) if going else "",
         "p50": _seconds(job["latency_p50_s"]),
@@ -179,7 +176,7 @@ def _endpoints(endpoints: Sequence[State], of: int, width: int) -> Table:
         if each["why"] and each["state"] != "closed":
             label.append(f"  {printable(each['why'])}", style="yellow")
         rests, per_minute = each["paused_s"] > 0, each["requests_per_minute"]
-        state = f"rests {duration(each['paused_s'])}" if rests else str(_CALLED.get(each["state"], each["state"]))
+        state = f"{called(each)}{' ' + duration(each['paused_s']) if rests else ''}"
         told: dict[str, RenderableType] = {
             "in flight": f"{each['in_flight']:,}",
             "limit": f"{each['limit']:,}",
@@ -192,6 +189,3 @@ def _endpoints(endpoints: Sequence[State], of: int, width: int) -> Table:
         figures = (told[figure] for figure in _figures(_ENDPOINT_FIGURES, width))
         table.add_row(label, Text(state, style=style), *figures)
     return table
-
-
-_CALLED = {"closed": "good", "open": "left alone"}

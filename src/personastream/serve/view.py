@@ -34,6 +34,8 @@ class JobState(StrEnum):
 
 
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+FOR_PEOPLE = (JobState.FAILED, JobState.WAITING)
+"""What comes first wherever jobs are listed: a person may have to do something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,9 @@ class JobView:
 class EndpointView:
     """A model service under one key, shared by all jobs that name it. Ceilings are per minute; 0: none.
 
-    `id` is a short stable name for addresses and labels; `state` is closed (requests flow), open, half-open or out.
-    Counts are of this process.
+    `id` is a short stable name for addresses and labels; `state` is that of its circuit breaker: closed (requests
+    flow), open (none does), half-open (a few try whether it is back) or out; `called` says it in words. Counts are of
+    this process.
     """
 
     id: str
@@ -127,6 +130,32 @@ class EndpointView:
     throttled: int = 0
     failed: int = 0
     jobs: Sequence[str] = ()
+
+
+OPEN = "open for requests"
+_CALLED = {"closed": OPEN, "open": "resting", "half-open": "trying again"}
+
+
+def called(endpoint: Mapping[str, Any]) -> str:
+    """The state of an endpoint in words for people, who take a closed one for broken."""
+    state = str(endpoint["state"])
+    return "resting" if state == "closed" and endpoint["paused_s"] > 0 else _CALLED.get(state, state)
+
+
+def in_order(jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What a person has to look at, then what goes on as it was submitted, then what ended, the last one first."""
+    ended = sorted((job for job in jobs if job["state"] in ENDED), key=lambda job: str(job["ended"]), reverse=True)
+    going = [job for job in jobs if job["state"] not in ENDED]
+    ranks = {state: rank for rank, state in enumerate(FOR_PEOPLE)}
+    return sorted([*going, *ended], key=lambda job: ranks.get(job["state"], len(ranks)))
+
+
+def share_done(job: Mapping[str, Any]) -> float | None:
+    """How much of a job is done, from 0 to 1; None while nobody knows how much there is."""
+    if job["state"] == JobState.DONE:
+        return 1.0
+    settled = job["delivered"] + sum(job["dropped"].values()) + sum(job["dead"].values())
+    return min(1.0, settled / job["rows_estimated"]) if job["rows_estimated"] else None
 
 
 @dataclass(frozen=True, slots=True)

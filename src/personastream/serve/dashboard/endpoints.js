@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import {$, el, keyed, say, show, trouble} from "./dom.js";
-import {duration, kind, whole} from "./words.js";
+import {called, duration, kind, whole} from "./words.js";
 
 const CEILINGS = {in_flight_max: "in flight", requests_per_minute: "requests / min", tokens_per_minute: "tokens / min"};
 
@@ -32,8 +32,7 @@ function line(endpoint) {
 
   function update(told) {
     now = told;
-    const words = told.state === "closed" ? (told.paused_s ? "resting" : "open for requests") : told.state === "open" ? "left alone" : told.state;
-    say(state, words);
+    say(state, called(told));
     state.className = `pill ${told.paused_s ? "held" : kind(told.state)}`;
     full.style.width = `${Math.min(100, (100 * told.in_flight) / Math.max(told.limit, 1))}%`;
     say(about, [

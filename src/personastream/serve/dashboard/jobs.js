@@ -5,6 +5,7 @@ import {$, el, keyed, say, show, sure, trouble} from "./dom.js";
 import {ENDED, duration, kind, money, rate, settled, sum, whole} from "./words.js";
 
 const ENDED_SHOWN = 12;
+const FOR_PEOPLE = ["failed", "waiting"];
 
 const GOING = new Set(["queued", "starting", "running", "waiting", "following"]);
 
@@ -31,14 +32,16 @@ export async function act(name, verb, told = {}) {
 }
 
 export function showJobs(jobs, chosen, choose) {
-  const going = jobs.filter(job => !ENDED.has(job.state));
-  const ended = jobs.filter(job => ENDED.has(job.state)).sort((one, other) => (one.ended < other.ended ? 1 : -1));
+  const lastFirst = [...jobs].sort((one, other) => (one.ended < other.ended ? 1 : one.ended > other.ended ? -1 : 0));
+  const forPeople = FOR_PEOPLE.flatMap(state => lastFirst.filter(job => job.state === state));
+  const going = jobs.filter(job => !ENDED.has(job.state) && job.state !== "waiting");
+  const ended = lastFirst.filter(job => ENDED.has(job.state) && job.state !== "failed");
   const shown = all ? ended : ended.slice(0, ENDED_SHOWN);
-  keyed($("jobs"), [...going, ...shown], job => job.name, job => line(job, choose));
+  keyed($("jobs"), [...forPeople, ...going, ...shown], job => job.name, job => line(job, choose));
   for (const element of $("jobs").children) element.classList.toggle("chosen", element.dataset.job === chosen);
   show($("no-jobs"), !jobs.length);
   show($("more-jobs"), ended.length > ENDED_SHOWN);
-  say($("more-jobs"), all ? "Only the last ones that ended" : `All ${whole(ended.length)} that have ended`);
+  say($("more-jobs"), all ? "Only the last ones that ended" : `All ${whole(ended.length)} that are done or cancelled`);
 }
 
 $("more-jobs").addEventListener("click", () => {

@@ -3,7 +3,7 @@
 import {el, svg} from "./dom.js";
 import {settled, sum, whole} from "./words.js";
 
-const BOX = {width: 168, height: 62}, STEP = {x: 290, y: 132}, LEFT = 118, TOP = 12;
+const BOX = {width: 176, height: 52}, STEP = {x: 300, y: 116}, TOP = 54, LANE = 12, SIDE = 112;
 
 // How many edges a stage is away from the input. A stage that reads itself round a corner is none that there is.
 function depths(stages) {
@@ -19,59 +19,67 @@ function depths(stages) {
   return stages.map(stage => depth(stage.name, new Set()));
 }
 
+// From top to bottom, so that any number of stages fits any screen. An edge that passes stages by goes down a lane
+// left of all boxes, one for each stage that has such edges, and from line to line only in the gaps between boxes.
 function placed(stages) {
-  const columns = depths(stages), taken = [];
-  return new Map(stages.map((stage, index) => {
-    const column = columns[index], row = (taken[column] = (taken[column] ?? -1) + 1);
-    return [stage.name, {x: LEFT + column * STEP.x, y: TOP + row * STEP.y}];
+  const lines = depths(stages), taken = [], lanes = new Map();
+  const lineOf = new Map(stages.map((stage, index) => [stage.name, lines[index]]));
+  for (const stage of stages) {
+    const far = stage.reads.filter(name => lineOf.has(name) && lineOf.get(stage.name) - lineOf.get(name) > 1);
+    if (far.length) lanes.set(stage.name, {x: 4 + lanes.size * LANE, far: new Set(far)});
+  }
+  const left = 6 + lanes.size * LANE;
+  const at = new Map(stages.map((stage, index) => {
+    const line = lines[index], column = (taken[line] = (taken[line] ?? -1) + 1);
+    const x = left + column * STEP.x, y = TOP + line * STEP.y;
+    return [stage.name, {x, y, middle: x + BOX.width / 2, low: y + BOX.height}];
   }));
+  return {at, lanes};
 }
 
-const words = (x, y, class_, said, anchor = "start") => svg("text", {x, y, class: class_, "text-anchor": anchor}, said);
+const words = (x, y, class_, said) => svg("text", {x, y, class: class_}, said);
+const path = (d, class_ = "") => svg("path", {class: class_, d, "marker-end": "url(#arrow)"});
 
-function edge(from, to, class_ = "") {
-  const bend = Math.max(24, (to.x - from.x) / 2);
-  return svg("path", {class: class_, d: `M${from.x},${from.y} C${from.x + bend},${from.y} ${to.x - bend},${to.y} ${to.x - 5},${to.y}`, "marker-end": "url(#arrow)"});
+function edge(from, to) {
+  const bend = (to.y - from.low) / 2;
+  return path(from.middle === to.middle ? `M${from.middle},${from.low} V${to.y - 4}`
+    : `M${from.middle},${from.low} C${from.middle},${from.low + bend} ${to.middle},${to.y - bend} ${to.middle},${to.y - 4}`);
 }
+
+const roundabout = (from, to, lane) =>
+  path(`M${from.middle - 24},${from.low} v14 H${lane} V${to.y - 16} H${to.middle - 24} V${to.y - 4}`, "roundabout");
 
 export function graph(job) {
   const stages = job.stages, marks = [];
-  const at = placed(stages);
+  const {at, lanes} = placed(stages);
   const read = new Set(stages.flatMap(stage => stage.reads));
-  let right = 0, low = 0;
   for (const stage of stages) {
-    const place = at.get(stage.name), middle = place.y + BOX.height / 2, end = place.x + BOX.width;
-    const now = stage.name === job.stage && job.state === "running";
+    const place = at.get(stage.name), lane = lanes.get(stage.name), end = place.x + BOX.width;
+    const now = stage.name === job.stage && job.state === "running", rows = whole(settled(stage));
     const froms = stage.reads.filter(name => at.has(name));
     marks.push(svg("g", {class: now ? "now" : ""},
       svg("rect", {x: place.x, y: place.y, width: BOX.width, height: BOX.height, rx: 10}),
-      words(place.x + 12, place.y + 24, "title", cut(stage.name || job.name)),
-      words(place.x + 12, place.y + 44, "small", `${stage.state} · ${whole(settled(stage))} read`)));
-    if (!froms.length) {
-      marks.push(edge({x: place.x - 104, y: middle}, {x: place.x, y: middle}), words(place.x - 104, middle - 7, "", whole(settled(stage))), words(place.x - 104, middle + 16, "small", "rows in"));
+      words(place.x + 12, place.y + 22, "title", cut(stage.name || job.name)),
+      words(place.x + 12, place.y + 40, "small", `${stage.state} · ${rows} rows`)));
+    if (!froms.length) marks.push(path(`M${place.middle},${place.y - 44} V${place.y - 4}`), words(place.middle + 8, place.y - 22, "", `${rows} rows in`));
+    for (const name of froms) marks.push(lane?.far.has(name) ? roundabout(at.get(name), place, lane.x) : edge(at.get(name), place));
+    if (!read.has(stage.name)) marks.push(path(`M${place.middle},${place.low} v38`));
+    marks.push(words(place.middle + 8, place.low + 24, "", `${whole(stage.delivered)} records`));
+    for (const [y, kind, counts] of [[place.y + 16, "dropped", stage.dropped], [place.y + 38, "dead", stage.dead]]) {
+      marks.push(path(`M${end},${y} h18`, kind), words(end + 24, y + 4, kind, `${whole(sum(counts))} ${kind}`));
     }
-    for (const name of froms) {
-      const from = at.get(name), start = {x: from.x + BOX.width, y: from.y + BOX.height / 2};
-      marks.push(edge(start, {x: place.x, y: middle}));
-    }
-    marks.push(words(end + 10, middle - 7, "", whole(stage.delivered)), words(end + 10, middle + 16, "small", "delivered"));
-    if (!read.has(stage.name)) marks.push(edge({x: end, y: middle}, {x: end + 92, y: middle}));
-    for (const [shift, kind, counts] of [[34, "dropped", stage.dropped], [BOX.width - 44, "dead", stage.dead]]) {
-      const x = place.x + shift, y = place.y + BOX.height;
-      marks.push(svg("path", {class: kind, d: `M${x},${y} v22`, "marker-end": "url(#arrow)"}), words(x, y + 40, kind, `${whole(sum(counts))} ${kind}`, "middle"));
-    }
-    right = Math.max(right, end + 110);
-    low = Math.max(low, place.y + BOX.height + 50);
   }
+  const places = [...at.values()];
+  const width = Math.max(0, ...places.map(place => place.x)) + BOX.width + SIDE, height = Math.max(0, ...places.map(place => place.low)) + 44;
   const arrow = svg("marker", {id: "arrow", viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto"}, svg("path", {d: "M0,0 L8,4 L0,8 z"}));
-  return svg("svg", {width: right, height: low, viewBox: `0 0 ${right} ${low}`, role: "img", "aria-label": `stages of ${job.name}`}, svg("defs", {}, arrow), ...marks);
+  return svg("svg", {width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `stages of ${job.name}`}, svg("defs", {}, arrow), ...marks);
 }
 
 const cut = name => (name.length > 20 ? `${name.slice(0, 19)}…` : name);
 
-// read = delivered + dropped + dead, stage by stage.
+// rows = delivered + dropped + dead, stage by stage.
 export function law(job) {
-  const head = ["stage", "read", "= delivered", "+ dropped", "+ dead"];
+  const head = ["stage", "rows", "= delivered", "+ dropped", "+ dead"];
   const line = stage => [stage.name || job.name, settled(stage), stage.delivered, sum(stage.dropped), sum(stage.dead)];
   const reasons = stage => [...pairs(stage.dropped), ...pairs(stage.dead)].join(", ");
   return [

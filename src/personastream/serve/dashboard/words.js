@@ -46,5 +46,10 @@ const KINDS = {
 };
 export const kind = state => KINDS[state] ?? "";
 
+const CALLED = {closed: "open for requests", open: "resting", "half-open": "trying again"};
+
+// The state of an endpoint: that of its circuit breaker, which lets requests through while it is closed.
+export const called = endpoint => (endpoint.state === "closed" && endpoint.paused_s ? "resting" : CALLED[endpoint.state] ?? endpoint.state);
+
 // Characters that cannot be seen, or that turn the order of others round, as dots.
 export const visible = text => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "·");
