@@ -15,6 +15,7 @@ from personastream import __version__
 from personastream.errors import ExitCode, RunError
 from personastream.observe.say import say
 
+LAST_STANDARD_PLACE = 2
 ENDING = (signal.SIGINT, signal.SIGTERM)
 VERBS = {
     "run": "Run a configuration, or continue it with --resume.",
@@ -74,6 +75,7 @@ def personastream() -> None:
 
 def main() -> NoReturn:
     """Entry point of the `personastream` command. Exit codes are those of `ExitCode`."""
+    _fill_standard_places()
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - closed by whoever started us, open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -90,6 +92,13 @@ def main() -> NoReturn:
         except OSError:  # told already, or nobody listens; what is left must not fail again as Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
+
+
+def _fill_standard_places() -> None:
+    """Whoever started us with closed streams leaves their numbers to other files: libuv dies rather than close one."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= LAST_STANDARD_PLACE:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 def _leave(number: int, frame: object) -> NoReturn:
