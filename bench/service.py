@@ -121,8 +121,9 @@ async def _watch(client: Client) -> None:
 async def _scrape(session: aiohttp.ClientSession) -> None:
     while True:
         await anyio.sleep(SCRAPE_S)
-        async with session.get("/metrics") as metrics:
-            await metrics.read()
+        with suppress(aiohttp.ClientError):  # it may have ended
+            async with session.get("/metrics") as metrics:
+                await metrics.read()
 
 
 def main() -> None:
