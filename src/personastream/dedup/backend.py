@@ -14,6 +14,9 @@ from personastream.errors import ConfigError
 Bytes = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
 Starts = NDArray[np.int64]
+Table = NDArray[np.uint32]
+Formed = tuple[Bytes, Starts, Starts, NDArray[np.bool_]]
+"""Packed rows, and which of them are left out."""
 
 
 class Kernels(Protocol):
@@ -21,18 +24,31 @@ class Kernels(Protocol):
     `starts[i]` to `starts[i + 1]`. None may be negative.
     """
 
-    def form_rows(
-        self, data: Bytes, begins: Starts, ends: Starts, table: NDArray[np.uint32], places: Bytes
-    ) -> tuple[Bytes, Starts, Starts, NDArray[np.bool_]]:
-        """The same rows, packed, but that each character of those beyond ASCII is looked up in `table`, and stands
-        between spaces where its `places` are 3. And which rows were left as they are though they are beyond ASCII,
-        bool[n]: those with a character for which there is 65,535, and others as the implementation likes.
+    def form_rows(self, data: Bytes, begins: Starts, ends: Starts, table: Table) -> Formed:
+        """The same rows for finding words: ASCII as it is, other characters looked up in `table` (see `fold`).
+
+        Left out, with any content, are rows that hold a `HARD` one, and others beyond ASCII as the implementation
+        likes.
         """
 
-    def hash_texts(self, data: Bytes, begins: Starts, ends: Starts) -> tuple[Hashes, NDArray[np.bool_]]:
-        """xxh3-64 of rows after lower-casing ASCII, uint64[n]; and which rows were left out, bool[n].
+    def normal_rows(self, data: Bytes, begins: Starts, ends: Starts, table: Table) -> Formed:
+        """The normal forms of rows, other characters than ASCII looked up in `table`.
 
-        Those are all that may be oddly spaced, and others as the implementation likes.
+        Left out, with any content, are rows that hold a `HARD` one, and others as the implementation likes.
+        """
+
+    def hash_texts(self, data: Bytes, begins: Starts, ends: Starts, table: Table) -> tuple[Hashes, NDArray[np.bool_]]:
+        """xxh3-64 of the normal forms of rows, uint64[n]; and which rows were left out, bool[n].
+
+        Those are all that `normal_rows` leaves out, and others as the implementation likes.
+        """
+
+    def features(
+        self, data: Bytes, begins: Starts, ends: Starts, table: Table, pairs: bool
+    ) -> tuple[Hashes, Hashes, Starts, NDArray[np.bool_]]:
+        """Of rows in the form that `form_rows` gives them: `simhash`, `sketches` and how many words each has.
+
+        uint64[n], uint64[n, 2], int64[n]; and bool[n]: which rows were left out, as by `form_rows`.
         """
 
     def hash_words(self, data: Bytes, begins: Starts, ends: Starts) -> tuple[Hashes, Starts]:

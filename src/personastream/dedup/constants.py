@@ -17,8 +17,6 @@ PAIR_FLIP_2 = np.uint64(0x8BB8_4B93_962E_ACC9)
 SECOND_FLIP = np.uint64(0x4B33_A62E_D433_D4A3)
 SECOND_FACTOR = np.uint64(0x4D5A_2DA5_1DE1_AA47)
 
-SEGMENT_WORDS_MAX = 127  # of two features each: what a count of 8 bits can hold
-
 SKETCH_BITS_2 = 56  # of the second sketch; the 8 above hold the number of distinct words
 SKETCH_SIZE_MAX = 255
 

@@ -8,6 +8,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from personastream.dedup.backend import Bytes, Formed, Hashes, Starts, Table
 from personastream.dedup.constants import (
     BLOCK_BEGIN,
     BLOCK_FACTOR,
@@ -19,10 +20,6 @@ from personastream.dedup.constants import (
     SKETCH_SIZE_MAX,
 )
 from personastream.packed import Packed
-
-Bytes = NDArray[np.uint8]
-Hashes = NDArray[np.uint64]
-Starts = NDArray[np.int64]
 
 _BLOCK_BYTES = 16
 _LOW_HALF = np.uint64(0xFFFF_FFFF)
@@ -47,18 +44,29 @@ def fold_product(values: Hashes, others: Hashes | np.uint64) -> Hashes:
     return top ^ (values * others)
 
 
-def form_rows(
-    data: Bytes, begins: Starts, ends: Starts, table: NDArray[np.uint32], places: Bytes
-) -> tuple[Bytes, Starts, Starts, NDArray[np.bool_]]:
-    """See `backend.Kernels`. Leaves all rows out."""
+def form_rows(data: Bytes, begins: Starts, ends: Starts, table: Table) -> Formed:
+    """See `backend.Kernels`. Leaves all rows beyond ASCII out."""
     left = np.zeros(len(begins), np.bool_)
     left[Packed(data, begins, ends).beyond_ascii()] = True
     return data, begins, ends, left
 
 
-def hash_texts(data: Bytes, begins: Starts, ends: Starts) -> tuple[Hashes, NDArray[np.bool_]]:
+def normal_rows(data: Bytes, begins: Starts, ends: Starts, table: Table) -> Formed:
+    """See `backend.Kernels`. Leaves all rows out."""
+    return data, begins, ends, np.ones(len(begins), np.bool_)
+
+
+def hash_texts(data: Bytes, begins: Starts, ends: Starts, table: Table) -> tuple[Hashes, NDArray[np.bool_]]:
     """See `backend.Kernels`. Leaves all rows out."""
     return np.zeros(len(begins), np.uint64), np.ones(len(begins), np.bool_)
+
+
+def features(
+    data: Bytes, begins: Starts, ends: Starts, table: Table, pairs: bool
+) -> tuple[Hashes, Hashes, Starts, NDArray[np.bool_]]:
+    """See `backend.Kernels`. Leaves all rows out."""
+    rows = len(begins)
+    return np.zeros(rows, np.uint64), np.zeros((rows, 2), np.uint64), np.zeros(rows, np.int64), np.ones(rows, np.bool_)
 
 
 def hash_words(data: Bytes, begins: Starts, ends: Starts) -> tuple[Hashes, Starts]:

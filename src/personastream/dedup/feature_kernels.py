@@ -6,38 +6,39 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from personastream.dedup.backend import Bytes, Hashes, Starts, Table
 from personastream.dedup.constants import (
     ALL_BITS,
     PAIR_FLIP_1,
     PAIR_FLIP_2,
-    SEGMENT_WORDS_MAX,
     SKETCH_BITS_2,
     SKETCH_SIZE_MAX,
 )
-from personastream.dedup.fold_kernels import form_rows
-from personastream.dedup.jit import fold_product, jit
+from personastream.dedup.fold_kernels import form_row, form_rows, normal_rows
+from personastream.dedup.jit import fold_product, inlined, jit
 from personastream.dedup.token_kernels import hash_tokens
-from personastream.dedup.word_kernels import hash_words, longest
+from personastream.dedup.word_kernels import SCRATCH, hash_row, hash_words, longest
 from personastream.dedup.xxh3_kernels import hash_texts
 
 __all__ = [
+    "features",
     "form_rows",
     "hash_texts",
     "hash_tokens",
     "hash_words",
     "minhash",
+    "normal_rows",
     "rehash",
     "simhash",
     "simhash_weighted",
     "sketches",
 ]
 
-Hashes = NDArray[np.uint64]
-Starts = NDArray[np.int64]
-
 _U = np.uint64
 _NONE, _ONE = _U(0), _U(1)
 _SLOTS_MIN = 256
+_STEP_WORDS = 4  # that are counted together
+_SEGMENT_WORDS = 124  # of two features each: what a count of 8 bits can hold, by whole steps
 
 
 @jit
@@ -55,27 +56,47 @@ def _hash_pair(first: np.uint64, second: np.uint64) -> np.uint64:
 
 
 @jit
-def _count_bits(hashes: Hashes, start: int, stop: int, end: int, pairs: bool) -> tuple[np.uint64, ...]:
+def _features(hashes: Hashes, word: int, stop: int, before: np.uint64, pairs: bool) -> tuple[np.uint64, np.uint64]:
+    """A word and its pair with the one `before`; zeros from `stop` on."""
+    if word >= stop:
+        return _NONE, _NONE
+    return hashes[word], _hash_pair(before, hashes[word]) if pairs else _NONE
+
+
+@jit
+def _add(total: np.uint64, one: np.uint64, other: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """The sum of three bits, and what is carried, in 64 columns."""
+    either = one ^ other
+    return total ^ either, (one & other) | (total & either)
+
+
+@jit
+def _count_bits(hashes: Hashes, begin: int, start: int, stop: int, pairs: bool) -> tuple[np.uint64, ...]:
     """How many features of words `start` to `stop - 1` have each bit: bit j of plane k is bit k of the count of bit j.
 
-    A word and its pair with the next one are added at once, by a full adder on 64 columns. Eight planes count to 255,
-    which is two features for each of 127 words. `end` is where the row ends, `stop` where this part of it does.
+    A tree of adders takes those of four words at a time (Harley and Seal). `begin` is where the row begins, `start`
+    where this segment of it does.
     """
-    ones = p1 = p2 = p3 = p4 = p5 = p6 = p7 = _NONE
-    for word in range(start, stop):
-        feature = hashes[word]
-        pair = _hash_pair(feature, hashes[word + 1]) if pairs and word + 1 < end else _NONE
-        either = ones ^ feature
-        carry = (ones & feature) | (either & pair)
-        ones = either ^ pair
-        carry, p1 = p1 & carry, p1 ^ carry
-        carry, p2 = p2 & carry, p2 ^ carry
+    ones = twos = fours = p3 = p4 = p5 = p6 = p7 = _NONE
+    word_4 = hashes[start - 1] if start > begin else PAIR_FLIP_1  # with that before it, a pair hashes to 0
+    for place in range(start, stop, _STEP_WORDS):
+        word_1, pair_1 = _features(hashes, place, stop, word_4, pairs)
+        word_2, pair_2 = _features(hashes, place + 1, stop, word_1, pairs)
+        word_3, pair_3 = _features(hashes, place + 2, stop, word_2, pairs)
+        word_4, pair_4 = _features(hashes, place + 3, stop, word_3, pairs)
+        ones, one = _add(ones, word_1, pair_1)
+        ones, other = _add(ones, word_2, pair_2)
+        twos, two = _add(twos, one, other)
+        ones, one = _add(ones, word_3, pair_3)
+        ones, other = _add(ones, word_4, pair_4)
+        twos, other = _add(twos, one, other)
+        fours, carry = _add(fours, two, other)
         carry, p3 = p3 & carry, p3 ^ carry
         carry, p4 = p4 & carry, p4 ^ carry
         carry, p5 = p5 & carry, p5 ^ carry
         carry, p6 = p6 & carry, p6 ^ carry
         p7 ^= carry
-    return ones, p1, p2, p3, p4, p5, p6, p7
+    return ones, twos, fours, p3, p4, p5, p6, p7
 
 
 @jit
@@ -103,29 +124,35 @@ def _sign(counters: NDArray[np.int64], bound: float) -> np.uint64:
 
 
 @jit
-def _simhash_long(hashes: Hashes, start: int, end: int, pairs: bool, bound: int) -> np.uint64:
-    """The signature of a row of any length, counted in parts."""
+def _simhash_long(hashes: Hashes, begin: int, end: int, pairs: bool, bound: int) -> np.uint64:
+    """The signature of a row of any length, counted in segments."""
     counters = np.zeros(64, np.int64)
-    for part in range(start, end, SEGMENT_WORDS_MAX):
-        planes = _count_bits(hashes, part, min(part + SEGMENT_WORDS_MAX, end), end, pairs)
+    for start in range(begin, end, _SEGMENT_WORDS):
+        planes = _count_bits(hashes, begin, start, min(start + _SEGMENT_WORDS, end), pairs)
         for level in range(8):
             for bit in range(64):
                 counters[bit] += np.int64(planes[level] >> _U(bit) & _ONE) << level
     return _sign(counters, bound)
 
 
+@inlined
+def _simhash_row(hashes: Hashes, begin: int, end: int, pairs: bool) -> np.uint64:
+    """The signature of the row of words `begin` to `end - 1`."""
+    words = end - begin
+    bound = (max(2 * words - 1, 0) if pairs else words) // 2
+    if words <= _SEGMENT_WORDS:
+        signature = _above(_count_bits(hashes, begin, begin, end, pairs), bound)
+    else:
+        signature = _simhash_long(hashes, begin, end, pairs, bound)
+    return signature
+
+
 @jit
 def simhash(hashes: Hashes, starts: Starts, pairs: bool) -> Hashes:
     """See `backend.Kernels`."""
-    signatures = np.zeros(len(starts) - 1, np.uint64)
+    signatures = np.empty(len(starts) - 1, np.uint64)
     for row in range(len(signatures)):
-        start, end = starts[row], starts[row + 1]
-        words = end - start
-        bound = (max(2 * words - 1, 0) if pairs else words) // 2
-        if words <= SEGMENT_WORDS_MAX:
-            signatures[row] = _above(_count_bits(hashes, start, end, end, pairs), bound)
-        else:
-            signatures[row] = _simhash_long(hashes, start, end, pairs, bound)
+        signatures[row] = _simhash_row(hashes, starts[row], starts[row + 1], pairs)
     return signatures
 
 
@@ -151,36 +178,73 @@ def simhash_weighted(hashes: Hashes, starts: Starts, weights: NDArray[np.int64],
 
 
 @jit
-def sketches(hashes: Hashes, starts: Starts) -> Hashes:
-    """See `backend.Kernels`. A small table tells repeated words: it holds the place of each distinct word of a row.
-
-    Places of earlier rows count as free, so that it never needs to be cleared.
-    """
-    found = np.zeros((len(starts) - 1, 2), np.uint64)
+def _empty_table(words_max: int) -> NDArray[np.int64]:
+    """A table that tells repeated words of rows of so many."""
     slots = _SLOTS_MIN
-    while slots < 2 * longest(starts[:-1], starts[1:]):
+    while slots <= 2 * words_max:
         slots *= 2
-    table = np.full(slots, -1, np.int64)
+    return np.full(slots, -1, np.int64)
+
+
+@inlined
+def _sketch_row(
+    hashes: Hashes, start: int, end: int, shift: int, table: NDArray[np.int64]
+) -> tuple[np.uint64, np.uint64]:
+    """Both sketches of the row of words `start` to `end - 1`.
+
+    `table` holds the place of each distinct word, plus `shift`. Those of earlier rows count as free, so that it never
+    needs to be cleared: places plus shifts must ascend.
+    """
+    mask = _U(_SLOTS_MIN - 1)
+    while mask < _U(2 * (end - start)):
+        mask = _U(2) * mask + _ONE
+    first, second, distinct = _NONE, _NONE, 0
+    for word in range(start, end):
+        value = hashes[word]
+        slot = value & mask
+        while table[slot] >= start + shift and hashes[table[slot] - shift] != value:
+            slot = (slot + _ONE) & mask
+        if table[slot] < start + shift:
+            table[slot] = word + shift
+            distinct += 1
+            first ^= _ONE << (value >> _U(58))
+            second ^= _ONE << ((value & _U(0xFFFF_FFFF)) * _U(SKETCH_BITS_2) >> _U(32))
+    return first, second | _U(min(distinct, SKETCH_SIZE_MAX)) << _U(SKETCH_BITS_2)
+
+
+@jit
+def sketches(hashes: Hashes, starts: Starts) -> Hashes:
+    """See `backend.Kernels`."""
+    found = np.empty((len(starts) - 1, 2), np.uint64)
+    table = _empty_table(longest(starts[:-1], starts[1:]))
     for row in range(len(found)):
-        start, end = starts[row], starts[row + 1]
-        mask = _SLOTS_MIN - 1
-        while mask < 2 * (end - start):
-            mask = 2 * mask + 1
-        mask = min(mask, slots - 1)
-        first, second, distinct = _NONE, _NONE, 0
-        for word in range(start, end):
-            value = hashes[word]
-            slot = np.intp(value) & mask
-            while table[slot] >= start and hashes[table[slot]] != value:
-                slot = (slot + 1) & mask
-            if table[slot] < start:
-                table[slot] = word
-                distinct += 1
-                first ^= _ONE << (value >> _U(58))
-                second ^= _ONE << ((value & _U(0xFFFF_FFFF)) * _U(SKETCH_BITS_2) >> _U(32))
-        found[row, 0] = first
-        found[row, 1] = second | _U(min(distinct, SKETCH_SIZE_MAX)) << _U(SKETCH_BITS_2)
+        found[row, 0], found[row, 1] = _sketch_row(hashes, starts[row], starts[row + 1], 0, table)
     return found
+
+
+@jit
+def features(
+    data: Bytes, begins: Starts, ends: Starts, table: Table, pairs: bool
+) -> tuple[Hashes, Hashes, Starts, NDArray[np.bool_]]:
+    """See `backend.Kernels`. A row's words never leave the fastest cache."""
+    rows, row_bytes = len(begins), 2 * longest(begins, ends)
+    signatures, evidence = np.zeros(rows, np.uint64), np.zeros((rows, 2), np.uint64)
+    counts, left = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
+    formed, folded = np.empty(row_bytes + SCRATCH, np.uint8), np.empty(row_bytes + SCRATCH, np.uint8)
+    hashes = np.empty(row_bytes // 2 + 1, np.uint64)
+    known, before = _empty_table(row_bytes // 2), 0
+    for row in range(rows):
+        size = form_row(data, begins[row], ends[row], table, formed, 0)
+        if size < 0:
+            left[row] = True
+            continue
+        formed[size] = 0
+        words = hash_row(formed, 0, size, folded, hashes, 0)
+        evidence[row, 0], evidence[row, 1] = _sketch_row(hashes, 0, words, before, known)
+        signatures[row] = _simhash_row(hashes, 0, words, pairs)
+        counts[row] = words
+        before += words
+    return signatures, evidence, counts, left
 
 
 @jit

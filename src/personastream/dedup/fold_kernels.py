@@ -1,17 +1,16 @@
-"""Packed texts brought into form by the tables of `fold`, compiled: UTF-8 in, UTF-8 out, rows of ASCII as they are."""
+"""Rows brought into form by the tables of `fold`, compiled: UTF-8 in, UTF-8 out."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from personastream.dedup.jit import jit
+from personastream.dedup.backend import Bytes, Formed, Starts, Table
+from personastream.dedup.fold import APART, CLASS_SHIFT, FIRST, HARD, MARK, SECOND
+from personastream.dedup.jit import inlined, jit
 from personastream.dedup.lines import Number
 
-Bytes = NDArray[np.uint8]
-Starts = NDArray[np.int64]
-
-HARD = 0xFFFF
 _PADDING_BYTES = 64
 _SPACE, _LINE_FEED = 32, 10
+_BEYOND_ASCII = 0x80
+_FORM = 0xFFFF
 
 
 @jit
@@ -21,21 +20,26 @@ def _copy(row: Bytes, formed: Bytes) -> bool:
     for place in range(len(row)):
         formed[place] = row[place]
         every |= row[place]
-    return bool(every < 128)
+    return bool(every < _BEYOND_ASCII)
 
 
 @jit
 def _decode(data: Bytes, place: Number) -> tuple[Number, Number]:
-    """The character at `place`, `HARD` for those beyond the first 65,535, and where the next one is."""
-    first = np.int64(data[place])
-    if first < 0x80:
-        return first, place + 1
-    second = np.int64(data[place + 1]) & 0x3F
+    """The character beyond ASCII at `place`, `HARD` for those from 65,536 on, and where the next one is."""
+    first, second = np.int64(data[place]), np.int64(data[place + 1]) & 0x3F
     if first < 0xE0:
         return (first & 0x1F) << 6 | second, place + 2
     if first < 0xF0:
         return (first & 0x0F) << 12 | second << 6 | (np.int64(data[place + 2]) & 0x3F), place + 3
     return HARD, place + 4
+
+
+@jit
+def _joins(entry: Number, last_class: Number, first: Number) -> Number:
+    """Whether a character may join or change places with those before: the last one ends in this class, `first` is not
+    0 if the last one that is no mark may be the first of a pair.
+    """
+    return (entry & SECOND and first) or (entry & MARK and entry >> CLASS_SHIFT < last_class)
 
 
 @jit
@@ -54,49 +58,124 @@ def _encode(code: Number, formed: Bytes, at: Number) -> Number:
     return at + 3
 
 
+@inlined
+def form_row(data: Bytes, begin: Number, end: Number, table: Table, formed: Bytes, at: Number) -> Number:
+    """Write a row as words are found in it; returns where it ends, or -1 if it is hard."""
+    stop = at + end - begin
+    if not _copy(data[begin:end], formed[at:]):
+        stop = _form_words(data, begin, end, table, formed, at)
+    return stop
+
+
 @jit
-def _form_row(
-    data: Bytes, begin: Number, end: Number, table: NDArray[np.uint32], places: Bytes, formed: Bytes, at: Number
-) -> Number:
-    """Write a row in its form; returns where it ends, or -1 if it holds a character that is not to be looked up."""
+def _form_words(data: Bytes, begin: Number, end: Number, table: Table, formed: Bytes, at: Number) -> Number:
+    """`form_row`, character by character."""
+    last_class, first = 0, 0
     while begin < end:
+        if data[begin] < _BEYOND_ASCII:
+            last_class, first = 0, FIRST
+            formed[at] = data[begin]
+            at += 1
+            begin += 1
+            continue
         code, begin = _decode(data, begin)
-        other = np.int64(table[code])
-        if other == HARD:
+        entry: Number = np.int64(table[code])
+        if entry == HARD or _joins(entry, last_class, first):
             return -1
-        apart = places[code] == 3
-        if apart:
+        last_class, first = entry >> CLASS_SHIFT, first if entry & MARK else entry & FIRST
+        if entry & APART:
+            formed[at] = _SPACE
+            at = _encode(entry & _FORM, formed, at + 1)
             formed[at] = _SPACE
             at += 1
-        at = _encode(other, formed, at)
-        if apart:
-            formed[at] = _SPACE
-            at += 1
+        else:
+            at = _encode(entry & _FORM, formed, at)
     return at
 
 
 @jit
-def form_rows(
-    data: Bytes, begins: Starts, ends: Starts, table: NDArray[np.uint32], places: Bytes
-) -> tuple[Bytes, Starts, Starts, NDArray[np.bool_]]:
+def form_rows(data: Bytes, begins: Starts, ends: Starts, table: Table) -> Formed:
     """See `backend.Kernels`."""
     formed = np.empty(2 * len(data) + _PADDING_BYTES, np.uint8)
     new_begins, new_ends = np.empty_like(begins), np.empty_like(ends)
-    hard = np.zeros(len(begins), np.bool_)
+    left = np.zeros(len(begins), np.bool_)
     at = 0
     for row in range(len(begins)):
-        new_begins[row] = at
-        begin, end = begins[row], ends[row]
-        stop = at + end - begin
-        if not _copy(data[begin:end], formed[at:]):
-            formed_to = _form_row(data, begin, end, table, places, formed, at)
-            hard[row] = formed_to < 0
-            if hard[row]:
-                _copy(data[begin:end], formed[at:])
-            else:
-                stop = formed_to
-        new_ends[row] = stop
-        formed[stop] = _LINE_FEED
-        at = stop + 1
+        stop = form_row(data, begins[row], ends[row], table, formed, at)
+        left[row] = stop < 0
+        new_begins[row], new_ends[row] = at, max(at, stop)
+        formed[new_ends[row]] = _LINE_FEED
+        at = new_ends[row] + 1
     formed[at : at + _PADDING_BYTES] = 0
-    return formed[: at + _PADDING_BYTES], new_begins, new_ends, hard
+    return formed[: at + _PADDING_BYTES], new_begins, new_ends, left
+
+
+@jit
+def _lower_row(data: Bytes, size: Number, lowered: Bytes) -> bool:
+    """Copy a row, behind which is no space, with ASCII in lower case; and whether that is its normal form."""
+    odd = size > 0 and bool((data[0] == _SPACE) | (data[size - 1] == _SPACE))
+    for place in range(size):
+        code = data[place]
+        odd |= bool((code >= _BEYOND_ASCII) | (code < _SPACE) | ((code == _SPACE) & (data[place + 1] <= _SPACE)))
+        lowered[place] = code | (((code >= 65) & (code <= 90)) << 5)
+    return not odd
+
+
+@jit
+def _is_space(code: Number) -> bool:
+    """Whether a character of ASCII is white space to Python."""
+    return bool((code == _SPACE) | ((code >= 9) & (code <= 13)) | ((code >= 28) & (code <= 31)))
+
+
+@inlined
+def normal_row(data: Bytes, begin: Number, end: Number, table: Table, formed: Bytes, at: Number) -> Number:
+    """Write the normal form of a row, behind which is no space; returns where it ends, or -1 if it is hard."""
+    stop = at + end - begin
+    if not _lower_row(data[begin:], end - begin, formed[at:]):
+        stop = _form_normal(data, begin, end, table, formed, at)
+    return stop
+
+
+@jit
+def _form_normal(data: Bytes, begin: Number, end: Number, table: Table, formed: Bytes, at: Number) -> Number:
+    """`normal_row`, character by character."""
+    start, spaced, last_class, first = at, False, 0, 0
+    while begin < end:
+        if data[begin] < _BEYOND_ASCII:
+            last_class, first = 0, FIRST
+            form: Number = np.int64(data[begin])
+            form = _SPACE if _is_space(form) else form + (32 if 65 <= form <= 90 else 0)
+            begin += 1
+        else:
+            code, begin = _decode(data, begin)
+            entry: Number = np.int64(table[code])
+            if entry == HARD or _joins(entry, last_class, first):
+                return -1
+            last_class, first = entry >> CLASS_SHIFT, first if entry & MARK else entry & FIRST
+            form = entry & _FORM
+        if form == _SPACE:
+            spaced = at > start
+            continue
+        if spaced:
+            formed[at] = _SPACE
+            at += 1
+            spaced = False
+        at = _encode(form, formed, at)
+    return at
+
+
+@jit
+def normal_rows(data: Bytes, begins: Starts, ends: Starts, table: Table) -> Formed:
+    """See `backend.Kernels`."""
+    formed = np.empty(2 * len(data) + _PADDING_BYTES, np.uint8)
+    new_begins, new_ends = np.empty_like(begins), np.empty_like(ends)
+    left = np.zeros(len(begins), np.bool_)
+    at = 0
+    for row in range(len(begins)):
+        stop = normal_row(data, begins[row], ends[row], table, formed, at)
+        left[row] = stop < 0
+        new_begins[row], new_ends[row] = at, max(at, stop)
+        formed[new_ends[row]] = _LINE_FEED
+        at = new_ends[row] + 1
+    formed[at : at + _PADDING_BYTES] = 0
+    return formed[: at + _PADDING_BYTES], new_begins, new_ends, left

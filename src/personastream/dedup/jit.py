@@ -37,6 +37,11 @@ def jit(function: Function) -> Function:
         return cast(Function, numba.njit(nogil=True)(function))
 
 
+def inlined(function: Function) -> Function:
+    """`function`, compiled into its callers: for what is called for each row, as it costs time to pass arrays."""
+    return cast(Function, numba.njit(inline="always", nogil=True)(function))
+
+
 class _Compilation(event.Listener):
     """Machine code that is kept already makes no such event."""
 
@@ -62,6 +67,22 @@ def _load64(typing: Any, data: Any, place: Any) -> Any:
         array = lower.make_array(signature.args[0])(lower, builder, arguments[0])
         address = builder.bitcast(builder.gep(array.data, [arguments[1]]), _WORD.as_pointer())
         return builder.load(address, align=1)
+
+    return types.uint64(data, types.intp), generate
+
+
+def _filled(typing: Any, data: Any, place: Any) -> Any:
+    def generate(lower: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start = lower.make_array(signature.args[0])(lower, builder, arguments[0]).data
+        half = ir.VectorType(ir.IntType(8), LINE_BYTES // 2)
+        found = _WORD(0)
+        for shift in (0, LINE_BYTES // 2):  # by halves: of 64 bytes at once, processors without AVX-512 make a mess
+            address = builder.gep(start, [builder.add(arguments[1], arguments[1].type(shift))])
+            value = builder.load(builder.bitcast(address, half.as_pointer()), align=1)
+            bits = builder.icmp_unsigned("!=", value, ir.Constant(half, None))
+            bits = builder.zext(builder.bitcast(bits, ir.IntType(LINE_BYTES // 2)), _WORD)
+            found = builder.or_(found, builder.shl(bits, _WORD(shift)))
+        return found
 
     return types.uint64(data, types.intp), generate
 
@@ -125,6 +146,9 @@ def _match_fields(typing: Any, lines: Any, line: Any, value: Any) -> Any:
 
 load64 = cast(Callable[[NDArray[np.uint8], int], np.uint64], intrinsic(_load64))
 """`load64(data, place)`: the 8 bytes of `data` from `place` on as one little-endian number. Checks no bounds."""
+
+filled = cast(Callable[[NDArray[np.uint8], int], np.uint64], intrinsic(_filled))
+"""`filled(data, place)`: which of the 64 bytes of `data` from `place` on are not 0, as bits. Checks no bounds."""
 
 prefetch = cast(Callable[[NDArray[Any], Any], None], intrinsic(_prefetch))
 """`prefetch(table, row)`: begin to fetch the first 64 bytes of a row of a C array, to be written. Checks no bounds."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_digest, xxh3_128_digest
 
 from personastream.dedup.backend import kernels
-from personastream.dedup.text import STEP_ROWS, normal_rows, normalise, pack_texts
+from personastream.dedup.text import STEP_ROWS, as_bytes, normal_rows, normalise, pack_texts, table_for
 
 
 def hash_texts(texts: Sequence[str], *, few: bool = False) -> NDArray[np.uint64]:
@@ -20,18 +20,18 @@ def hash_texts(texts: Sequence[str], *, few: bool = False) -> NDArray[np.uint64]
 
 def hash_texts_128(texts: Sequence[str], *, few: bool = False) -> NDArray[np.uint64]:
     """xxh3-128 likewise, uint64[n, 2]: the high half first."""
-    digests = b"".join(map(xxh3_128_digest, map(_normal, texts) if few else normal_rows(texts)))
+    digests = b"".join(map(xxh3_128_digest, map(_normal, texts) if few else normal_rows(texts).rows()))
     return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
 
 
 def _normal(text: str) -> bytes:
-    return normalise(text).encode("utf-8", "surrogatepass")
+    return as_bytes(normalise(text))
 
 
 def _hash_step(texts: Sequence[str]) -> NDArray[np.uint64]:
     packed = pack_texts(texts)
-    keys, left = kernels().hash_texts(packed.data, packed.begins, packed.ends)
+    keys, left = kernels().hash_texts(packed.data, packed.begins, packed.ends, table_for(packed, "normal"))
     places = left.nonzero()[0]
-    digests = map(xxh3_64_digest, normal_rows([texts[place] for place in places.tolist()]))
-    keys[places] = np.frombuffer(b"".join(digests), ">u8")
+    rows = normal_rows([texts[place] for place in places.tolist()]).rows()
+    keys[places] = np.frombuffer(b"".join(map(xxh3_64_digest, rows)), ">u8")
     return keys

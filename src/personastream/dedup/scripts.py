@@ -34,6 +34,11 @@ def is_unspaced(code: int) -> bool:
     return place >= 0 and code <= _UNSPACED[place][1]
 
 
+def is_variation_selector(code: int) -> bool:
+    """Whether the code point only says which shape the character before it has."""
+    return any(code in selectors for selectors in _VARIATION_SELECTORS)
+
+
 def space_words(folded: str) -> str:
     """A folded text with spaces around words: what is no letter, digit or mark is a space, but for ASCII.
 
@@ -59,7 +64,7 @@ class _Spacing(dict[int, str]):
     @staticmethod
     def _space(code: int) -> str:
         category = unicodedata.category(chr(code))
-        if category == "Cf" or any(code in selectors for selectors in _VARIATION_SELECTORS):
+        if category == "Cf" or is_variation_selector(code):
             return ""
         if category[0] not in "LNM":
             return " "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from personastream.dedup.backend import kernels
 from personastream.dedup.simhash import simhash
-from personastream.dedup.text import STEP_ROWS
+from personastream.dedup.text import STEP_ROWS, pack_texts, table_for
 from personastream.dedup.words import Words, hash_words
 
 
@@ -29,6 +29,17 @@ def signatures_and_sketches(
     counts = np.empty(len(texts), np.int64)
     for start in range(0, len(texts), STEP_ROWS):
         step = slice(start, start + STEP_ROWS)
-        words = hash_words(texts[step])
-        signatures[step], evidence[step], counts[step] = simhash(words, pairs), sketches(words), words.counts
+        signatures[step], evidence[step], counts[step] = _features(texts[step], pairs)
+    return signatures, evidence, counts
+
+
+def _features(texts: Sequence[str], pairs: bool) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
+    packed = pack_texts(texts)
+    signatures, evidence, counts, left = kernels().features(
+        packed.data, packed.begins, packed.ends, table_for(packed, "words"), pairs
+    )
+    hard = left.nonzero()[0]
+    if len(hard):
+        words = hash_words([texts[place] for place in hard.tolist()])
+        signatures[hard], evidence[hard], counts[hard] = simhash(words, pairs), sketches(words), words.counts
     return signatures, evidence, counts

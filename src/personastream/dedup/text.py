@@ -6,21 +6,13 @@ are those of Python's own `unicodedata`.
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.backend import kernels
-from personastream.dedup.fold import (
-    APOSTROPHE,
-    Tables,
-    normal_forms,
-    normal_tables,
-    symbol_tables,
-    word_forms,
-    word_tables,
-)
+from personastream.dedup.backend import Formed, kernels
+from personastream.dedup.fold import APOSTROPHE, NO_TABLE, Table, tables
 from personastream.dedup.scripts import space_words
 from personastream.packed import PADDING, Packed, Texts
 
@@ -37,38 +29,42 @@ _ASCII_WORDS = bytes(ord(chr(code).lower()) if chr(code).isalnum() else ord(" ")
     range(128, 256)
 )
 
-Bulk = Callable[[list[str]], tuple[list[str], list[int]]]
-Alone = Callable[[str], str]
+
+def pack_texts(texts: Sequence[str]) -> Packed:
+    """UTF-8 of all texts. A lone surrogate is encoded as if it were a character."""
+    if isinstance(texts, Texts):
+        return texts.packed
+    data = np.frombuffer(as_bytes("\n".join([*texts, _PADDING])), np.uint8)
+    ends = (data == _LINE_FEED).nonzero()[0]
+    if len(ends) != len(texts):  # some hold line feeds themselves
+        return Packed.of([*map(as_bytes, texts)])
+    return Packed(data, np.append(0, ends + 1)[:-1], ends)
+
+
+def as_bytes(text: str) -> bytes:
+    """UTF-8 of a text. A lone surrogate is encoded as if it were a character."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def pack_words(texts: Sequence[str]) -> Packed:
     """UTF-8 of all texts, in which a word is a longest run of ASCII letters, digits and bytes from 128 on.
 
-    ASCII texts stay as they are, so their letters may have either case. Others are folded; what belongs to no word
-    is a space there, and words of one character in scripts written without spaces stand apart.
+    ASCII stays as it is, so its letters may have either case. All else is folded; what belongs to no word is a space
+    there, and words of one character in scripts written without spaces stand apart.
     """
-    return _packed(texts, word_tables, word_forms, lambda text: space_words(_fold(text)))
+    return _words(texts, "words", lambda text: space_words(_fold(text)))
 
 
 def pack_symbols(texts: Sequence[str]) -> Packed:
-    """As `pack_words`, but symbols of ASCII stay in texts of every kind, a typographic apostrophe as a plain one."""
-    return _packed(texts, symbol_tables, partial(word_forms, symbols=True), _with_symbols)
+    """As `pack_words`, but a typographic apostrophe is a plain one."""
+    return _words(texts, "symbols", lambda text: space_words(_fold(text).replace(APOSTROPHE, "'")))
 
 
-def pack_texts(texts: Sequence[str]) -> Packed:
-    """UTF-8 of all texts. ASCII texts stay as they are; others have their normal form, but for runs of spaces.
-
-    A lone surrogate is encoded as if it were a character.
-    """
-    return _packed(texts, normal_tables, normal_forms, normalise)
-
-
-def normal_rows(texts: Sequence[str]) -> list[bytes]:
+def normal_rows(texts: Sequence[str]) -> Packed:
     """UTF-8 of the normal form of each text. A lone surrogate is encoded as if it were a character."""
-    rows = _ascii_apart(texts, normal_forms, normalise)
-    for row in _oddly_spaced(_pack(rows)):
-        rows[row] = _as_bytes(normalise(texts[row]))
-    return "\n".join(rows).encode("latin-1").lower().split(b"\n")[: len(rows)]
+    packed = pack_texts(texts)
+    formed = kernels().normal_rows(packed.data, packed.begins, packed.ends, table_for(packed, "normal"))
+    return _completed(formed, texts, normalise)
 
 
 def normalise(text: str) -> str:
@@ -92,73 +88,30 @@ def split_words(texts: Sequence[str]) -> tuple[list[bytes], NDArray[np.int64]]:
     return words.split(), np.diff(np.searchsorted(begins, starts))
 
 
-def _packed(texts: Sequence[str], tables: Callable[[], Tables], together: Bulk, alone: Alone) -> Packed:
-    """ASCII texts as they are, others brought into form; of packed ones, those that are hard are unpacked."""
-    if not isinstance(texts, Texts):
-        return _pack_ascii(texts) or _pack(_ascii_apart(texts, together, alone))
-    packed = texts.packed
+def table_for(packed: Packed, kind: Literal["normal", "words", "symbols"]) -> Table:
+    """The table of a kind; none if no row needs one: it takes a while to make."""
     if packed.data.max() < 128:
+        return NO_TABLE
+    table: Table = getattr(tables(), kind)
+    return table
+
+
+def _words(texts: Sequence[str], kind: Literal["words", "symbols"], alone: Callable[[str], str]) -> Packed:
+    """ASCII texts as they are, others brought into form."""
+    packed = pack_texts(texts)
+    table = table_for(packed, kind)
+    if table is NO_TABLE:
         return packed
-    data, begins, ends, left = kernels().form_rows(packed.data, packed.begins, packed.ends, *tables())
+    return _completed(kernels().form_rows(packed.data, packed.begins, packed.ends, table), texts, alone)
+
+
+def _completed(formed: Formed, texts: Sequence[str], alone: Callable[[str], str]) -> Packed:
+    """Formed rows; those that were left out are brought into form one by one."""
+    data, begins, ends, left = formed
     data.flags.writeable = False  # as all packed data is: for other data, loops would be compiled once more
     hard = left.nonzero()[0]
-    rows = _formed([texts[place] for place in hard.tolist()], together, alone) if len(hard) else []
-    return Packed(data, begins, ends).replaced(hard, [row.encode("latin-1") for row in rows])
-
-
-def _pack_ascii(texts: Sequence[str]) -> Packed | None:
-    """Texts that are all of ASCII and a line each, packed at once; else none."""
-    if not all(map(str.isascii, texts)):  # else a few rows would make all characters two or four bytes wide
-        return None
-    packed = Packed.of_lines("\n".join([*texts, ""]).encode("ascii"))
-    return packed if len(packed) == len(texts) else None
-
-
-def _pack(rows: list[str]) -> Packed:
-    """Pack rows that hold one character for each byte."""
-    behind = np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)) + 1)
-    data = "\n".join([*rows, _PADDING]).encode("latin-1")
-    return Packed(np.frombuffer(data, np.uint8), np.append(0, behind)[:-1], behind - 1)
-
-
-def _ascii_apart(texts: Sequence[str], together: Bulk, alone: Alone) -> list[str]:
-    """ASCII texts as they are, others brought into form."""
-    rows = list(texts)
-    others = [row for row, text in enumerate(rows) if not text.isascii()]
-    if others:
-        formed = _formed([rows[row] for row in others], together, alone)
-        for row, text in zip(others, formed, strict=True):
-            rows[row] = text
-    return rows
-
-
-def _formed(texts: list[str], together: Bulk, alone: Alone) -> list[str]:
-    """Texts brought into form: in bulk where that goes, else one by one."""
-    formed, hard = together(texts)
-    for place in hard:
-        formed[place] = _as_bytes(alone(texts[place]))
-    return formed
-
-
-def _as_bytes(text: str) -> str:
-    """The UTF-8 of `text` as characters of one byte, which are joined and encoded by copying them."""
-    return text.encode("utf-8", "surrogatepass").decode("latin-1")
-
-
-def _oddly_spaced(packed: Packed) -> list[int]:
-    """Rows that hold a control character or two spaces in a row, or begin or end with a space."""
-    data = packed.data[: -len(PADDING)]
-    odd = data < ord(" ")
-    odd[packed.ends] = False
-    spacing = data <= ord(" ")
-    odd[1:] |= spacing[1:] & spacing[:-1]
-    odd[:1] |= spacing[:1]
-    rows: list[int] = np.unique(np.searchsorted(packed.begins, odd.nonzero()[0], "right") - 1).tolist()
-    return rows
-
-
-def _with_symbols(text: str) -> str:
-    return space_words(_fold(text).replace(APOSTROPHE, "'"))
+    rows = [as_bytes(alone(texts[place])) for place in hard.tolist()]
+    return Packed(data, begins, ends).replaced(hard, rows)
 
 
 def _fold(text: str) -> str:

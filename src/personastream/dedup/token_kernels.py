@@ -5,14 +5,10 @@ bytes at a time: a token begins where a run of either does.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from personastream.dedup.jit import jit, trailing_zeros
-from personastream.dedup.word_kernels import BLOCK, PADDING, hash_word, longest, marked
-
-Bytes = NDArray[np.uint8]
-Hashes = NDArray[np.uint64]
-Starts = NDArray[np.int64]
+from personastream.dedup.backend import Bytes, Hashes, Starts
+from personastream.dedup.jit import filled, jit, trailing_zeros
+from personastream.dedup.word_kernels import BLOCK, SCRATCH, hash_word, longest
 
 _U = np.uint64
 _NONE, _ONE = _U(0), _U(1)
@@ -68,8 +64,8 @@ def _rewrite(row: Bytes, plain: Bytes) -> int:
 
 
 @jit
-def _fold_row(data: Bytes, letters: Bytes, in_word: Bytes, numerals: Bytes, in_number: Bytes, size: int) -> None:
-    """Letters in lower case, and numbers, each with 0 for all else; and marks of 1 where they are."""
+def _fold_row(data: Bytes, letters: Bytes, numerals: Bytes, size: int) -> None:
+    """Letters in lower case, and numbers, each with 0 for all else."""
     before = data[0] & 0
     for place in range(size):
         code = data[place]
@@ -77,8 +73,6 @@ def _fold_row(data: Bytes, letters: Bytes, in_word: Bytes, numerals: Bytes, in_n
         is_letter = _is_letter(code)
         is_point = (code == _POINT) & _is_digit(before) & _is_digit(data[place + 1])
         is_number = _is_digit(code) | is_point
-        in_word[place] = is_letter
-        in_number[place] = is_number
         letters[place] = (code | (upper << 5)) if is_letter else 0
         numerals[place] = (_POINT_INSIDE if is_point else code) if is_number else 0
         before = code
@@ -97,10 +91,8 @@ def hash_tokens(data: Bytes, begins: Starts, ends: Starts, silent: Hashes) -> tu
     """See `backend.Kernels`."""
     hashes = np.empty(len(data), np.uint64)
     token_starts = np.empty(len(begins) + 1, np.int64)
-    scratch = longest(begins, ends) + 2 * BLOCK + PADDING
-    letters, in_word = np.zeros(scratch, np.uint8), np.zeros(scratch, np.uint8)
-    numerals, in_number = np.zeros(scratch, np.uint8), np.zeros(scratch, np.uint8)
-    plain = np.zeros(scratch, np.uint8)
+    scratch = longest(begins, ends) + SCRATCH
+    letters, numerals, plain = np.zeros(scratch, np.uint8), np.zeros(scratch, np.uint8), np.zeros(scratch, np.uint8)
     may_be_silent = np.zeros(1 << _MARK_BITS, np.bool_)  # by their upper bits: few others share those
     for hashed in silent:
         may_be_silent[hashed >> _MARK_SHIFT] = True
@@ -113,11 +105,11 @@ def hash_tokens(data: Bytes, begins: Starts, ends: Starts, silent: Hashes) -> tu
             size = _rewrite(source[:size], plain)
             source = plain
         padded = (size // BLOCK + 1) * BLOCK
-        _fold_row(source, letters, in_word, numerals, in_number, padded)
+        _fold_row(source, letters, numerals, padded)
         letters[size] = numerals[size] = 0
         words_before = numbers_before = _NONE
         for base in range(0, padded, BLOCK):
-            words, numbers = marked(in_word, base), marked(in_number, base)
+            words, numbers = filled(letters, base), filled(numerals, base)
             if size - base < BLOCK:
                 words &= (_ONE << _U(size - base)) - _ONE
                 numbers &= (_ONE << _U(size - base)) - _ONE
@@ -126,7 +118,7 @@ def hash_tokens(data: Bytes, begins: Starts, ends: Starts, silent: Hashes) -> tu
             while firsts:
                 place = base + trailing_zeros(firsts)
                 firsts &= firsts - _ONE
-                hashed = hash_word(letters, place) if in_word[place] else hash_word(numerals, place)
+                hashed = hash_word(letters, place) if letters[place] else hash_word(numerals, place)
                 hashes[count] = hashed
                 count += not (may_be_silent[hashed >> _MARK_SHIFT] and _is_among(hashed, silent))
     token_starts[-1] = count

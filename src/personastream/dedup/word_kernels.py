@@ -1,44 +1,30 @@
 """Words and their hashes, compiled: see `words`. What a word is here is what `text.pack_words` makes of a text."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from personastream.dedup.backend import Bytes, Hashes, Starts
 from personastream.dedup.constants import BLOCK_BEGIN, BLOCK_FACTOR, END_FACTOR, END_FLIP
-from personastream.dedup.jit import fold_product, jit, load64, trailing_zeros
-
-Hashes = NDArray[np.uint64]
-Starts = NDArray[np.int64]
+from personastream.dedup.jit import filled, fold_product, inlined, jit, load64, trailing_zeros
 
 BLOCK = 64
-PADDING = 16
-"""A word is read by so many bytes."""
+SCRATCH = 2 * BLOCK + 16
+"""So much more than the longest row must scratch hold: rows are read by blocks, and a word by 16 bytes."""
 
 _U = np.uint64
 _NONE, _ONE = _U(0), _U(1)
 _LOW_BITS = _U(0x0101_0101_0101_0101)
 _TOP_BITS = _U(0x8080_8080_8080_8080)
-_GATHER_LOW_BITS = _U(0x0102_0408_1020_4080)  # times eight bytes of 0 or 1 puts them into the top byte as bits
 
 
 @jit
-def _fold_row(data: NDArray[np.uint8], folded: NDArray[np.uint8], marks: NDArray[np.uint8], size: int) -> None:
-    """Lower-case `size` bytes, with 0 for all that belong to no word; and mark those that do with 1."""
+def _fold_row(data: Bytes, folded: Bytes, size: int) -> None:
+    """Lower-case `size` bytes, with 0 for all that belong to no word."""
     for place in range(size):
         code = data[place]
         letter = code | 32
         upper = (code >= 65) & (code <= 90)
         word = ((letter >= 97) & (letter <= 122)) | ((code >= 48) & (code <= 57)) | (code >= 128)
-        marks[place] = word
         folded[place] = (code | (upper << 5)) if word else 0
-
-
-@jit
-def marked(marks: NDArray[np.uint8], base: int) -> np.uint64:
-    """64 marks from `base` on as bits."""
-    bits = _NONE
-    for byte in range(8):
-        bits |= ((load64(marks, base + 8 * byte) * _GATHER_LOW_BITS) >> _U(56)) << _U(8 * byte)
-    return bits
 
 
 @jit
@@ -48,7 +34,7 @@ def _zero_byte(value: np.uint64) -> np.uint64:
 
 
 @jit
-def hash_word(folded: NDArray[np.uint8], place: int) -> np.uint64:
+def hash_word(folded: Bytes, place: int) -> np.uint64:
     """The hash of the word that begins at `place` and ends before the next zero byte."""
     found = BLOCK_BEGIN
     low, high = load64(folded, place), load64(folded, place + 8)
@@ -74,29 +60,35 @@ def longest(begins: Starts, ends: Starts) -> int:
     return found
 
 
+@inlined
+def hash_row(data: Bytes, begin: int, end: int, folded: Bytes, hashes: Hashes, count: int) -> int:
+    """List the hashes of a row's words, from `count` on; returns how many there are then."""
+    size = end - begin
+    padded = (size // BLOCK + 1) * BLOCK  # the byte after a row belongs to no word, so there is always a zero
+    _fold_row(data[begin : begin + padded], folded, padded)
+    before = _NONE
+    for base in range(0, padded, BLOCK):
+        inside = filled(folded, base)
+        if size - base < BLOCK:
+            inside &= (_ONE << _U(size - base)) - _ONE
+        firsts = inside & ~((inside << _ONE) | before)
+        before = inside >> _U(63)
+        while firsts:
+            hashes[count] = hash_word(folded, base + trailing_zeros(firsts))
+            firsts &= firsts - _ONE
+            count += 1
+    return count
+
+
 @jit
-def hash_words(data: NDArray[np.uint8], begins: Starts, ends: Starts) -> tuple[Hashes, Starts]:
+def hash_words(data: Bytes, begins: Starts, ends: Starts) -> tuple[Hashes, Starts]:
     """See `backend.Kernels`."""
     hashes = np.empty(len(data) // 2 + 1, np.uint64)
-    word_starts = np.empty(len(begins) + 1, np.int64)
-    scratch_bytes = longest(begins, ends) + 2 * BLOCK + PADDING
-    folded, marks = np.empty(scratch_bytes, np.uint8), np.empty(scratch_bytes, np.uint8)
+    starts = np.empty(len(begins) + 1, np.int64)
+    folded = np.empty(longest(begins, ends) + SCRATCH, np.uint8)
     count = 0
     for row in range(len(begins)):
-        word_starts[row] = count
-        size = ends[row] - begins[row]
-        padded = (size // BLOCK + 1) * BLOCK  # the byte after a row belongs to no word, so there is always a zero
-        _fold_row(data[begins[row] : begins[row] + padded], folded, marks, padded)
-        before = _NONE
-        for base in range(0, padded, BLOCK):
-            inside = marked(marks, base)
-            if size - base < BLOCK:
-                inside &= (_ONE << _U(size - base)) - _ONE
-            firsts = inside & ~((inside << _ONE) | before)
-            before = inside >> _U(63)
-            while firsts:
-                hashes[count] = hash_word(folded, base + trailing_zeros(firsts))
-                firsts &= firsts - _ONE
-                count += 1
-    word_starts[-1] = count
-    return hashes[:count], word_starts
+        starts[row] = count
+        count = hash_row(data, begins[row], ends[row], folded, hashes, count)
+    starts[-1] = count
+    return hashes[:count], starts

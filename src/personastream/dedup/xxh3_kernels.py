@@ -1,21 +1,20 @@
-"""xxh3-64 of short rows with the bits of the reference implementation, compiled, after bringing ASCII to normal form.
+"""xxh3-64 of short rows with the bits of the reference implementation, compiled, of texts in normal form.
 
 The algorithm and its constants are those of the xxHash specification (Collet, XXH3, 2019) for up to 240 bytes without
-a seed. Longer rows, and rows whose whitespace is not normal, are told to the caller.
+a seed. Longer rows, and those that are hard to bring into normal form (see `fold`), are told to the caller.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from personastream.dedup.backend import Bytes, Starts, Table
+from personastream.dedup.fold_kernels import normal_row
 from personastream.dedup.jit import fold_product, jit, load64
-
-Bytes = NDArray[np.uint8]
-Starts = NDArray[np.int64]
 
 SHORT_BYTES_MAX = 240
 
 _U = np.uint64
-_BLOCK = 64
+_PADDING_BYTES = 64
 _SECRET = np.frombuffer(
     bytes.fromhex(
         "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671fcb79e64eccc0e578825ad07dccff7221"
@@ -105,26 +104,17 @@ def _hash_short(data: Bytes, size: int) -> np.uint64:
 
 
 @jit
-def _lower_row(data: Bytes, folded: Bytes, size: int) -> bool:
-    """Lower-case ASCII letters; and whether `data[:size]`, behind which is no space, is oddly spaced."""
-    odd = size > 0 and bool((data[0] == 32) | (data[size - 1] == 32))
-    for place in range(size):
-        code = data[place]
-        odd |= bool((code < 32) | ((code == 32) & (data[place + 1] <= 32)))
-        folded[place] = code | (((code >= 65) & (code <= 90)) << 5)
-    return odd
-
-
-@jit
-def hash_texts(data: Bytes, begins: Starts, ends: Starts) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+def hash_texts(data: Bytes, begins: Starts, ends: Starts, table: Table) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """See `backend.Kernels`."""
     keys = np.zeros(len(begins), np.uint64)
     left = np.zeros(len(keys), np.bool_)
-    folded = np.zeros(SHORT_BYTES_MAX + _BLOCK, np.uint8)
+    normal = np.zeros(2 * SHORT_BYTES_MAX + _PADDING_BYTES, np.uint8)
     for row in range(len(keys)):
         size = ends[row] - begins[row]
-        if size > SHORT_BYTES_MAX or _lower_row(data[begins[row] :], folded, size):
-            left[row] = True
+        if size <= SHORT_BYTES_MAX:
+            size = normal_row(data, begins[row], ends[row], table, normal, 0)
+        if 0 <= size <= SHORT_BYTES_MAX:
+            keys[row] = _hash_short(normal, size)
         else:
-            keys[row] = _hash_short(folded, size)
+            left[row] = True
     return keys, left
