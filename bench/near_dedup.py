@@ -23,6 +23,7 @@ from bench.planted import SHAPES, planted
 from personastream.dedup import hash_words, normalise, signatures_and_sketches
 from personastream.dedup.jit import count_ones, jit
 from personastream.dedup.sketch_kernels import similarity_bound
+from personastream.packed import Numbers
 from personastream.records import Batch, Shard
 from personastream.transforms.near_dedup import NearDedup
 
@@ -48,7 +49,8 @@ def decide(near: NearDedup, texts: list[str], batch_rows: int) -> tuple[Rows, fl
     spent_s = 0.0
     for start in range(0, len(texts), batch_rows):
         part = texts[start : start + batch_rows]
-        batch = Batch(SHARD, start, start + len(part), range(start, start + len(part)), part)
+        stop = start + len(part)
+        batch = Batch(SHARD, start, stop, Numbers(np.arange(start, stop)), part)
         begin_s = time.process_time()
         after = near(batch)
         near.learnt()

@@ -1,9 +1,9 @@
 """The data that flows: shards, batches and rows in; requests and completions; settled rows out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, cycle
-from typing import NamedTuple, Protocol, TypeVar, cast, runtime_checkable
+from typing import NamedTuple, TypeVar
 
 _Item = TypeVar("_Item")
 
@@ -74,14 +74,6 @@ class DeadLetter(NamedTuple):
     asked: bool
 
 
-@runtime_checkable
-class _Thinnable(Protocol):
-    """A column that can leave out rows by itself, such as those of `packed`."""
-
-    def only(self, chosen: bytes) -> object:
-        """The same kind of column, with those rows whose byte is not 0."""
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Consecutive rows `start` to `stop - 1` of one shard, as columns.
@@ -136,10 +128,9 @@ class Batch:
 
 
 def _only(column: Sequence[_Item], chosen: bytes) -> Sequence[_Item]:
-    """The entries of a column, if it has any, whose byte is not 0."""
-    if isinstance(column, _Thinnable):
-        return cast(Sequence[_Item], column.only(chosen))
-    return list(compress(column, chosen))
+    """The entries of a column, if it has any, whose byte is not 0. Some columns can do that: those of `packed`."""
+    only: Callable[[bytes], Sequence[_Item]] | None = getattr(column, "only", None)
+    return list(compress(column, chosen)) if only is None else only(chosen)
 
 
 class Request(NamedTuple):

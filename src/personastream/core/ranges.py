@@ -46,14 +46,16 @@ def from_numbers(numbers: Iterable[int]) -> list[Range]:
 def union_all(sets: Iterable[Ranges]) -> list[Range]:
     """All sets together. Raises `Overlap` if two share a row: no row may settle twice."""
     merged: list[Range] = []
+    begin = end = -1
     for start, stop in sorted(chain.from_iterable(sets)):
-        if merged and start < merged[-1][1]:
+        if start < end:
             raise Overlap(start)
-        if merged and start == merged[-1][1]:
-            merged[-1] = (merged[-1][0], stop)
-        else:
-            merged.append((start, stop))
-    return merged
+        if start > end:
+            merged.append((begin, end))
+            begin = start
+        end = stop
+    merged.append((begin, end))
+    return merged[1:]
 
 
 def without(rows: Ranges, others: Ranges) -> list[Range]:
@@ -86,7 +88,7 @@ def difference(rows: Ranges, others: Ranges) -> list[Range]:
 
 def count(ranges: Ranges) -> int:
     """How many rows the set holds."""
-    return sum(stop - start for start, stop in ranges)
+    return sum([stop - start for start, stop in ranges])
 
 
 def contains(ranges: Ranges, number: int) -> bool:

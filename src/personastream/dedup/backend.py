@@ -1,5 +1,6 @@
 """Which loops do the work: compiled ones where numba is installed, else numpy's, with the same bits."""
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -97,6 +98,11 @@ def kernels() -> Kernels:
         return cast(Kernels, import_module("personastream.dedup.feature_kernels"))
     except ImportError:
         return cast(Kernels, import_module("personastream.dedup.feature_arrays"))
+
+
+def are_loaded() -> bool:
+    """Whether compiled loops are loaded already, so that nothing is gained by doing without."""
+    return sys.modules.get("personastream.dedup.feature_kernels") is not None
 
 
 def require_numba(what: str) -> None:

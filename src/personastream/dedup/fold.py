@@ -28,7 +28,7 @@ APOSTROPHE = "\u2019"
 """As typographers write it."""
 
 _JAMO = frozenset((*range(0x1100, 0x1200), *range(0xA960, 0xA980), *range(0xD7B0, 0xD800)))
-_SPACE, _BEYOND_ASCII = ord(" "), 0x80
+_SPACE = ord(" ")
 
 Table = NDArray[np.uint32]
 """uint32[65536], by the number of a character."""
@@ -50,26 +50,25 @@ class Tables(NamedTuple):
 @cache
 def tables() -> Tables:
     """All three. Made once, in some 0.1 s."""
-    normal, words, symbols = (np.full(HARD + 1, HARD, np.uint32) for _ in range(3))
+    normal, words, symbols = ([HARD] * (HARD + 1) for _ in range(3))
     firsts, seconds = _composed()
-    for code in range(HARD):
-        composed = unicodedata.normalize("NFKC", chr(code))
+    for code, character in enumerate(map(chr, range(HARD))):
+        composed = unicodedata.normalize("NFKC", character)
         form = composed.casefold()
-        if len(composed) != 1 or len(form) != 1 or form > "\uffff" or not (_is_easy(chr(code)) and _is_easy(composed)):
+        if len(composed) != 1 or len(form) != 1 or form > "\uffff" or not (_is_easy(character) and _is_easy(composed)):
             continue
         parts = unicodedata.normalize("NFD", composed)
-        number, joins = ord(form), unicodedata.combining(parts[-1]) << CLASS_SHIFT
+        number = ord(" " if form.isspace() else form)
+        joins = unicodedata.combining(parts[-1]) << CLASS_SHIFT | (MARK if unicodedata.combining(composed) else 0)
         joins |= (SECOND if composed in seconds else 0) | (0 if firsts.isdisjoint(parts) else FIRST)
-        joins |= MARK if unicodedata.combining(composed) else 0
-        normal[code] = words[code] = symbols[code] = _SPACE | joins
+        normal[code] = number | joins
         if unicodedata.category(form)[0] in "LNM":
-            normal[code] = number | joins
             words[code] = symbols[code] = number | joins | (APART if is_unspaced(number) else 0)
-        elif not form.isspace():
-            normal[code] = number | joins
-            symbols[code] = (number if number < _BEYOND_ASCII else _SPACE) | joins
+        else:
+            words[code] = _SPACE | joins
+            symbols[code] = (number if form.isascii() else _SPACE) | joins
     symbols[ord(APOSTROPHE)] = ord("'")
-    return Tables(normal, words, symbols)
+    return Tables(*(np.array(table, np.uint32) for table in (normal, words, symbols)))
 
 
 def _composed() -> tuple[frozenset[str], frozenset[str]]:

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_digest, xxh3_128_digest
 
-from personastream.dedup.backend import kernels
+from personastream.dedup.backend import are_loaded, kernels
 from personastream.dedup.text import STEP_ROWS, as_bytes, normal_rows, normalise, pack_texts, table_for
 
 
 def hash_texts(texts: Sequence[str], *, few: bool = False) -> NDArray[np.uint64]:
-    """xxh3-64 of the UTF-8 of each text's normal form, uint64[n]. Of `few`, one by one: nothing has to be loaded."""
-    if few:
+    """xxh3-64 of the UTF-8 of each text's normal form, uint64[n]. Of `few`, no loops are loaded for it."""
+    if few and not are_loaded():
         return np.frombuffer(b"".join(map(xxh3_64_digest, map(_normal, texts))), ">u8").astype(np.uint64)
     steps = [_hash_step(texts[start : start + STEP_ROWS]) for start in range(0, len(texts), STEP_ROWS)]
     return np.concatenate(steps) if steps else np.empty(0, np.uint64)
@@ -20,7 +20,8 @@ def hash_texts(texts: Sequence[str], *, few: bool = False) -> NDArray[np.uint64]
 
 def hash_texts_128(texts: Sequence[str], *, few: bool = False) -> NDArray[np.uint64]:
     """xxh3-128 likewise, uint64[n, 2]: the high half first."""
-    digests = b"".join(map(xxh3_128_digest, map(_normal, texts) if few else normal_rows(texts).rows()))
+    rows = map(_normal, texts) if few and not are_loaded() else normal_rows(texts).rows()
+    digests = b"".join(map(xxh3_128_digest, rows))
     return np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 2)
 
 

@@ -62,12 +62,25 @@ class Group:
         dead = {reason: ranges.from_numbers(numbers) for reason, numbers in self.dead.items()}
         dropped = {reason: _ranges(numbers) for reason, numbers in self.dropped.items()}
         data = Outcomes(delivered=_ranges(self.delivered), dropped=dropped)
-        lines = cast(Sequence[bytes], Lines.join(self.lines))
+        lines = cast(Sequence[bytes], _Pieces(self.lines))
         chunks = [
             Chunk(shard, "dead", self.letters, Outcomes(dead=dead), Usage()),
             Chunk(shard, "data", lines, data, Usage()),
         ]
         return [chunk for chunk in chunks if chunk.outcomes.delivered or chunk.outcomes.dropped or chunk.outcomes.dead]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """Lines that are joined only once: see `frame_log.Joined`."""
+
+    parts: Sequence[Lines]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def joined(self) -> bytes:
+        return b"".join([part.joined() for part in self.parts])
 
 
 def _ranges(parts: Sequence[Places]) -> list[Range]:

@@ -110,7 +110,7 @@ class Watched:
         dropped[np.searchsorted(as_array(before.numbers), as_array(after.numbers))] = False
         gone = before.only(dropped.tobytes())
         if self.groups is not None:
-            self._keys.append(self.groups.add(hash_texts(list(gone.texts))))
+            self._keys.append(self.groups.add(hash_texts(gone.texts)))
         ranks = _ranks(before.shard.index, as_array(gone.numbers))
         highest = self.samples[-1].rank if len(self.samples) == SAMPLES else _ALL - 1
         for at in np.flatnonzero(ranks <= np.uint64(highest)).tolist():
