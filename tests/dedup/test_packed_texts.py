@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from personastream.core.rows import RowReader
 from personastream.dedup import hash_texts, hash_texts_128
+from personastream.dedup.backend import kernels
 from personastream.dedup.sketch import signatures_and_sketches
-from personastream.dedup.text import split_words
+from personastream.dedup.text import pack_texts, split_words
 from personastream.dedup.tokens import hash_tokens
 from personastream.dedup.words import hash_words
 from personastream.packed import Texts
@@ -50,6 +51,20 @@ def test_packed_texts_have_the_features_of_a_list(texts: list[str], data: st.Dat
     assert (words, counts.tolist()) == (expected_words, expected_counts.tolist())
     for given_, wanted in zip(signatures_and_sketches(packed), signatures_and_sketches(texts), strict=True):
         assert given_.tolist() == wanted.tolist()
+
+
+@pytest.mark.usefixtures("each_kernel")
+@settings(max_examples=tries(60), deadline=None)
+@given(
+    st.lists(st.text(st.one_of(st.characters(codec=None), st.sampled_from("aé\n\n\ud800")), max_size=9), max_size=99)
+)
+def test_a_list_is_packed_as_it_is(texts: list[str]) -> None:
+    """Line feeds and lone surrogates in it or not, with loops to find where lines end or without."""
+    kernels()
+    for given_ in (texts, [text.replace("\n", "") for text in texts]):
+        packed = pack_texts(given_)
+        assert packed.rows() == [text.encode("utf-8", "surrogatepass") for text in given_]
+        assert len(packed.data) >= 64 and not len(given_) or len(packed.data) == packed.ends[-1] + 65
 
 
 @pytest.mark.usefixtures("each_kernel")

@@ -4,13 +4,28 @@ import numpy as np
 
 from personastream.dedup.backend import Bytes, Formed, Starts, Table
 from personastream.dedup.fold import APART, CLASS_SHIFT, FIRST, HARD, MARK, SECOND
-from personastream.dedup.jit import inlined, jit
+from personastream.dedup.jit import equal_bytes, inlined, jit, trailing_zeros
 from personastream.dedup.lines import Number
 
 _PADDING_BYTES = 64
 _SPACE, _LINE_FEED = 32, 10
 _BEYOND_ASCII = 0x80
 _FORM = 0xFFFF
+
+
+@jit
+def line_ends(data: Bytes, lines: Number) -> Starts:
+    """Where the lines of `data` end, behind which are 64 bytes of padding; stops where there are more than `lines`."""
+    ends, count = np.empty(lines + 64, np.int64), 0
+    for base in range(0, len(data) - _PADDING_BYTES, 64):
+        found = equal_bytes(data, base, np.uint64(_LINE_FEED))
+        while found:
+            ends[count] = base + trailing_zeros(found)
+            found &= found - np.uint64(1)
+            count += 1
+        if count > lines:
+            break
+    return ends[:count]
 
 
 @jit

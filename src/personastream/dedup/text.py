@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.backend import Formed, kernels
+from personastream.dedup.backend import Formed, are_loaded, kernels
 from personastream.dedup.fold import APOSTROPHE, NO_TABLE, Table, tables
 from personastream.dedup.scripts import space_words
 from personastream.packed import PADDING, Packed, Texts
@@ -35,10 +35,20 @@ def pack_texts(texts: Sequence[str]) -> Packed:
     if isinstance(texts, Texts):
         return texts.packed
     data = np.frombuffer(as_bytes("\n".join([*texts, _PADDING])), np.uint8)
-    ends = (data == _LINE_FEED).nonzero()[0]
+    ends = _line_ends(data, len(texts))
     if len(ends) != len(texts):  # some hold line feeds themselves
         return Packed.of([*map(as_bytes, texts)])
     return Packed(data, np.append(0, ends + 1)[:-1], ends)
+
+
+def _line_ends(data: NDArray[np.uint8], lines: int) -> NDArray[np.int64]:
+    """Where lines end, of more than so many only some. No loops are loaded for it, but those that are run faster."""
+    if are_loaded():
+        from personastream.dedup.fold_kernels import line_ends
+
+        return line_ends(data, lines)
+    ends: NDArray[np.int64] = (data == _LINE_FEED).nonzero()[0]
+    return ends
 
 
 def as_bytes(text: str) -> bytes:

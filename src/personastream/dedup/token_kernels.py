@@ -7,7 +7,7 @@ bytes at a time: a token begins where a run of either does.
 import numpy as np
 
 from personastream.dedup.backend import Bytes, Hashes, Starts
-from personastream.dedup.jit import filled, jit, trailing_zeros
+from personastream.dedup.jit import equal_bytes, jit, trailing_zeros
 from personastream.dedup.word_kernels import BLOCK, SCRATCH, hash_word, longest
 
 _U = np.uint64
@@ -109,7 +109,7 @@ def hash_tokens(data: Bytes, begins: Starts, ends: Starts, silent: Hashes) -> tu
         letters[size] = numerals[size] = 0
         words_before = numbers_before = _NONE
         for base in range(0, padded, BLOCK):
-            words, numbers = filled(letters, base), filled(numerals, base)
+            words, numbers = ~equal_bytes(letters, base, _NONE), ~equal_bytes(numerals, base, _NONE)
             if size - base < BLOCK:
                 words &= (_ONE << _U(size - base)) - _ONE
                 numbers &= (_ONE << _U(size - base)) - _ONE

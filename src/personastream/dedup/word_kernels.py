@@ -4,7 +4,7 @@ import numpy as np
 
 from personastream.dedup.backend import Bytes, Hashes, Starts
 from personastream.dedup.constants import BLOCK_BEGIN, BLOCK_FACTOR, END_FACTOR, END_FLIP
-from personastream.dedup.jit import filled, fold_product, inlined, jit, load64, trailing_zeros
+from personastream.dedup.jit import equal_bytes, fold_product, inlined, jit, load64, trailing_zeros
 
 BLOCK = 64
 SCRATCH = 2 * BLOCK + 16
@@ -68,7 +68,7 @@ def hash_row(data: Bytes, begin: int, end: int, folded: Bytes, hashes: Hashes, c
     _fold_row(data[begin : begin + padded], folded, padded)
     before = _NONE
     for base in range(0, padded, BLOCK):
-        inside = filled(folded, base)
+        inside = ~equal_bytes(folded, base, _NONE)
         if size - base < BLOCK:
             inside &= (_ONE << _U(size - base)) - _ONE
         firsts = inside & ~((inside << _ONE) | before)
