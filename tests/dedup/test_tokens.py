@@ -46,7 +46,7 @@ TEXTS = st.lists(
 
 def by_definition(text: str) -> list[str]:
     folded = text if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
-    spaced = space_words(folded.replace("’", "'")).lower() if not text.isascii() else text.lower()
+    spaced = space_words(folded.replace("’", "'")) if not text.isascii() else text.lower()
     found = [word.replace("'", "").replace(",", "") for word in TOKEN.findall(spaced)]
     return [word for word in found if word not in SILENT]
 

@@ -28,14 +28,13 @@ class Kernels(Protocol):
     def form_rows(self, data: Bytes, begins: Starts, ends: Starts, table: Table) -> Formed:
         """The same rows for finding words: ASCII as it is, other characters looked up in `table` (see `fold`).
 
-        Left out, with any content, are rows that hold a `HARD` one, and others beyond ASCII as the implementation
-        likes.
+        Left out, with any content, are rows that are hard, and others beyond ASCII as the implementation likes.
         """
 
     def normal_rows(self, data: Bytes, begins: Starts, ends: Starts, table: Table) -> Formed:
         """The normal forms of rows, other characters than ASCII looked up in `table`.
 
-        Left out, with any content, are rows that hold a `HARD` one, and others as the implementation likes.
+        Left out, with any content, are rows that are hard, and others as the implementation likes.
         """
 
     def hash_texts(self, data: Bytes, begins: Starts, ends: Starts, table: Table) -> tuple[Hashes, NDArray[np.bool_]]:

@@ -232,7 +232,7 @@ def features(
     counts, left = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
     formed, folded = np.empty(row_bytes + SCRATCH, np.uint8), np.empty(row_bytes + SCRATCH, np.uint8)
     hashes = np.empty(row_bytes // 2 + 1, np.uint64)
-    known, before = _empty_table(row_bytes // 2), 0
+    known, before = _empty_table(0), 0
     for row in range(rows):
         size = form_row(data, begins[row], ends[row], table, formed, 0)
         if size < 0:
@@ -240,6 +240,8 @@ def features(
             continue
         formed[size] = 0
         words = hash_row(formed, 0, size, folded, hashes, 0)
+        if 2 * words >= len(known):
+            known = _empty_table(words)
         evidence[row, 0], evidence[row, 1] = _sketch_row(hashes, 0, words, before, known)
         signatures[row] = _simhash_row(hashes, 0, words, pairs)
         counts[row] = words

@@ -51,8 +51,9 @@ def _decode(data: Bytes, place: Number) -> tuple[Number, Number]:
 
 @jit
 def _joins(entry: Number, last_class: Number, first: Number) -> Number:
-    """Whether a character may join or change places with those before: the last one ends in this class, `first` is not
-    0 if the last one that is no mark may be the first of a pair.
+    """Whether a character may join or change places with those before.
+
+    Of those the last one ends in `last_class`, and `first` is not 0 if the last that is no mark may be first of a pair.
     """
     return (entry & SECOND and first) or (entry & MARK and entry >> CLASS_SHIFT < last_class)
 
