@@ -26,6 +26,7 @@ from personastream.dedup.sketch_kernels import similarity_bound
 ENTRIES_MAX = 15
 _FEW = 3
 
+_GOLDEN = 0x9E37_79B1  # the prime next to 2^32 divided by the golden ratio: multiplicative hashing (Knuth)
 _ELSEWHERE = 0x9E37_79B9  # any constant: it only tells the second home of a row from the first
 _AHEAD_HALVES = 500  # to look up, of either half; few of them are there
 _AHEAD_ROWS = 16
@@ -156,8 +157,8 @@ def _home(key: Number, table: Table) -> Number:
 @jit_bare
 def _row_of(half: Number, shift: Number, present: Words) -> Number:
     """The row of `Side.present` that tells of the byte from bit `shift` on."""
-    others = np.uint32(half & ~np.uint32(np.uint32(255) << shift))
-    return line_of(mix(others ^ shift), len(present))
+    others = half & ~np.uint32(np.uint32(255) << shift)
+    return line_of(np.uint32(others * np.uint32(_GOLDEN)), len(present))
 
 
 @jit_bare
