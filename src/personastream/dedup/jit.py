@@ -31,10 +31,22 @@ _WRITE_ALL_CACHES_DATA = (1, 3, 1)
 
 def jit(function: Function) -> Function:
     """`function`, compiled for the types it is first called with; it runs without the interpreter lock."""
+    return _compiled(function)
+
+
+def jit_bare(function: Function) -> Function:
+    """As `jit`, but references to arrays are not counted, which in tight loops costs as much as all else.
+
+    Such a function makes no array, nor copies one.
+    """
+    return _compiled(function, _nrt=False)
+
+
+def _compiled(function: Function, **options: bool) -> Function:
     try:
-        return cast(Function, numba.njit(cache=True, nogil=True)(function))
+        return cast(Function, numba.njit(cache=True, nogil=True, **options)(function))  # type: ignore[call-overload]
     except RuntimeError:  # no folder to keep machine code in
-        return cast(Function, numba.njit(nogil=True)(function))
+        return cast(Function, numba.njit(nogil=True, **options)(function))  # type: ignore[call-overload]
 
 
 def inlined(function: Function) -> Function:

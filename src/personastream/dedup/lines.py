@@ -21,7 +21,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from personastream.dedup.jit import LINE_BYTES, count_ones, jit
+from personastream.dedup.jit import LINE_BYTES, count_ones, jit_bare
 
 Number = Any
 """A scalar in compiled code. What numba infers of it, integers of which width and sign, no annotation would check."""
@@ -42,11 +42,11 @@ _FIELDS = 16
 _TAGS_BYTE = 28
 
 
-def _matcher(width: int, byte: int, apart_max: int, which: bool) -> Match:
+def _matcher(width: int, byte: int, apart_max: int) -> Match:
     """A function (table, line, value) on 16 fields of `width` bits from `byte` of a line on, all at once.
 
-    Bit i of the answer is set if field i differs from the low bits of `value` in at most `apart_max` bits; without
-    `which` it only tells whether any does, by not being 0, and is found faster. Checks no bounds.
+    Bit i of the answer is set if field i differs from the low bits of `value` in at most `apart_max` bits. Checks no
+    bounds.
     """
     fields, index = ir.VectorType(ir.IntType(width), _FIELDS), ir.IntType(32)
     undefined, ones = (ir.Constant(fields, value) for value in (ir.Undefined, [1] * _FIELDS))
@@ -62,16 +62,8 @@ def _matcher(width: int, byte: int, apart_max: int, which: bool) -> Match:
             apart = builder.xor(found, wanted)
             for _ in range(apart_max):  # takes the lowest bit away, which is cheaper than to count them
                 apart = builder.and_(apart, builder.sub(apart, ones))
-            count = _FIELDS
-            if not which:  # of each two fields the lesser one, as it is 0 if either is
-                count //= 2
-                low, high = (
-                    builder.shuffle_vector(apart, undefined, ir.Constant(ir.VectorType(index, count), places))
-                    for places in (list(range(count)), list(range(count, _FIELDS)))
-                )
-                apart = builder.select(builder.icmp_unsigned("<", low, high), low, high)
             nothing = ir.Constant(apart.type, None)
-            bits = builder.bitcast(builder.icmp_unsigned("==", apart, nothing), ir.IntType(count))
+            bits = builder.bitcast(builder.icmp_unsigned("==", apart, nothing), ir.IntType(_FIELDS))
             return builder.zext(bits, ir.IntType(64))
 
         return types.uint64(table, types.intp, types.uint64), generate
@@ -79,32 +71,30 @@ def _matcher(width: int, byte: int, apart_max: int, which: bool) -> Match:
     return cast(Match, intrinsic(matches))
 
 
-words_within_3 = _matcher(width=32, byte=0, apart_max=3, which=True)
-words_within_6 = _matcher(width=32, byte=0, apart_max=6, which=True)
-any_within_3 = _matcher(width=32, byte=0, apart_max=3, which=False)
-any_within_6 = _matcher(width=32, byte=0, apart_max=6, which=False)
-_tags_equal = _matcher(width=16, byte=_TAGS_BYTE, apart_max=0, which=True)
+words_within_3 = _matcher(width=32, byte=0, apart_max=3)
+words_within_6 = _matcher(width=32, byte=0, apart_max=6)
+_tags_equal = _matcher(width=16, byte=_TAGS_BYTE, apart_max=0)
 
 
-@jit
+@jit_bare
 def tags_equal(table: Table, line: Number, value: Number) -> Number:
     """Bit i is set if the 16-bit field at byte 40 + 2 i of the line is the low 16 bits of `value`."""
     return _tags_equal(table, line, value) >> np.uint64(6)
 
 
-@jit
+@jit_bare
 def gone(state: Number, key: Number) -> Number:
     """1 if an entry at home in a line of this state may have gone elsewhere and have this key, else 0."""
     return np.int64((state & filter_mask(key)) != np.uint32(0))
 
 
-@jit
+@jit_bare
 def reach(state: Number) -> Number:
     """Lines past a home of this state where its entries may be."""
     return np.int64((state >> np.uint32(_REACH_SHIFT)) & np.uint32(WALK_LINES - 1))
 
 
-@jit
+@jit_bare
 def claim(table: Table, home: Number, key: Number, entries_max: Number) -> tuple[Number, Number]:
     """Take the next free entry for a key at home in line `home`: its line and place in it, or (-1, -1) if none."""
     for line in range(home, home + WALK_LINES):
@@ -120,20 +110,20 @@ def claim(table: Table, home: Number, key: Number, entries_max: Number) -> tuple
     return -1, -1
 
 
-@jit
+@jit_bare
 def filter_mask(key: Number) -> Number:
     """The bit of a state that stands for a key."""
     bit = ((np.uint32(key) & np.uint32(0xFFFF)) * np.uint32(_FILTER_BITS)) >> np.uint32(16)
     return np.uint32(1) << (np.uint32(_FILTER_SHIFT) + bit)
 
 
-@jit
+@jit_bare
 def line_of(key: Number, lines: Number) -> Number:
     """The home of a 32-bit key among `lines` lines."""
     return np.int64((np.uint64(key) * np.uint64(lines)) >> np.uint64(32))
 
 
-@jit
+@jit_bare
 def mix(value: Number) -> Number:
     """A bijection of 32-bit values: the finaliser of MurmurHash3 (Appleby)."""
     value = np.uint32(value ^ (value >> np.uint32(16)))

@@ -8,12 +8,13 @@ Every kept row within `distance_max` is found, by the general pigeonhole princip
 ICDE 2018): split the 64 bits into two halves and allow them f and g bits of difference, with (f + 1) + (g + 1) =
 `distance_max` + 1. Were both halves further apart than that, the whole would be further than `distance_max`; so one
 of them is within, and looking up its value and all flipped values finds the pair. For distances 0 to 6 that takes
-1, 2, 34, 66, 562, 1058 and 6018 look-ups a row, all fetched ahead.
+1, 2, 34, 66, 562, 1058 and 6018 look-ups a row.
 
-**Index** (`size_bytes`): two tables of 64-byte lines (see `lines`), one by the low half of signatures, one by the
-high half. An entry is the other half, 32 bits; 15 fit in a line. A line tells only a part of the half that entries go
-by, so they propose, and the evidence decides by whole signatures. Keys have 7 bits more than lines need, and only
-these bits are flipped: a small index takes fewer look-ups.
+**Index** (`size_bytes`): for each half a table of 64-byte lines (see `lines`) and a map of bits. An entry of a table is
+the other half, 32 bits; 15 fit in a line. Entries go by a hash of their half, which a line does not tell, so they
+propose, and the evidence decides by whole signatures. The map tells which values of a half are there, as a Bloom filter
+with four bits a value would, but so that one fetch answers for many look-ups: of the four bytes of a value each has its
+bit in a row of 256 bits that the other three name. A value and all that differ from it in one bit are four rows.
 **Evidence** (`evidence_bytes`): an id beside each entry of the first table, and by id 24 bytes: signature, first
 sketch, second sketch with the number of distinct words. An entry of the second table gives both halves of a
 signature, and so leads to its place, and id, in the first.
@@ -37,8 +38,9 @@ Allocate = Callable[[int], Words]
 
 RECORD_WORDS = 3
 _RECORD_BYTES = 8 * RECORD_WORDS
-_ROWS_PER_LINE = 10  # of 15: of fuller lines a good part of the entries would move on to the next ones
-_SPARE_KEY_BITS = 7  # of real signatures the bits are not independent: keys are to spread over lines in spite of that
+_ROWS_PER_LINE = 12  # of 15: of fuller lines a good part of the entries would move on to the next ones
+_BITS_PER_ROW = 13  # a row sets four: a quarter of the bits of a full index
+_FEW_ROWS = 1 << 24  # up to here twice as many bits are cheap, and save time
 _ROWS_MIN = 1000
 _HALF_BITS = 32
 
@@ -72,6 +74,7 @@ class SimhashIndex:
         self._allocate = evidence
         self._lines = max(rows_expected, _ROWS_MIN) // _ROWS_PER_LINE + 1
         self._store, self._rule = self._empty(0, in_memory(0))
+        self._room = simhash_kernels.room(len(_masks(distance_max // 2)))
         self._kept = self._kept_max = self._given_up = self._told = 0
         self._untold: list[bytes] = []
 
@@ -86,8 +89,9 @@ class SimhashIndex:
 
     @property
     def size_bytes(self) -> int:
-        """Memory of the two tables."""
-        return int(self._store.low.nbytes + self._store.high.nbytes)
+        """Memory of the two tables and maps."""
+        sides = (self._store.low, self._store.high)
+        return int(sum(side.table.nbytes + side.present.nbytes for side in sides))
 
     @property
     def evidence_bytes(self) -> int:
@@ -106,7 +110,7 @@ class SimhashIndex:
         while done < len(rows):
             self._make_room()
             done, self._kept, refused = self._kernels.insert(
-                rows, done, new, self._store, self._rule, self._kept, self._kept_max
+                rows, done, new, self._store, self._rule, self._kept, *self._room
             )
             self._given_up += refused
             self._make_room()
@@ -154,17 +158,34 @@ class SimhashIndex:
         self._given_up = max(self._given_up, self._kernels.place(0, self._kept, self._store))
 
     def _empty(self, lines: int, evidence: Words) -> tuple[Any, Any]:
-        """Empty tables of that many lines, with the probes that go with their size."""
-        low, high = self._kernels.empty_table(lines), self._kernels.empty_table(lines)
-        ids = np.zeros(len(low) * self._kernels.ENTRIES_MAX, np.uint32)
-        key_bits = min(_HALF_BITS, lines.bit_length() + _SPARE_KEY_BITS)
-        store = self._kernels.Store(low, high, ids, evidence, np.uint32((1 << key_bits) - 1))
+        """Empty tables of that many lines, and what makes a near copy."""
+        rows, kernels = _ROWS_PER_LINE * lines, self._kernels
+        bits = rows * (_BITS_PER_ROW if rows > _FEW_ROWS else 2 * _BITS_PER_ROW)
+        low, high = (kernels.Side(kernels.empty_table(lines), kernels.empty_bits(bits)) for _ in range(2))
+        ids = np.zeros(len(low.table) * kernels.ENTRIES_MAX, np.uint32)
         low_flips, high_flips = self._distance_max // 2, (self._distance_max - 1) // 2
-        masks = (_masks(key_bits, low_flips), _masks(key_bits, high_flips))
-        return store, self._kernels.Rule(*masks, low_flips, self._distance_max, self._similarity_min)
+        flips = (kernels.Flips(*_flips(count)) for count in (low_flips, high_flips))
+        rule = kernels.Rule(*flips, low_flips, self._distance_max, self._similarity_min)
+        return kernels.Store(low, high, ids, evidence), rule
 
 
-def _masks(bits: int, flips_max: int) -> NDArray[np.uint32]:
-    """All values of that many bits with at most `flips_max` of them set, fewest first."""
-    chosen = (places for count in range(flips_max + 1) for places in combinations(range(bits), count))
-    return np.array([sum(1 << place for place in places) for places in chosen], np.uint32)
+def _flips(flips_max: int) -> tuple[NDArray[Any], ...]:
+    """`Flips` of up to so many bits, in few groups. Each outcome belongs to one group."""
+    groups: dict[tuple[int, int], set[int]] = {}
+    for mask in _masks(flips_max):
+        shift = max(range(0, _HALF_BITS, 8), key=lambda shift: (mask >> shift & 255).bit_count())
+        groups.setdefault((mask & ~(255 << shift), shift), set()).add(mask >> shift & 255)
+    kinds = sorted({tuple(sorted(inner)) for inner in groups.values()})
+    patterns = np.zeros((len(kinds), 256, 256), np.uint8)
+    for kind, inner in enumerate(kinds):
+        for mask in inner:
+            patterns[kind, np.arange(256), np.arange(256) ^ mask] = 1
+    outer, shifts = (np.array([group[part] for group in groups], np.uint32) for part in (0, 1))
+    chosen = np.array([kinds.index(tuple(sorted(inner))) for inner in groups.values()], np.uint32)
+    return outer, shifts, chosen, np.packbits(patterns, axis=-1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+def _masks(flips_max: int) -> list[int]:
+    """All values of 32 bits with at most `flips_max` of them set, fewest first."""
+    chosen = (places for count in range(flips_max + 1) for places in combinations(range(_HALF_BITS), count))
+    return [sum(1 << place for place in places) for places in chosen]

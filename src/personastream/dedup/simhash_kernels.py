@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.jit import count_ones, empty_lines, jit, prefetch, trailing_zeros
+from personastream.dedup.jit import count_ones, empty_lines, jit_bare, prefetch, trailing_zeros
 from personastream.dedup.lines import (
     IN_USE,
     SENT_AWAY,
@@ -13,10 +13,8 @@ from personastream.dedup.lines import (
     WALK_LINES,
     Number,
     Table,
-    any_within_3,
-    any_within_6,
     claim,
-    filter_mask,
+    gone,
     line_of,
     mix,
     reach,
@@ -28,33 +26,55 @@ from personastream.dedup.sketch_kernels import similarity_bound
 ENTRIES_MAX = 15
 _FEW = 3
 
+_GOLDEN = 0x9E37_79B1  # the prime next to 2^32 divided by the golden ratio: multiplicative hashing (Knuth)
 _ELSEWHERE = 0x9E37_79B9  # any constant: it only tells the second home of a row from the first
-_AHEAD_PROBES = 200  # what fits well into the fastest cache, of 512 lines
+_AHEAD_HALVES = 500  # to look up, of either half; few of them are there
 _AHEAD_ROWS = 16
 
 Words = NDArray[np.uint64]
 Keys = NDArray[np.uint32]
 Found = NDArray[np.uint64]
+Hits = NDArray[np.uint32]
+
+
+class Side(NamedTuple):
+    """One half of signatures: the table of those that have it, and which values of it are there.
+
+    `present` is uint64[n, 4], rows of 256 bits. For each byte of a value there is a row, named by the other three
+    bytes, in which the bit of that byte is set: values that differ in that byte alone share the row.
+    """
+
+    table: Table
+    present: Words
 
 
 class Store(NamedTuple):
-    """Where kept rows are: two tables of halves, ids beside the entries of `low`, evidence uint64[rows, 3] by id.
+    """Where kept rows are: by either half, ids beside the entries of `low`, evidence uint64[rows, 3] by id."""
 
-    `key_bits` has a bit for each of the bits of a half that make its key.
-    """
-
-    low: Table
-    high: Table
+    low: Side
+    high: Side
     ids: Keys
     evidence: Words
-    key_bits: np.uint32
+
+
+class Flips(NamedTuple):
+    """Which bits of a half to flip, grouped by the row of `Side.present` that tells of the outcome.
+
+    Group i flips the bits `outer[i]`, and some of the byte from bit `shifts[i]` on: of its 256 values
+    `patterns[kinds[i], byte]`, uint64[4], has those that it is flipped to.
+    """
+
+    outer: Keys
+    shifts: Keys
+    kinds: Keys
+    patterns: NDArray[np.uint64]
 
 
 class Rule(NamedTuple):
-    """What makes a near copy, and the key bits to flip in either half to find them all: in `low` up to `low_flips`."""
+    """What makes a near copy, and the flips of either half that find them all: in `low` of up to `low_flips` bits."""
 
-    low_masks: Keys
-    high_masks: Keys
+    low: Flips
+    high: Flips
     low_flips: int
     distance_max: int
     similarity_min: float
@@ -65,107 +85,155 @@ def empty_table(lines: int) -> Table:
     return empty_lines(lines + WALK_LINES)
 
 
-@jit
+def empty_bits(count: int) -> Words:
+    """What `Side.present` is at first, with at least so many bits."""
+    return empty_lines(count // 512 + 1).view(np.uint64).reshape(-1, 4)
+
+
+def room(looked_up_max: int) -> tuple[Hits, Found]:
+    """What `insert` notes on the way, if so many values of a half are looked up: those of next rows, what one found."""
+    turns = 2
+    while turns * looked_up_max < _AHEAD_HALVES:
+        turns *= 2
+    return np.empty((turns, 2, 1 + looked_up_max), np.uint32), np.empty(looked_up_max * WALK_LINES, np.uint64)
+
+
+@jit_bare
 def insert(
-    rows: Words, start: Number, new: NDArray[np.bool_], store: Store, rule: Rule, kept: Number, kept_max: Number
+    rows: Words, start: Number, new: NDArray[np.bool_], store: Store, rule: Rule, kept: Number, hits: Hits, found: Found
 ) -> tuple[Number, Number, Number]:
-    """Decide on `rows` from `start` on and keep the new ones, until `kept_max` are kept.
+    """Decide on `rows` from `start` on and keep the new ones, until the evidence is full.
 
     Returns the row where it stopped, how many are kept now, and how many entries found no room.
     """
-    probes = len(rule.low_masks) + len(rule.high_masks)
-    ahead = max(1, _AHEAD_PROBES // probes)
-    turns = ahead + 1
-    filters, homes = np.empty((turns, probes), np.uint32), np.empty((turns, probes), np.uint32)
-    found = np.empty(probes * WALK_LINES, np.uint64)
+    turns = len(hits) - 1  # one less than a power of two
     given_up = 0
-    for row in range(start, min(start + ahead, len(rows))):
-        _set_probes(rows, row, filters[row % turns], homes[row % turns], store, rule)
+    for row in range(start, min(start + 2 * turns, len(rows))):
+        _fetch_bits(rows, row, store, rule)
+    for row in range(start, min(start + turns, len(rows))):
+        _set_hits(rows, row, hits[row & turns], store, rule)
     for row in range(start, len(rows)):
-        now, coming = row % turns, (row + ahead) % turns
-        if row + ahead < len(rows):
-            _set_probes(rows, row + ahead, filters[coming], homes[coming], store, rule)
+        if row + 2 * turns < len(rows):
+            _fetch_bits(rows, row + 2 * turns, store, rule)
+        if row + turns < len(rows):
+            _set_hits(rows, row + turns, hits[(row + turns) & turns], store, rule)
         has_words = rows[row, 2] >> np.uint64(56) != np.uint64(0)
-        alike = has_words and _is_near_copy(rows, row, filters[now], homes[now], homes[coming], found, store, rule)
-        new[row] = not alike
+        new[row] = not (has_words and _is_near_copy(rows, row, hits[row & turns], found, store, rule))
         if new[row] and has_words:
-            store.evidence[kept] = rows[row]
+            for word in range(rows.shape[1]):
+                store.evidence[kept, word] = rows[row, word]
             given_up += _place(kept, store)
             kept += 1
-            if kept == kept_max:
+            if kept == len(store.evidence):
                 return row + 1, kept, given_up
+            for other in range(row + 1, min(row + 1 + turns, len(rows))):  # looked up before this row was there
+                if count_ones(rows[row, 0] ^ rows[other, 0]) <= rule.distance_max:
+                    _set_hits(rows, other, hits[other & turns], store, rule)
     return len(rows), kept, given_up
 
 
-@jit
+@jit_bare
 def place(start: Number, stop: Number, store: Store) -> Number:
     """Enter the rows `start` to `stop - 1` of the evidence; returns how many entries found no room."""
-    lines, given_up = len(store.low) - WALK_LINES, 0
+    given_up = 0
     for row in range(start, stop):
         if row + _AHEAD_ROWS < stop:
             signature = store.evidence[row + _AHEAD_ROWS, 0]
-            home = line_of(mix(np.uint32(signature) & store.key_bits), lines)
-            prefetch(store.low, home)
-            prefetch(store.ids, home * ENTRIES_MAX)
-            prefetch(store.high, line_of(mix(np.uint32(signature >> np.uint64(32)) & store.key_bits), lines))
+            for half, side in ((np.uint32(signature), store.low), (np.uint32(signature >> np.uint64(32)), store.high)):
+                for byte in range(4):
+                    prefetch(side.present, _row_of(half, np.uint32(8 * byte), side.present))
+                prefetch(side.table, _home(mix(half), side.table))
+            prefetch(store.ids, _home(mix(np.uint32(signature)), store.low.table) * ENTRIES_MAX)
         given_up += _place(row, store)
     return given_up
 
 
-@jit
-def _set_probes(rows: Words, row: Number, filters: Keys, homes: Keys, store: Store, rule: Rule) -> None:
-    """Work out the homes of all probes of a row, and their bits in the filters there. Fetch the ids of the first."""
-    low = np.uint32(rows[row, 0]) & store.key_bits
-    high = np.uint32(rows[row, 0] >> np.uint64(32)) & store.key_bits
-    lines, middle = np.uint64(len(store.low) - WALK_LINES), len(rule.low_masks)
-    for probe in range(middle):
-        homes[probe] = mix(low ^ rule.low_masks[probe])
-    for probe in range(len(rule.high_masks)):
-        homes[middle + probe] = mix(high ^ rule.high_masks[probe])
-    for probe in range(len(homes)):
-        filters[probe] = filter_mask(homes[probe])
-        homes[probe] = line_of(homes[probe], lines)
-    prefetch(store.ids, np.int64(homes[0]) * ENTRIES_MAX)
+@jit_bare
+def _home(key: Number, table: Table) -> Number:
+    """The line where a key is at home."""
+    return line_of(key, len(table) - WALK_LINES)
 
 
-@jit
-def _is_near_copy(
-    rows: Words, row: Number, filters: Keys, homes: Keys, coming: Keys, found: Found, store: Store, rule: Rule
-) -> bool:
-    """Whether some kept row is a near copy of `row`, whose probes have these homes and filter bits."""
-    middle, low, high = len(rule.low_masks), np.uint32(rows[row, 0]), np.uint32(rows[row, 0] >> np.uint64(32))
-    count = _find(store.low, filters[:middle], homes[:middle], coming[:middle], high, rule.distance_max, found)
-    alike = count > 0 and _is_alike_by_low(rows, row, found[:count], store, rule)
-    count = _find(store.high, filters[middle:], homes[middle:], coming[middle:], low, rule.distance_max, found)
-    return alike or (count > 0 and _is_alike_by_high(rows, row, found[:count], store, rule))
+@jit_bare
+def _row_of(half: Number, shift: Number, present: Words) -> Number:
+    """The row of `Side.present` that tells of the byte from bit `shift` on."""
+    others = half & ~np.uint32(np.uint32(255) << shift)
+    return line_of(np.uint32(others * np.uint32(_GOLDEN)), len(present))
 
 
-@jit
-def _find(
-    table: Table, filters: Keys, homes: Keys, coming: Keys, half: Number, distance_max: Number, found: Found
-) -> Number:
-    """List in `found`, as `_pack` does, where a probe's lines have entries near `half`; returns how many lines.
+@jit_bare
+def _fetch_bits(rows: Words, row: Number, store: Store, rule: Rule) -> None:
+    """Fetch what tells which flipped halves of a row are there."""
+    _fetch_bits_of(np.uint32(rows[row, 0]), store.low, rule.low)
+    _fetch_bits_of(np.uint32(rows[row, 0] >> np.uint64(32)), store.high, rule.high)
 
-    Hardly any have, and from few homes has an entry with that key moved on: mostly one test settles it. With each line
-    read, one is fetched for a row to come: bursts of fetches are slower.
-    """
-    count, wanted = 0, np.uint64(half)
-    for probe in range(len(homes)):
-        prefetch(table, np.int64(coming[probe]))
-        home: Number = np.int64(homes[probe])
-        away = table[home, STATE] & filters[probe]
-        some = any_within_6(table, home, wanted) if distance_max > _FEW else any_within_3(table, home, wanted)
-        if some | np.uint64(away):
-            last = home + reach(table[home, STATE]) if away else home
-            for line in range(home, last + 1):
-                near = _near(table, line, half, distance_max)
-                if near:
-                    found[count] = _pack(line, probe, near)
-                    count += 1
+
+@jit_bare
+def _fetch_bits_of(half: Number, side: Side, flips: Flips) -> None:
+    for group in range(len(flips.outer)):
+        prefetch(side.present, _row_of(half ^ flips.outer[group], flips.shifts[group], side.present))
+
+
+@jit_bare
+def _set_hits(rows: Words, row: Number, hits: Hits, store: Store, rule: Rule) -> None:
+    """List which flipped halves of a row are there, and fetch where. Also where the row itself may go."""
+    low, high = np.uint32(rows[row, 0]), np.uint32(rows[row, 0] >> np.uint64(32))
+    _set_hits_of(low, hits[0], store.low, rule.low)
+    _set_hits_of(high, hits[1], store.high, rule.high)
+    home = _home(mix(low), store.low.table)
+    prefetch(store.low.table, home)
+    prefetch(store.ids, home * ENTRIES_MAX)
+    prefetch(store.high.table, _home(mix(high), store.high.table))
+
+
+@jit_bare
+def _set_hits_of(half: Number, hits: Keys, side: Side, flips: Flips) -> None:
+    """List the flipped halves that are there; their number first."""
+    count = np.uint64(0)
+    for group in range(len(flips.outer)):
+        shift = flips.shifts[group]
+        row = np.uint64(_row_of(half ^ flips.outer[group], shift, side.present))
+        others = (half ^ flips.outer[group]) & ~np.uint32(np.uint32(255) << shift)
+        byte = (half >> shift) & np.uint32(255)
+        for word in range(np.uint64(4)):
+            there = side.present[row, word] & flips.patterns[flips.kinds[group], byte, word]
+            while there:
+                value = np.uint32(word << np.uint64(6)) | np.uint32(trailing_zeros(there))
+                there &= there - np.uint64(1)
+                count += np.uint64(1)
+                hits[count] = others | (value << shift)
+                prefetch(side.table, _home(mix(hits[count]), side.table))
+    hits[np.uint64(0)] = count
+
+
+@jit_bare
+def _is_near_copy(rows: Words, row: Number, hits: Hits, found: Found, store: Store, rule: Rule) -> bool:
+    """Whether some kept row is a near copy of `row`, of which these flipped halves are there."""
+    low, high = np.uint32(rows[row, 0]), np.uint32(rows[row, 0] >> np.uint64(32))
+    count = _find(store.low.table, hits[0], high, rule.distance_max, found)
+    if count > 0 and _is_alike_by_low(rows, row, found[:count], store, rule):
+        return True
+    count = _find(store.high.table, hits[1], low, rule.distance_max, found)
+    return count > 0 and _is_alike_by_high(rows, row, hits[1], found[:count], store, rule)
+
+
+@jit_bare
+def _find(table: Table, halves: Keys, other: Number, distance_max: Number, found: Found) -> Number:
+    """List in `found`, as `_pack` does, where lines of `halves` have entries near `other`; returns how many lines."""
+    count = 0
+    for place in range(1, 1 + halves[0]):
+        key = mix(halves[place])
+        home = _home(key, table)
+        state = table[home, STATE]
+        for line in range(home, home + 1 + gone(state, key) * reach(state)):
+            near = _near(table, line, other, distance_max)
+            if near:
+                found[count] = _pack(line, place, near)
+                count += 1
     return count
 
 
-@jit
+@jit_bare
 def _near(table: Table, line: Number, half: Number, distance_max: Number) -> Number:
     """A bit for each entry of the line that is near to `half`: within 3 bits, or 6 if that is asked for."""
     if distance_max > _FEW:
@@ -175,20 +243,20 @@ def _near(table: Table, line: Number, half: Number, distance_max: Number) -> Num
     return near & np.uint64(table[line, STATE] & np.uint32(IN_USE))
 
 
-@jit
-def _pack(line: Number, probe: Number, near: Number) -> Number:
-    """What was found, as 64 bits: line, number of the probe, a bit for each near entry."""
-    return (np.uint64(line) << np.uint64(32)) | (np.uint64(probe) << np.uint64(16)) | near
+@jit_bare
+def _pack(line: Number, place: Number, near: Number) -> Number:
+    """What was found, as 64 bits: line, place of the half in its list, a bit for each near entry."""
+    return (np.uint64(line) << np.uint64(32)) | (np.uint64(place) << np.uint64(16)) | near
 
 
-@jit
+@jit_bare
 def _unpack(found: Number) -> tuple[Number, Number, Number]:
-    """Line, probe and near entries, as they were packed."""
-    probe = np.int64((found >> np.uint64(16)) & np.uint64(0xFFFF))
-    return np.int64(found >> np.uint64(32)), probe, found & np.uint64(0xFFFF)
+    """Line, place and near entries, as they were packed."""
+    place = np.int64((found >> np.uint64(16)) & np.uint64(0xFFFF))
+    return np.int64(found >> np.uint64(32)), place, found & np.uint64(0xFFFF)
 
 
-@jit
+@jit_bare
 def _is_alike_by_low(rows: Words, row: Number, found: Found, store: Store, rule: Rule) -> bool:
     """Whether some of these entries of `low` stands for a near copy of `row`."""
     for packed in found:
@@ -198,45 +266,45 @@ def _is_alike_by_low(rows: Words, row: Number, found: Found, store: Store, rule:
     return False
 
 
-@jit
-def _is_alike_by_high(rows: Words, row: Number, found: Found, store: Store, rule: Rule) -> bool:
-    """Whether some of these entries of `high` leads to a near copy of `row`.
+@jit_bare
+def _is_alike_by_high(rows: Words, row: Number, halves: Keys, found: Found, store: Store, rule: Rule) -> bool:
+    """Whether some of these entries of `high`, found by these halves, leads to a near copy of `row`.
 
     What stands in `low` within the flips tried there has been looked at. Entries like an earlier one, and there may be
     hundreds alike, lead nowhere new.
     """
-    low, high = np.uint32(rows[row, 0]), np.uint32(rows[row, 0] >> np.uint64(32))
-    lines, seen, away, away_probe = len(store.low) - WALK_LINES, np.int64(-1), np.int64(-1), np.int64(-1)
+    low = np.uint32(rows[row, 0])
+    table, seen, away, away_place = store.low.table, np.int64(-1), np.int64(-1), np.int64(-1)
     for packed in found:
-        line, probe, near = _unpack(packed)
+        line, place, near = _unpack(packed)
         while near:
-            other: Number = store.high[line, trailing_zeros(near)]
+            other: Number = store.high.table[line, trailing_zeros(near)]
             near &= near - np.uint64(1)
-            home = line_of(mix(other & store.key_bits), lines)
+            home = _home(mix(other), table)
             if other != seen and count_ones(np.uint64(other ^ low)) > rule.low_flips:
                 seen = np.int64(other)
                 if _is_alike_at(home, rows, row, store, rule):
                     return True
-            if (other != away or probe != away_probe) and store.low[home, STATE] & np.uint32(SENT_AWAY):
-                away, away_probe = np.int64(other), probe
-                home = line_of(_second_key(other, (high & store.key_bits) ^ rule.high_masks[probe]), lines)
+            if (other != away or place != away_place) and table[home, STATE] & np.uint32(SENT_AWAY):
+                away, away_place = np.int64(other), place
+                home = _home(_second_key(other, halves[place]), table)
                 if _is_alike_at(home, rows, row, store, rule):
                     return True
     return False
 
 
-@jit
+@jit_bare
 def _is_alike_at(home: Number, rows: Words, row: Number, store: Store, rule: Rule) -> bool:
     """Whether an entry at home in this line of `low` stands for a near copy of `row`."""
     high = np.uint32(rows[row, 0] >> np.uint64(32))
-    for line in range(home, home + 1 + reach(store.low[home, STATE])):
-        near = _near(store.low, line, high, rule.distance_max)
+    for line in range(home, home + 1 + reach(store.low.table[home, STATE])):
+        near = _near(store.low.table, line, high, rule.distance_max)
         if _is_any_alike(line, near, rows, row, store, rule):
             return True
     return False
 
 
-@jit
+@jit_bare
 def _is_any_alike(line: Number, near: Number, rows: Words, row: Number, store: Store, rule: Rule) -> bool:
     """Whether one of these entries of a line of `low` stands for a near copy of `row`."""
     while near:
@@ -247,7 +315,7 @@ def _is_any_alike(line: Number, near: Number, rows: Words, row: Number, store: S
     return False
 
 
-@jit
+@jit_bare
 def _is_alike(evidence: Words, other: Number, rows: Words, row: Number, rule: Rule) -> bool:
     """The verdict on two rows."""
     return count_ones(rows[row, 0] ^ evidence[other, 0]) <= rule.distance_max and (
@@ -255,30 +323,40 @@ def _is_alike(evidence: Words, other: Number, rows: Words, row: Number, rule: Ru
     )
 
 
-@jit
+@jit_bare
 def _place(row: Number, store: Store) -> Number:
-    """Enter a row of the evidence into both tables; returns how many entries found no room."""
+    """Enter a row of the evidence by both halves; returns how many entries found no room."""
     low, high = np.uint32(store.evidence[row, 0]), np.uint32(store.evidence[row, 0] >> np.uint64(32))
-    lines, given_up = len(store.low) - WALK_LINES, 0
-    key = mix(low & store.key_bits)
-    line, place = claim(store.low, line_of(key, lines), key, ENTRIES_MAX)
+    given_up, key = 0, mix(low)
+    line, place = claim(store.low.table, _home(key, store.low.table), key, ENTRIES_MAX)
     if line < 0:
         given_up += 1
-        key = _second_key(low, high & store.key_bits)
-        line, place = claim(store.low, line_of(key, lines), key, ENTRIES_MAX)
+        key = _second_key(low, high)
+        line, place = claim(store.low.table, _home(key, store.low.table), key, ENTRIES_MAX)
         if line < 0:
             return 2
-    store.low[line, place] = high
+    store.low.table[line, place] = high
     store.ids[line * ENTRIES_MAX + place] = row
-    key = mix(high & store.key_bits)
-    line, place = claim(store.high, line_of(key, lines), key, ENTRIES_MAX)
+    _set_present(low, store.low)
+    key = mix(high)
+    line, place = claim(store.high.table, _home(key, store.high.table), key, ENTRIES_MAX)
     if line < 0:
         return given_up + 1
-    store.high[line, place] = low
+    store.high.table[line, place] = low
+    _set_present(high, store.high)
     return given_up
 
 
-@jit
-def _second_key(low: Number, high_key: Number) -> Number:
+@jit_bare
+def _set_present(half: Number, side: Side) -> None:
+    for number in range(4):
+        shift = np.uint32(8 * number)
+        byte = (half >> shift) & np.uint32(255)
+        row = _row_of(half, shift, side.present)
+        side.present[row, byte >> np.uint32(6)] |= np.uint64(1) << np.uint64(byte & np.uint32(63))
+
+
+@jit_bare
+def _second_key(low: Number, high: Number) -> Number:
     """Where `low` has a row that found no room at home: there it only serves to find its id."""
-    return mix(np.uint32(low ^ mix(np.uint32(high_key ^ np.uint32(_ELSEWHERE)))))
+    return mix(np.uint32(low ^ mix(np.uint32(high ^ np.uint32(_ELSEWHERE)))))

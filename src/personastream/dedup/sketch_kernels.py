@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from personastream.dedup.jit import count_ones, jit
+from personastream.dedup.jit import count_ones, jit_bare
 from personastream.dedup.lines import Number
 
 ESTIMATED_FROM = 12
@@ -40,7 +40,7 @@ def most_apart(bits: int) -> float:
 MOST_APART = np.array([most_apart(bits) for bits in range(121)])
 
 
-@jit
+@jit_bare
 def similarity_bound(first: Number, second: Number, other_first: Number, other_second: Number) -> Number:
     """What the Jaccard similarity of two rows is at most, each given as its two words of evidence.
 

@@ -25,7 +25,7 @@ _SET_SIMILARITY_MIN = 0.5
 class NearDedup:
     """Near deduplication; the earliest row of a group survives. Rows without any word are never near copies.
 
-    `simhash` finds rows whose 64-bit signatures lie within `distance_max` bits, and costs 13 bytes a row and 30 of
+    `simhash` finds rows whose 64-bit signatures lie within `distance_max` bits, and costs 14 bytes a row and 29 of
     evidence, the latter in a scratch file beyond ten million rows. `jaccard` finds all rows with so similar sets of
     words, for some 35 bytes a row and 16 of evidence. `minhash` is the classical way to the latter, slower and larger.
     What any of them finds is dropped only if the sketches of both rows allow the similarity asked for.
@@ -81,7 +81,7 @@ class NearDedup:
         except MemoryError as error:
             raise ConfigError(
                 f"there is no memory for a near-dedup index of {self._rows_expected:,} rows: {error}",
-                hint="`simhash` takes 13 bytes a row and 30 of evidence. Split the input into several runs.",
+                hint="`simhash` takes 14 bytes a row and 29 of evidence. Split the input into several runs.",
             ) from error
 
     @property
