@@ -22,6 +22,7 @@ from personastream.dedup import backend
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 cgutils: Any = untyped_cgutils
+njit: Any = numba.njit  # its types leave options out
 
 LINE_BYTES = 64
 _LINE_WORDS = LINE_BYTES // 4
@@ -31,10 +32,27 @@ _WRITE_ALL_CACHES_DATA = (1, 3, 1)
 
 def jit(function: Function) -> Function:
     """`function`, compiled for the types it is first called with; it runs without the interpreter lock."""
+    return _kept(function)
+
+
+def lean(function: Function) -> Function:
+    """As `jit`, for loops that make no array and return none: they do not count references to those they are given.
+
+    numba counts them at each call of a part that is not plain, with atomic instructions: as long as a look-up takes.
+    """
+    return _kept(function, _nrt=False)
+
+
+def inlined(function: Function) -> Function:
+    """As `lean`, for a part of such a loop: there is no call, which would pass each array as seven numbers."""
+    return cast(Function, njit(nogil=True, _nrt=False, forceinline=True)(function))
+
+
+def _kept(function: Function, **options: bool) -> Function:
     try:
-        return cast(Function, numba.njit(cache=True, nogil=True)(function))
+        return cast(Function, njit(cache=True, nogil=True, **options)(function))
     except RuntimeError:  # no folder to keep machine code in
-        return cast(Function, numba.njit(nogil=True)(function))
+        return cast(Function, njit(nogil=True, **options)(function))
 
 
 class _Compilation(event.Listener):
