@@ -13,7 +13,6 @@ their own size, and whoever finds the line crowded asks for each size that a nea
 that. A key that finds no place then either is left out and counted in `given_up`.
 """
 
-from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -41,7 +40,8 @@ class Candidates:
 
         self._kernels: Any = candidate_kernels
         self._empty_lines, self._walk_lines = jit.empty_lines, lines.WALK_LINES
-        self._rule = candidate_kernels.Rule(float(similarity_min), *_partner_sizes(similarity_min))
+        least, largest = _partner_sizes(similarity_min)
+        self._rule = candidate_kernels.Rule(float(similarity_min), least, largest, _most_apart(similarity_min))
         self._lines = int(max(rows_expected * keys_per_row, _KEYS_MIN) / _KEYS_PER_LINE) + 1
         self._sizes: list[int] = []
         self._table = self._empty_lines(0)
@@ -76,7 +76,7 @@ class Candidates:
 
     def learnt(self) -> bytes:
         """Sketches and keys of each row kept by `insert` since the last call, in order."""
-        records = b"".join(records.astype("<u8", copy=False).tobytes() for records in self._records)
+        records = b"".join(records.astype("<u8", copy=False).data for records in self._records)
         self._records.clear()
         return records
 
@@ -158,9 +158,17 @@ def exact(similarity: float) -> Fraction:
     return Fraction(similarity).limit_denominator(_SIMILARITY_DENOMINATOR_MAX)
 
 
-def _partner_sizes(similarity_min: float) -> Sequence[NDArray[np.int64]]:
+def _partner_sizes(similarity_min: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """By the size of a row, the least and the largest one that a near copy may have; sizes end at 255."""
     sizes, bound = range(SKETCH_SIZE_MAX + 1), exact(similarity_min)
     least = [ceil(size * bound) for size in sizes]
     largest = [min(floor(size / bound), SKETCH_SIZE_MAX) for size in sizes]
     return np.array(least, np.int64), np.array(largest, np.int64)
+
+
+def _most_apart(similarity_min: float) -> NDArray[np.int64]:
+    """By the sum of two rows' sizes, in how many words they may differ at most, as `similarity_bound` works it out."""
+    apart = np.arange(2 * SKETCH_SIZE_MAX + 1)
+    sums = apart[:, np.newaxis]
+    similar = np.maximum(0, sums - apart) / np.maximum(1, sums + apart) >= similarity_min
+    return np.maximum(0, similar.sum(axis=1) - 1).astype(np.int64)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.jit import count_ones, inlined, lean, match_fields, prefetch
+from personastream.dedup.jit import count_ones, inlined, jit_bare, match_fields, prefetch
 
 Lines = NDArray[np.uint32]
 Keys = NDArray[np.uint64]
@@ -71,7 +71,7 @@ def _search(
     return (other if other_count < home_count else home), False
 
 
-@lean
+@jit_bare
 def _search_on(
     table: Lines, tails: NDArray[Any], layout: Layout, line: np.int64, head: np.uint64, tail: np.uint64
 ) -> tuple[np.int64, bool]:
@@ -105,7 +105,7 @@ def _approach(table: Lines, layout: Layout, heads: Keys, start: int, stop: int) 
             prefetch(table, other + 1)
 
 
-@lean
+@jit_bare
 def insert(
     table: Lines, tails: NDArray[Any], layout: Layout, heads: Keys, rests: Keys, new: New, at: int, room: int
 ) -> int:
@@ -135,7 +135,7 @@ def insert(
     return len(heads)
 
 
-@lean
+@jit_bare
 def find(table: Lines, tails: NDArray[Any], layout: Layout, heads: Keys, rests: Keys, new: New, at: int) -> None:
     """Set `new` to false for keys from `at` on that are there."""
     for start in range(at, len(heads), _STEP_KEYS):

@@ -35,7 +35,7 @@ def jit(function: Function) -> Function:
     return _kept(function)
 
 
-def lean(function: Function) -> Function:
+def jit_bare(function: Function) -> Function:
     """As `jit`, for loops that make no array and return none: they do not count references to those they are given.
 
     numba counts them at each call of a part that is not plain, with atomic instructions: as long as a look-up takes.
@@ -44,7 +44,7 @@ def lean(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """As `lean`, for a part of such a loop: there is no call, which would pass each array as seven numbers."""
+    """As `jit_bare`, for a part of such a loop: there is no call, which would pass each array as seven numbers."""
     return cast(Function, njit(nogil=True, _nrt=False, forceinline=True)(function))
 
 

@@ -106,8 +106,11 @@ def reach(state: Number) -> Number:
 
 @jit
 def claim(table: Table, home: Number, key: Number, entries_max: Number) -> tuple[Number, Number]:
-    """Take the next free entry for a key at home in line `home`: its line and place in it, or (-1, -1) if none."""
-    for line in range(home, home + WALK_LINES):
+    """Take the next free entry for a key at home in line `home`: its line and place in it, or (-1, -1) if none.
+
+    Lines nearer than the reach are full: an entry has gone past them.
+    """
+    for line in range(home + reach(table[home, STATE]), home + WALK_LINES):
         place = count_ones(np.uint64(table[line, STATE] & np.uint32(IN_USE)))
         if place < entries_max:
             table[line, STATE] |= np.uint32(1 << place)
