@@ -171,4 +171,5 @@ def _most_apart(similarity_min: float) -> NDArray[np.int64]:
     apart = np.arange(2 * SKETCH_SIZE_MAX + 1)
     sums = apart[:, np.newaxis]
     similar = np.maximum(0, sums - apart) / np.maximum(1, sums + apart) >= similarity_min
-    return np.maximum(0, similar.sum(axis=1) - 1).astype(np.int64)
+    most: NDArray[np.int64] = np.maximum(0, similar.sum(axis=1) - 1)
+    return most
