@@ -188,26 +188,28 @@ def _refined(key: Number, size: Number) -> Number:
 
 
 @jit
-def as_records(keys: Words, starts: Starts, sketches: Words, rows: Starts) -> Words:
-    """What the journal tells of these rows: both sketches, the number of keys, the keys."""
-    size = 3 * len(rows)
-    for row in rows:
-        size += starts[row + 1] - starts[row]
+def as_records(keys: Words, starts: Starts, sketches: Words, new: NDArray[np.bool_]) -> Words:
+    """What the journal tells of new rows that have keys: both sketches, the number of keys, the keys."""
+    size = 0
+    for row in range(len(new)):
+        count = starts[row + 1] - starts[row]
+        size += (3 + count) * (new[row] & (count > 0))
     records = np.empty(size, np.uint64)
-    _write_records(keys, starts, sketches, rows, records)
+    _write_records(keys, starts, sketches, new, records)
     return records
 
 
 @jit_bare
-def _write_records(keys: Words, starts: Starts, sketches: Words, rows: Starts, records: Words) -> None:
+def _write_records(keys: Words, starts: Starts, sketches: Words, new: NDArray[np.bool_], records: Words) -> None:
     at = 0
-    for row in rows:
-        records[at], records[at + 1] = sketches[row, 0], sketches[row, 1]
-        records[at + 2] = np.uint64(starts[row + 1] - starts[row])
-        at += 3
-        for place in range(starts[row], starts[row + 1]):
-            records[at] = keys[place]
-            at += 1
+    for row in range(len(new)):
+        count = starts[row + 1] - starts[row]
+        if not new[row] or count == 0:
+            continue
+        records[at], records[at + 1], records[at + 2] = sketches[row, 0], sketches[row, 1], np.uint64(count)
+        for place in range(count):
+            records[at + 3 + place] = keys[starts[row] + place]
+        at += 3 + count
 
 
 @jit

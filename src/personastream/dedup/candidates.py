@@ -46,6 +46,7 @@ class Candidates:
         self._sizes: list[int] = []
         self._table = self._empty_lines(0)
         self._evidence = np.empty((max(rows_expected, _KEYS_MIN), 2), np.uint64)
+        self._store = self._new_store()
         self._kept = self._room = 0
         self._records: list[Words] = []
         self.given_up = 0
@@ -70,8 +71,7 @@ class Candidates:
         Row i has `keys[starts[i]:starts[i + 1]]` and `sketches[i]`; one without keys is new, and is not kept.
         """
         new = self._insert(keys, starts, sketches, ask=True)
-        rows = (new & (np.diff(starts) > 0)).nonzero()[0]
-        self._records.append(self._kernels.as_records(keys, starts, sketches, rows))
+        self._records.append(self._kernels.as_records(keys, starts, sketches, new))
         return new
 
     def learnt(self) -> bytes:
@@ -96,7 +96,7 @@ class Candidates:
         done = 0
         while done < len(sketches):
             done, self._kept, self._room, refused = self._kernels.insert(
-                keys, starts, sketches, done, ask, new, self._store(), self._rule, self._kept, self._room
+                keys, starts, sketches, done, ask, new, self._store, self._rule, self._kept, self._room
             )
             self.given_up += refused
             if done < len(sketches):
@@ -116,8 +116,9 @@ class Candidates:
             self._table = table
             self._sizes.append(lines)
             self._room = int(lines * _KEYS_PER_LINE)
+        self._store = self._new_store()
 
-    def _store(self) -> Any:
+    def _new_store(self) -> Any:
         sizes = np.array(self._sizes, np.int64)
         firsts = np.cumsum(sizes + self._walk_lines) - sizes - self._walk_lines
         return self._kernels.Store(self._table, self._table.view(np.uint16), firsts, sizes, self._evidence)
