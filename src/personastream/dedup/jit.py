@@ -26,6 +26,7 @@ njit: Any = numba.njit  # its types leave options out
 
 LINE_BYTES = 64
 _LINE_WORDS = LINE_BYTES // 4
+_PAGE_BYTES = 4096
 _WORD = ir.IntType(64)
 _WRITE_ALL_CACHES_DATA = (1, 3, 1)
 
@@ -69,9 +70,9 @@ event.register("numba:compile", _Compilation())  # type: ignore[no-untyped-call]
 
 
 def empty_lines(count: int) -> NDArray[np.uint32]:
-    """`count` zeroed lines of 64 bytes, each of which is a cache line. Memory is taken when it is first written."""
-    words = np.zeros((count + 1) * _LINE_WORDS, np.uint32)
-    first = -words.ctypes.data % LINE_BYTES // 4
+    """`count` zeroed lines of 64 bytes, the first at the start of a page. Memory is taken when it is first written."""
+    words = np.zeros(count * _LINE_WORDS + _PAGE_BYTES // 4, np.uint32)
+    first = -words.ctypes.data % _PAGE_BYTES // 4
     return words[first : first + count * _LINE_WORDS].reshape(count, _LINE_WORDS)
 
 
