@@ -5,7 +5,7 @@
 Rates count the CPU of `insert` alone, the making of keys left out, in millions a second: over all, over the last tenth
 (when walks are longest), and for keys that are known. `rss_bytes_per_row` is the growth of the resident set. `wrong`
 is how many of the keys, all different but for a chance of 2^-64 a pair, were taken for known ones. Save includes fsync
-and load reads what is in the page cache; both are in wall seconds, with their CPU beside. 10^9 rows take 6.2 GB of
+and load reads what is in the page cache; both are in wall seconds, with their CPU beside. 10^9 rows take 6.3 GB of
 memory, 6 GB of disk and some minutes. The last line is one JSON object.
 """
 

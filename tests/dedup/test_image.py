@@ -31,8 +31,8 @@ def test_tables_longer_than_one_piece_are_read_whole(monkeypatch: pytest.MonkeyP
     test_what_is_written_is_read_and_the_rest_left_alone()
 
 
-def test_lines_that_are_read_begin_where_cache_lines_do() -> None:
-    assert all(lines.ctypes.data % 64 == 0 for lines, _ in read_image(io.BytesIO(written()), 64))
+def test_lines_that_are_read_begin_where_pages_do() -> None:
+    assert all(lines.ctypes.data % 4096 == 0 for lines, _ in read_image(io.BytesIO(written()), 64))
 
 
 @settings(max_examples=tries(60), deadline=None)

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice, pairwise, product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personastream.dedup.candidates import exact
+from personastream.dedup.candidates import _most_apart, exact
 from personastream.dedup.jaccard_index import JaccardIndex
 from personastream.dedup.minhash import minhash
 from personastream.dedup.minhash_index import MinhashIndex, choose_bands
 from personastream.dedup.sketch import sketches
+from personastream.dedup.sketch_kernels import similarity_bound
 from personastream.dedup.words import hash_words
 from tests.support.effort import tries
 
@@ -81,6 +82,20 @@ def test_jaccard_drops_all_rows_that_are_similar_and_no_others(
         assert similar <= (not new)
         if not new:
             assert max(jaccard(set(row), other) for other in kept) >= exact(similarity_min) - Fraction(1, 3)
+
+
+@pytest.mark.parametrize("similarity_min", SIMILARITIES)
+def test_what_one_sketch_refuses_is_below_the_similarity(similarity_min: float) -> None:
+    """Of two rows of any sizes, with one bit more apart than is allowed, and with just as many."""
+    allowed = _most_apart(similarity_min)
+    for size, other in product(range(1, 256, 7), range(1, 256, 11)):
+        most = int(allowed[size + other])
+        seconds = np.uint64(size << 56), np.uint64(other << 56)
+        for apart in range(most + 1, min(most + 3, 65)):
+            bits = np.uint64((1 << apart) - 1)
+            assert similarity_bound(np.uint64(0), seconds[0], bits, seconds[1]) < similarity_min
+        if most < 12 and abs(size - other) <= most:
+            assert similarity_bound(np.uint64(0), seconds[0], np.uint64((1 << most) - 1), seconds[1]) >= similarity_min
 
 
 @pytest.mark.parametrize("words", [(1, 9), (10, 18), (8, 40), (90, 120), (200, 254)])

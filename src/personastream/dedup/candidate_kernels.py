@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personastream.dedup.constants import SECOND_FACTOR, SECOND_FLIP
-from personastream.dedup.jit import fold_product, jit, prefetch, trailing_zeros
+from personastream.dedup.jit import count_ones, fold_product, inlined, jit, jit_bare, prefetch, trailing_zeros
 from personastream.dedup.lines import IN_USE, SENT_AWAY, STATE, Number, Table, claim, gone, line_of, reach, tags_equal
 from personastream.dedup.sketch_kernels import similarity_bound
 
@@ -32,14 +32,18 @@ class Store(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What makes a near copy; and by the size of a row, 0 to 255, those that its near copies may have."""
+    """What makes a near copy; and by the size of a row, 0 to 255, those that its near copies may have.
+
+    `apart_max` has, by the sum of two sizes, how many bits of one sketch may differ.
+    """
 
     similarity_min: float
     size_min: Starts
     size_max: Starts
+    apart_max: Starts
 
 
-@jit
+@jit_bare
 def insert(
     keys: Words,
     starts: Starts,
@@ -60,50 +64,67 @@ def insert(
     given_up = 0
     for row in range(start, len(sketches)):
         if row + _AHEAD_ROWS < len(sketches):
-            _look_ahead(keys, starts[row + _AHEAD_ROWS], starts[row + _AHEAD_ROWS + 1], store)
+            _fetch_lines(keys, starts[row + _AHEAD_ROWS], starts[row + _AHEAD_ROWS + 1], store)
         if ask and row + _AHEAD_ROWS_EVIDENCE < len(sketches):
-            _look_ahead_at_evidence(
-                keys, starts[row + _AHEAD_ROWS_EVIDENCE], starts[row + _AHEAD_ROWS_EVIDENCE + 1], store
-            )
+            _fetch_evidence(keys, starts, sketches, row + _AHEAD_ROWS_EVIDENCE, store, rule)
         first, stop = starts[row], starts[row + 1]
         new[row] = first == stop or not (ask and _is_near_copy(keys, first, stop, sketches, row, store, rule))
         if new[row] and first < stop:
             if kept == len(store.evidence) or stop - first > room:
                 return row, kept, room, given_up
-            store.evidence[kept] = sketches[row]
+            store.evidence[kept, 0], store.evidence[kept, 1] = sketches[row, 0], sketches[row, 1]
             given_up += _place(keys, first, stop, kept, store)
             room -= stop - first
             kept += 1
     return len(sketches), kept, room, given_up
 
 
-@jit
-def _look_ahead(keys: Words, first: Number, stop: Number, store: Store) -> None:
+@inlined
+def _fetch_lines(keys: Words, first: Number, stop: Number, store: Store) -> None:
+    """Have the homes of these keys fetched."""
     for place in range(first, stop):
         for table in range(len(store.sizes)):
             prefetch(store.lines, _home(keys[place], table, store))
 
 
-@jit
-def _look_ahead_at_evidence(keys: Words, first: Number, stop: Number, store: Store) -> None:
-    """Fetch the sketches of the rows that stand in the homes of these keys, which have been fetched before."""
-    for place in range(first, stop):
+@inlined
+def _fetch_evidence(keys: Words, starts: Starts, sketches: Words, row: Number, store: Store, rule: Rule) -> None:
+    """Have the sketches of all rows fetched that `row` will be compared with. Its lines have been fetched before."""
+    size = np.int64(sketches[row, 1] >> _SIZE_SHIFT)
+    for place in range(starts[row], starts[row + 1]):
         for table in range(len(store.sizes)):
             home = _home(keys[place], table, store)
-            in_use = np.uint64(store.lines[home, STATE] & np.uint32(IN_USE))
-            tagged = tags_equal(store.lines, home, keys[place]) & in_use
-            while tagged:
-                prefetch(store.evidence, np.int64(store.lines[home, trailing_zeros(tagged)]))
-                tagged &= tagged - np.uint64(1)
+            _fetch_evidence_at(home, keys[place], store)
+            if store.lines[home, STATE] & np.uint32(SENT_AWAY):
+                for other_size in range(rule.size_min[size], rule.size_max[size] + 1):
+                    key = _refined(keys[place], other_size)
+                    _fetch_evidence_at(_home(key, table, store), key, store)
 
 
-@jit
+@inlined
+def _fetch_evidence_at(home: Number, key: Number, store: Store) -> None:
+    """Have the sketches of all entries with this key fetched."""
+    state = store.lines[home, STATE]
+    for line in range(home, home + 1 + gone(state, key) * reach(state)):
+        tagged = _tagged(line, key, store)
+        while tagged:
+            prefetch(store.evidence, np.int64(store.lines[line, trailing_zeros(tagged)]))
+            tagged &= tagged - np.uint64(1)
+
+
+@inlined
+def _tagged(line: Number, key: Number, store: Store) -> Number:
+    """A bit for each entry of a line that has this key."""
+    return tags_equal(store.lines, line, key) & np.uint64(store.lines[line, STATE] & np.uint32(IN_USE))
+
+
+@inlined
 def _home(key: Number, table: Number, store: Store) -> Number:
     """The home of a key in one of the tables."""
     return store.firsts[table] + line_of(key >> np.uint64(32), store.sizes[table])
 
 
-@jit
+@inlined
 def _is_near_copy(
     keys: Words, first: Number, stop: Number, sketches: Words, row: Number, store: Store, rule: Rule
 ) -> bool:
@@ -122,25 +143,27 @@ def _is_near_copy(
     return False
 
 
-@jit
+@inlined
 def _is_alike_at(home: Number, key: Number, sketches: Words, row: Number, store: Store, rule: Rule) -> bool:
     """Whether an entry with this key stands for a row that is similar to `row`."""
+    first, second = sketches[row, 0], sketches[row, 1]
+    size = np.int64(second >> _SIZE_SHIFT)
     state = store.lines[home, STATE]
     for line in range(home, home + 1 + gone(state, key) * reach(state)):
-        in_use = np.uint64(store.lines[line, STATE] & np.uint32(IN_USE))
-        tagged = tags_equal(store.lines, line, key) & in_use
+        tagged = _tagged(line, key, store)
         while tagged:
             other = np.int64(store.lines[line, trailing_zeros(tagged)])
             tagged &= tagged - np.uint64(1)
-            alike = similarity_bound(
-                sketches[row, 0], sketches[row, 1], store.evidence[other, 0], store.evidence[other, 1]
-            )
-            if alike >= rule.similarity_min:
+            other_second = store.evidence[other, 1]
+            apart = count_ones(first ^ store.evidence[other, 0])
+            if apart > rule.apart_max[size + np.int64(other_second >> _SIZE_SHIFT)]:  # most are refused by this alone
+                continue
+            if similarity_bound(first, second, store.evidence[other, 0], other_second) >= rule.similarity_min:
                 return True
     return False
 
 
-@jit
+@inlined
 def _place(keys: Words, first: Number, stop: Number, row: Number, store: Store) -> Number:
     """Enter a kept row into the last table under each of its keys; returns how many found no place."""
     table, given_up = len(store.sizes) - 1, 0
@@ -165,18 +188,28 @@ def _refined(key: Number, size: Number) -> Number:
 
 
 @jit
-def as_records(keys: Words, starts: Starts, sketches: Words, rows: Starts) -> Words:
-    """What the journal tells of these rows: both sketches, the number of keys, the keys."""
-    size = 3 * len(rows)
-    for row in rows:
-        size += starts[row + 1] - starts[row]
-    records, at = np.empty(size, np.uint64), 0
-    for row in rows:
+def as_records(keys: Words, starts: Starts, sketches: Words, new: NDArray[np.bool_]) -> Words:
+    """What the journal tells of new rows that have keys: both sketches, the number of keys, the keys."""
+    size = 0
+    for row in range(len(new)):
         count = starts[row + 1] - starts[row]
-        records[at], records[at + 1], records[at + 2] = sketches[row, 0], sketches[row, 1], np.uint64(count)
-        records[at + 3 : at + 3 + count] = keys[starts[row] : starts[row + 1]]
-        at += 3 + count
+        size += (3 + count) * (new[row] & (count > 0))
+    records = np.empty(size, np.uint64)
+    _write_records(keys, starts, sketches, new, records)
     return records
+
+
+@jit_bare
+def _write_records(keys: Words, starts: Starts, sketches: Words, new: NDArray[np.bool_], records: Words) -> None:
+    at = 0
+    for row in range(len(new)):
+        count = starts[row + 1] - starts[row]
+        if not new[row] or count == 0:
+            continue
+        records[at], records[at + 1], records[at + 2] = sketches[row, 0], sketches[row, 1], np.uint64(count)
+        for place in range(count):
+            records[at + 3 + place] = keys[starts[row] + place]
+        at += 3 + count
 
 
 @jit

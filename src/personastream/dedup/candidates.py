@@ -13,7 +13,6 @@ their own size, and whoever finds the line crowded asks for each size that a nea
 that. A key that finds no place then either is left out and counted in `given_up`.
 """
 
-from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -41,11 +40,13 @@ class Candidates:
 
         self._kernels: Any = candidate_kernels
         self._empty_lines, self._walk_lines = jit.empty_lines, lines.WALK_LINES
-        self._rule = candidate_kernels.Rule(float(similarity_min), *_partner_sizes(similarity_min))
+        least, largest = _partner_sizes(similarity_min)
+        self._rule = candidate_kernels.Rule(float(similarity_min), least, largest, _most_apart(similarity_min))
         self._lines = int(max(rows_expected * keys_per_row, _KEYS_MIN) / _KEYS_PER_LINE) + 1
         self._sizes: list[int] = []
         self._table = self._empty_lines(0)
         self._evidence = np.empty((max(rows_expected, _KEYS_MIN), 2), np.uint64)
+        self._store = self._new_store()
         self._kept = self._room = 0
         self._records: list[Words] = []
         self.given_up = 0
@@ -70,13 +71,12 @@ class Candidates:
         Row i has `keys[starts[i]:starts[i + 1]]` and `sketches[i]`; one without keys is new, and is not kept.
         """
         new = self._insert(keys, starts, sketches, ask=True)
-        rows = (new & (np.diff(starts) > 0)).nonzero()[0]
-        self._records.append(self._kernels.as_records(keys, starts, sketches, rows))
+        self._records.append(self._kernels.as_records(keys, starts, sketches, new))
         return new
 
     def learnt(self) -> bytes:
         """Sketches and keys of each row kept by `insert` since the last call, in order."""
-        records = b"".join(records.astype("<u8", copy=False).tobytes() for records in self._records)
+        records = b"".join(records.astype("<u8", copy=False).data for records in self._records)
         self._records.clear()
         return records
 
@@ -96,7 +96,7 @@ class Candidates:
         done = 0
         while done < len(sketches):
             done, self._kept, self._room, refused = self._kernels.insert(
-                keys, starts, sketches, done, ask, new, self._store(), self._rule, self._kept, self._room
+                keys, starts, sketches, done, ask, new, self._store, self._rule, self._kept, self._room
             )
             self.given_up += refused
             if done < len(sketches):
@@ -116,8 +116,9 @@ class Candidates:
             self._table = table
             self._sizes.append(lines)
             self._room = int(lines * _KEYS_PER_LINE)
+        self._store = self._new_store()
 
-    def _store(self) -> Any:
+    def _new_store(self) -> Any:
         sizes = np.array(self._sizes, np.int64)
         firsts = np.cumsum(sizes + self._walk_lines) - sizes - self._walk_lines
         return self._kernels.Store(self._table, self._table.view(np.uint16), firsts, sizes, self._evidence)
@@ -158,9 +159,18 @@ def exact(similarity: float) -> Fraction:
     return Fraction(similarity).limit_denominator(_SIMILARITY_DENOMINATOR_MAX)
 
 
-def _partner_sizes(similarity_min: float) -> Sequence[NDArray[np.int64]]:
+def _partner_sizes(similarity_min: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """By the size of a row, the least and the largest one that a near copy may have; sizes end at 255."""
     sizes, bound = range(SKETCH_SIZE_MAX + 1), exact(similarity_min)
     least = [ceil(size * bound) for size in sizes]
     largest = [min(floor(size / bound), SKETCH_SIZE_MAX) for size in sizes]
     return np.array(least, np.int64), np.array(largest, np.int64)
+
+
+def _most_apart(similarity_min: float) -> NDArray[np.int64]:
+    """By the sum of two rows' sizes, in how many words they may differ at most, as `similarity_bound` works it out."""
+    apart = np.arange(2 * SKETCH_SIZE_MAX + 1)
+    sums = apart[:, np.newaxis]
+    similar = np.maximum(0, sums - apart) / np.maximum(1, sums + apart) >= similarity_min
+    most: NDArray[np.int64] = np.maximum(0, similar.sum(axis=1) - 1)
+    return most

@@ -1,20 +1,24 @@
 """Which keys are new, at about six bytes a key: 64-byte lines of short remainders, after quotient filters.
 
-A table is an array of cache lines. The upper half of a key, scaled, names its home line; the line keeps what of the
-key its own number does not tell, in two parts (head, tail) so that all its slots are compared at once. A key goes to
-the first line from its home on that has a free slot, the last line being followed by the first. None is ever removed,
-so a line with a free slot ends a search. Lines are 90 % full at most.
+A table is an array of cache lines. The upper half of a key, scaled, names its home line; its lower half names another
+line of the same 64, which are one page of memory. A key goes to that of the two that is emptier (two choices: Azar,
+Broder, Karlin, Upfal, STOC 1994; within a page as both must be looked at), or if both are full to the first line after
+the second that has a free slot, the last line being followed by the first. None is ever removed, so a search ends
+where one of the lines has a free slot. The line keeps what of the key its own number does not tell, in two parts
+(head, tail) so that all its slots are compared at once, and whether the key is at home there. Lines are 88 % full at
+most; one key in a thousand goes to a third line.
 
-**Bytes a key.** From 2^24 lines on (151 million keys) a remainder is 5 bytes: 12 slots a line, 5.93 bytes a key in a
-table sized for 181 million or more. Smaller tables keep 6 bytes (10 slots, 7.11 bytes a key, at least 2^16 lines or
-4 MiB), keys of 128 bits keep 12 (5 slots, 14.2 bytes).
+**Bytes a key.** From 2^24 lines on (147 million keys) a remainder is 5 bytes: 12 slots a line, 6.06 bytes a key in a
+table sized for 178 million or more. Smaller tables keep 6 bytes (10 slots, 7.27 bytes a key, at least 2^16 lines or
+4 MiB), keys of 128 bits keep 12 (5 slots, 14.5 bytes).
 
 **Wrong drops.** Two different texts share a key of 64 bits with probability 2^-64: among n texts that is n^2 / 2^65
 expected pairs, 2.7e-8 for a million, 0.027 for a billion. A home and a remainder make the whole key, as a line is
-home to at most 2^64 / lines keys; so within its home line no key is mistaken for another. It may be where keys have
-run over into a next line: each comparison with such a one errs with 2^-40 (6 bytes: 2^-48). While a table fills up
-there are 3 of those a key on average (simulated), thus 0.003 wrong drops expected in a billion texts. Keys of 128 bits
-are compared by 96 bits and their home: less than 1e-18 for a billion.
+home to at most 2^64 / lines keys; and the home follows from the other line and the remainder. So in neither of its
+two lines is a key mistaken for another. It may be where keys have run over into a third: each comparison with such a
+one errs with 2^-40 (6 bytes: 2^-48). While a table fills up there are 0.006 of those a key (simulated), thus 0.000005
+wrong drops expected in a billion texts. Keys of 128 bits are compared by 96 bits and their home: less than 1e-18 for a
+billion.
 
 Keys must be uniform, as hashes are: of keys that share their upper half, each costs a walk past all the others.
 """
@@ -29,10 +33,10 @@ from personastream.dedup.backend import require_numba
 from personastream.dedup.image import read_image, write_image
 from personastream.dedup.key_index import KeyIndex, Keys
 
-_LOAD_MAX = 0.9
+_LOAD_MAX = 0.88
 _LINES_FOR_FIVE_BYTES = 1 << 24
 _LINES_MIN = 1 << 16  # from here on a home and six bytes make a whole key
-_LINES_MAX = (1 << 32) - 1
+_LINES_MAX = 1 << 32
 
 
 class ExactIndex(KeyIndex):
@@ -98,13 +102,13 @@ class _Table:
         self.used = 0
         tail: type[np.unsignedinteger[Any]]
         if bits == 128:
-            self._layout = exact_kernels.Layout(slots=5, tails_from=3, count_at=5)
+            self._layout = exact_kernels.Layout(slots=5, tails_from=3, state_at=5)
             tail = np.uint64
         elif lines >= _LINES_FOR_FIVE_BYTES:
-            self._layout = exact_kernels.Layout(slots=12, tails_from=48, count_at=15)
+            self._layout = exact_kernels.Layout(slots=12, tails_from=48, state_at=15)
             tail = np.uint8
         else:
-            self._layout = exact_kernels.Layout(slots=10, tails_from=20, count_at=15)
+            self._layout = exact_kernels.Layout(slots=10, tails_from=20, state_at=15)
             tail = np.uint16
         self._tails = self.lines.view(tail)
         self._room = int(_LOAD_MAX * self._layout.slots * lines)
@@ -124,8 +128,10 @@ class _Table:
 
 def _lines_for(rows: int, bits: int) -> int:
     """How many lines hold so many rows."""
+    from personastream.dedup.exact_kernels import CHOICE_LINES
+
     slots = 5 if bits == 128 else 10
     lines = int(rows / (slots * _LOAD_MAX)) + 1
     if bits == 64 and lines >= _LINES_FOR_FIVE_BYTES:
         lines = max(int(rows / (12 * _LOAD_MAX)) + 1, _LINES_FOR_FIVE_BYTES)
-    return min(max(lines, _LINES_MIN), _LINES_MAX)
+    return -(-min(max(lines, _LINES_MIN), _LINES_MAX) // CHOICE_LINES) * CHOICE_LINES

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64
 
 _MAGIC = b"psexact\n"
-_VERSION = 1
+_VERSION = 2
 _HEAD = struct.Struct("<8sIII")
 _TABLE = struct.Struct("<QQ")
 _TABLES_MAX = 64

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personastream.dedup.constants import END_FACTOR, END_FLIP
-from personastream.dedup.jit import fold_product, jit
+from personastream.dedup.jit import fold_product, inlined, jit, jit_bare
 from personastream.dedup.lines import Number
 
-_PAIRWISE_WORDS_MAX = 64  # of more words, sorting finds repetitions faster than comparing each with all before
+_FEW_WORDS_MAX = 64  # of more words, repetitions are found by sorting
+_SEEN = 512  # slots for so few words: two of them hardly meet
 _SPLITS = 2
 _HALF = np.uint64(32)
 _LOW_HALF = np.uint64(0xFFFF_FFFF)
@@ -27,40 +28,63 @@ def part_keys(
     longest = 0
     for row in range(len(sizes)):
         longest = max(longest, starts[row + 1] - starts[row])
-    distinct = np.empty(longest, np.uint64)
+    distinct, seen = np.empty(longest, np.uint64), np.full(_SEEN, -1, np.int64)
     sums, used = np.empty(last[-1] + 1, np.uint64), np.empty(last[-1] + 1, np.bool_)
     keys, key_starts, count = np.empty(keys_max, np.uint64), np.zeros(len(sizes) + 1, np.int64), 0
     for row in range(len(sizes)):
-        words = _set_distinct(hashes, starts[row], starts[row + 1], distinct)
-        for group in range(first[sizes[row]], last[sizes[row]] + 1):
-            if words:
-                count = _add_class(distinct, words, group, sums, used, keys, count)
+        if starts[row + 1] - starts[row] > _FEW_WORDS_MAX:
+            words = _sort_distinct(hashes[starts[row] : starts[row + 1]], distinct)
+        else:
+            words = _set_distinct(hashes, starts[row], starts[row + 1], distinct, seen)
+        if words:
+            count = _add_classes(distinct, words, first[sizes[row]], last[sizes[row]], sums, used, keys, count)
         key_starts[row + 1] = count
     return keys[:count], key_starts
 
 
 @jit
-def _set_distinct(hashes: Words, start: Number, stop: Number, distinct: Words) -> Number:
-    """Set `distinct` to the distinct values of a row; returns how many."""
-    if stop - start > _PAIRWISE_WORDS_MAX:
-        ordered = np.sort(hashes[start:stop])
-        count = 0
-        for place in range(len(ordered)):
-            if place == 0 or ordered[place] != ordered[place - 1]:
-                distinct[count] = ordered[place]
-                count += 1
-        return count
-    count = 0
-    for place in range(start, stop):
-        value, repeated = hashes[place], False
-        for earlier in range(count):
-            repeated |= distinct[earlier] == value
-        distinct[count] = value
-        count += not repeated
+def _sort_distinct(hashes: Words, distinct: Words) -> Number:
+    """Set `distinct` to the distinct values of a row; returns how many. However they crowd, it takes no longer."""
+    ordered, count = np.sort(hashes), 0
+    for place in range(len(ordered)):
+        if place == 0 or ordered[place] != ordered[place - 1]:
+            distinct[count] = ordered[place]
+            count += 1
     return count
 
 
-@jit
+@jit_bare
+def _set_distinct(hashes: Words, start: Number, stop: Number, distinct: Words, seen: Sizes) -> Number:
+    """As `_sort_distinct`, by a table of places where values have been `seen`. Those before `start` are of no row."""
+    count = 0
+    for place in range(start, stop):
+        slot = np.int64(hashes[place] & np.uint64(_SEEN - 1))
+        while seen[slot] >= start and hashes[seen[slot]] != hashes[place]:
+            slot = (slot + 1) & (_SEEN - 1)
+        distinct[count] = hashes[place]
+        count += seen[slot] < start
+        seen[slot] = place
+    return count
+
+
+@jit_bare
+def _add_classes(
+    distinct: Words,
+    words: Number,
+    first: Number,
+    last: Number,
+    sums: Words,
+    used: NDArray[np.bool_],
+    keys: Words,
+    count: Number,
+) -> Number:
+    """Add the keys of the parts of all classes from `first` to `last`. Returns how many keys there are."""
+    for group in range(first, last + 1):
+        count = _add_class(distinct, words, group, sums, used, keys, count)
+    return count
+
+
+@inlined
 def _add_class(
     distinct: Words, words: Number, group: Number, sums: Words, used: NDArray[np.bool_], keys: Words, count: Number
 ) -> Number:

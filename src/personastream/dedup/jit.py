@@ -22,36 +22,38 @@ from personastream.dedup import backend
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 cgutils: Any = untyped_cgutils
+njit: Any = numba.njit  # its types leave options out
 
 LINE_BYTES = 64
 _LINE_WORDS = LINE_BYTES // 4
+_PAGE_BYTES = 4096
 _WORD = ir.IntType(64)
 _WRITE_ALL_CACHES_DATA = (1, 3, 1)
 
 
 def jit(function: Function) -> Function:
     """`function`, compiled for the types it is first called with; it runs without the interpreter lock."""
-    return _compiled(function)
+    return _kept(function)
 
 
 def jit_bare(function: Function) -> Function:
-    """As `jit`, but references to arrays are not counted, which in tight loops costs as much as all else.
+    """As `jit`, for loops that make no array and return none: they do not count references to those they are given.
 
-    Such a function makes no array, nor copies one.
+    numba counts them at each call of a part that is not plain, with atomic instructions: as long as a look-up takes.
     """
-    return _compiled(function, _nrt=False)
-
-
-def _compiled(function: Function, **options: bool) -> Function:
-    try:
-        return cast(Function, numba.njit(cache=True, nogil=True, **options)(function))  # type: ignore[call-overload]
-    except RuntimeError:  # no folder to keep machine code in
-        return cast(Function, numba.njit(nogil=True, **options)(function))  # type: ignore[call-overload]
+    return _kept(function, _nrt=False)
 
 
 def inlined(function: Function) -> Function:
-    """`function`, compiled into its callers: for what is called for each row, as it costs time to pass arrays."""
-    return cast(Function, numba.njit(inline="always", nogil=True)(function))
+    """As `jit_bare`, for a part of such a loop: there is no call, which would pass each array as seven numbers."""
+    return cast(Function, njit(nogil=True, _nrt=False, forceinline=True)(function))
+
+
+def _kept(function: Function, **options: bool) -> Function:
+    try:
+        return cast(Function, njit(cache=True, nogil=True, **options)(function))
+    except RuntimeError:  # no folder to keep machine code in
+        return cast(Function, njit(nogil=True, **options)(function))
 
 
 class _Compilation(event.Listener):
@@ -68,9 +70,9 @@ event.register("numba:compile", _Compilation())  # type: ignore[no-untyped-call]
 
 
 def empty_lines(count: int) -> NDArray[np.uint32]:
-    """`count` zeroed lines of 64 bytes, each of which is a cache line. Memory is taken when it is first written."""
-    words = np.zeros((count + 1) * _LINE_WORDS, np.uint32)
-    first = -words.ctypes.data % LINE_BYTES // 4
+    """`count` zeroed lines of 64 bytes, the first at the start of a page. Memory is taken when it is first written."""
+    words = np.zeros(count * _LINE_WORDS + _PAGE_BYTES // 4, np.uint32)
+    first = -words.ctypes.data % _PAGE_BYTES // 4
     return words[first : first + count * _LINE_WORDS].reshape(count, _LINE_WORDS)
 
 

@@ -21,7 +21,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from personastream.dedup.jit import LINE_BYTES, count_ones, jit_bare
+from personastream.dedup.jit import LINE_BYTES, count_ones, inlined
 
 Number = Any
 """A scalar in compiled code. What numba infers of it, integers of which width and sign, no annotation would check."""
@@ -76,28 +76,31 @@ words_within_6 = _matcher(width=32, byte=0, apart_max=6)
 _tags_equal = _matcher(width=16, byte=_TAGS_BYTE, apart_max=0)
 
 
-@jit_bare
+@inlined
 def tags_equal(table: Table, line: Number, value: Number) -> Number:
     """Bit i is set if the 16-bit field at byte 40 + 2 i of the line is the low 16 bits of `value`."""
     return _tags_equal(table, line, value) >> np.uint64(6)
 
 
-@jit_bare
+@inlined
 def gone(state: Number, key: Number) -> Number:
     """1 if an entry at home in a line of this state may have gone elsewhere and have this key, else 0."""
     return np.int64((state & filter_mask(key)) != np.uint32(0))
 
 
-@jit_bare
+@inlined
 def reach(state: Number) -> Number:
     """Lines past a home of this state where its entries may be."""
     return np.int64((state >> np.uint32(_REACH_SHIFT)) & np.uint32(WALK_LINES - 1))
 
 
-@jit_bare
+@inlined
 def claim(table: Table, home: Number, key: Number, entries_max: Number) -> tuple[Number, Number]:
-    """Take the next free entry for a key at home in line `home`: its line and place in it, or (-1, -1) if none."""
-    for line in range(home, home + WALK_LINES):
+    """Take the next free entry for a key at home in line `home`: its line and place in it, or (-1, -1) if none.
+
+    Lines nearer than the reach are full: an entry has gone past them.
+    """
+    for line in range(home + reach(table[home, STATE]), home + WALK_LINES):
         place = count_ones(np.uint64(table[line, STATE] & np.uint32(IN_USE)))
         if place < entries_max:
             table[line, STATE] |= np.uint32(1 << place)
@@ -110,20 +113,20 @@ def claim(table: Table, home: Number, key: Number, entries_max: Number) -> tuple
     return -1, -1
 
 
-@jit_bare
+@inlined
 def filter_mask(key: Number) -> Number:
     """The bit of a state that stands for a key."""
     bit = ((np.uint32(key) & np.uint32(0xFFFF)) * np.uint32(_FILTER_BITS)) >> np.uint32(16)
     return np.uint32(1) << (np.uint32(_FILTER_SHIFT) + bit)
 
 
-@jit_bare
+@inlined
 def line_of(key: Number, lines: Number) -> Number:
     """The home of a 32-bit key among `lines` lines."""
     return np.int64((np.uint64(key) * np.uint64(lines)) >> np.uint64(32))
 
 
-@jit_bare
+@inlined
 def mix(value: Number) -> Number:
     """A bijection of 32-bit values: the finaliser of MurmurHash3 (Appleby)."""
     value = np.uint32(value ^ (value >> np.uint32(16)))

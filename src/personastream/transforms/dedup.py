@@ -15,11 +15,11 @@ class Dedup:
     """Exact deduplication on xxh3 of the normal form of a text; the earliest row survives.
 
     The normal form is NFKC, case folded, with whitespace runs as one space. Costs about 0.3 us and 6 bytes a row (7
-    where fewer than 181 million are expected, some 100 and 2 us up to a million). `dedup.exact_index` has the odds of
+    where fewer than 178 million are expected, some 100 and 2 us up to a million). `dedup.exact_index` has the odds of
     a wrong drop: 1 in 33 in a billion rows, none to speak of with `wide_keys`.
     """
 
-    wide_keys: bool = setting("Keys of 128 bits instead of 64, at 14 bytes a row.", default=False)
+    wide_keys: bool = setting("Keys of 128 bits instead of 64, at 15 bytes a row.", default=False)
     _rows_expected: int = field(init=False, repr=False, default=0)
     _index: KeySet | ExactIndex | None = field(init=False, repr=False, default=None)
     _pending: bytes = field(init=False, repr=False, default=b"")
@@ -64,7 +64,7 @@ class Dedup:
         except MemoryError as error:
             raise ConfigError(
                 f"there is no memory for a dedup index of {self._rows_expected:,} rows: {error}",
-                hint="It takes 6 bytes a row, or 14 with `wide_keys`. Split the input into several runs.",
+                hint="It takes 6 bytes a row, or 15 with `wide_keys`. Split the input into several runs.",
             ) from error
 
     @property
