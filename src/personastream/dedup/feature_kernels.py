@@ -15,7 +15,7 @@ from personastream.dedup.constants import (
     SKETCH_SIZE_MAX,
 )
 from personastream.dedup.fold_kernels import form_row, form_rows, normal_rows
-from personastream.dedup.jit import fold_product, inlined, jit
+from personastream.dedup.jit import fold_product, jit, pasted
 from personastream.dedup.token_kernels import hash_tokens
 from personastream.dedup.word_kernels import SCRATCH, hash_row, hash_words, longest
 from personastream.dedup.xxh3_kernels import hash_texts
@@ -135,7 +135,7 @@ def _simhash_long(hashes: Hashes, begin: int, end: int, pairs: bool, bound: int)
     return _sign(counters, bound)
 
 
-@inlined
+@pasted
 def _simhash_row(hashes: Hashes, begin: int, end: int, pairs: bool) -> np.uint64:
     """The signature of the row of words `begin` to `end - 1`."""
     words = end - begin
@@ -186,7 +186,7 @@ def _empty_table(words_max: int) -> NDArray[np.int64]:
     return np.full(slots, -1, np.int64)
 
 
-@inlined
+@pasted
 def _sketch_row(
     hashes: Hashes, start: int, end: int, shift: int, table: NDArray[np.int64]
 ) -> tuple[np.uint64, np.uint64]:

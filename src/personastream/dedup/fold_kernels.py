@@ -4,7 +4,7 @@ import numpy as np
 
 from personastream.dedup.backend import Bytes, Formed, Starts, Table
 from personastream.dedup.fold import APART, CLASS_SHIFT, FIRST, HARD, MARK, SECOND
-from personastream.dedup.jit import equal_bytes, inlined, jit, trailing_zeros
+from personastream.dedup.jit import equal_bytes, jit, pasted, trailing_zeros
 from personastream.dedup.lines import Number
 
 _PADDING_BYTES = 64
@@ -74,7 +74,7 @@ def _encode(code: Number, formed: Bytes, at: Number) -> Number:
     return at + 3
 
 
-@inlined
+@pasted
 def form_row(data: Bytes, begin: Number, end: Number, table: Table, formed: Bytes, at: Number) -> Number:
     """Write a row as words are found in it; returns where it ends, or -1 if it is hard."""
     stop = at + end - begin
@@ -143,7 +143,7 @@ def _is_space(code: Number) -> bool:
     return bool((code == _SPACE) | ((code >= 9) & (code <= 13)) | ((code >= 28) & (code <= 31)))
 
 
-@inlined
+@pasted
 def normal_row(data: Bytes, begin: Number, end: Number, table: Table, formed: Bytes, at: Number) -> Number:
     """Write the normal form of a row, behind which is no space; returns where it ends, or -1 if it is hard."""
     stop = at + end - begin

@@ -49,6 +49,11 @@ def inlined(function: Function) -> Function:
     return cast(Function, njit(nogil=True, _nrt=False, forceinline=True)(function))
 
 
+def pasted(function: Function) -> Function:
+    """As `jit`, for a part of a loop whose callers are compiled as if its source stood there."""
+    return cast(Function, njit(nogil=True, inline="always")(function))
+
+
 def _kept(function: Function, **options: bool) -> Function:
     try:
         return cast(Function, njit(cache=True, nogil=True, **options)(function))

@@ -4,7 +4,7 @@ import numpy as np
 
 from personastream.dedup.backend import Bytes, Hashes, Starts
 from personastream.dedup.constants import BLOCK_BEGIN, BLOCK_FACTOR, END_FACTOR, END_FLIP
-from personastream.dedup.jit import equal_bytes, fold_product, inlined, jit, load64, trailing_zeros
+from personastream.dedup.jit import equal_bytes, fold_product, jit, load64, pasted, trailing_zeros
 
 BLOCK = 64
 SCRATCH = 2 * BLOCK + 16
@@ -60,7 +60,7 @@ def longest(begins: Starts, ends: Starts) -> int:
     return found
 
 
-@inlined
+@pasted
 def hash_row(data: Bytes, begin: int, end: int, folded: Bytes, hashes: Hashes, count: int) -> int:
     """List the hashes of a row's words, from `count` on; returns how many there are then."""
     size = end - begin
