@@ -7,7 +7,9 @@ or, where neither can be written, compiled anew by each process.
 In kernels, a `uint64` and a plain integer make a float: every constant that meets one must be a `np.uint64`.
 """
 
+import mmap
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numba
@@ -26,7 +28,7 @@ njit: Any = numba.njit  # its types leave options out
 
 LINE_BYTES = 64
 _LINE_WORDS = LINE_BYTES // 4
-_PAGE_BYTES = 4096
+_HUGE_PAGE_BYTES = 2 << 20
 _WORD = ir.IntType(64)
 _WRITE_ALL_CACHES_DATA = (1, 3, 1)
 
@@ -75,10 +77,21 @@ event.register("numba:compile", _Compilation())  # type: ignore[no-untyped-call]
 
 
 def empty_lines(count: int) -> NDArray[np.uint32]:
-    """`count` zeroed lines of 64 bytes, the first at the start of a page. Memory is taken when it is first written."""
-    words = np.zeros(count * _LINE_WORDS + _PAGE_BYTES // 4, np.uint32)
-    first = -words.ctypes.data % _PAGE_BYTES // 4
-    return words[first : first + count * _LINE_WORDS].reshape(count, _LINE_WORDS)
+    """`count` zeroed lines of 64 bytes, the first at the start of a page. Memory is taken when it is first written.
+
+    In pages of 2 MiB where there are such: of small ones a processor knows too few to find its way in a large table.
+    Raises `MemoryError`.
+    """
+    size_bytes = max(1, count) * LINE_BYTES
+    if size_bytes > _HUGE_PAGE_BYTES // 2:
+        size_bytes += -size_bytes % _HUGE_PAGE_BYTES
+    try:
+        memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"{size_bytes:,} bytes: {error}") from error
+    with suppress(OSError, AttributeError):  # a kernel or a system without them
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.uint32, count * _LINE_WORDS).reshape(count, _LINE_WORDS)
 
 
 def _load64(typing: Any, data: Any, place: Any) -> Any:

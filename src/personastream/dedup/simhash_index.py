@@ -40,7 +40,7 @@ RECORD_WORDS = 3
 _RECORD_BYTES = 8 * RECORD_WORDS
 _ROWS_PER_LINE = 12  # of 15: of fuller lines a good part of the entries would move on to the next ones
 _BITS_PER_ROW = 13  # a row sets four: a quarter of the bits of a full index
-_FEW_ROWS = 1 << 24  # up to here twice as many bits are cheap, and save time
+_FEW_ROWS = 1 << 24  # up to here four times as many bits are cheap, and spare half of the lines
 _ROWS_MIN = 1000
 _HALF_BITS = 32
 
@@ -160,13 +160,12 @@ class SimhashIndex:
     def _empty(self, lines: int, evidence: Words) -> tuple[Any, Any]:
         """Empty tables of that many lines, and what makes a near copy."""
         rows, kernels = _ROWS_PER_LINE * lines, self._kernels
-        bits = rows * (_BITS_PER_ROW if rows > _FEW_ROWS else 2 * _BITS_PER_ROW)
+        bits = rows * (_BITS_PER_ROW if rows > _FEW_ROWS else 4 * _BITS_PER_ROW)
         low, high = (kernels.Side(kernels.empty_table(lines), kernels.empty_bits(bits)) for _ in range(2))
-        ids = np.zeros(len(low.table) * kernels.ENTRIES_MAX, np.uint32)
         low_flips, high_flips = self._distance_max // 2, (self._distance_max - 1) // 2
         flips = (kernels.Flips(*_flips(count)) for count in (low_flips, high_flips))
         rule = kernels.Rule(*flips, low_flips, self._distance_max, self._similarity_min)
-        return kernels.Store(low, high, ids, evidence), rule
+        return kernels.Store(low, high, kernels.empty_table(lines), evidence), rule
 
 
 def _flips(flips_max: int) -> tuple[NDArray[Any], ...]:

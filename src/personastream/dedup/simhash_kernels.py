@@ -28,7 +28,7 @@ _FEW = 3
 
 _GOLDEN = 0x9E37_79B1  # the prime next to 2^32 divided by the golden ratio: multiplicative hashing (Knuth)
 _ELSEWHERE = 0x9E37_79B9  # any constant: it only tells the second home of a row from the first
-_AHEAD_HALVES = 500  # to look up, of either half; few of them are there
+_AHEAD_HALVES = 1000  # to look up, of either half; few of them are there
 _AHEAD_ROWS = 16
 
 Words = NDArray[np.uint64]
@@ -49,11 +49,11 @@ class Side(NamedTuple):
 
 
 class Store(NamedTuple):
-    """Where kept rows are: by either half, ids beside the entries of `low`, evidence uint64[rows, 3] by id."""
+    """Where kept rows are: by either half, an id for each entry of `low`, evidence uint64[rows, 3] by id."""
 
     low: Side
     high: Side
-    ids: Keys
+    ids: Table
     evidence: Words
 
 
@@ -143,7 +143,7 @@ def place(start: Number, stop: Number, store: Store) -> Number:
                 for byte in range(4):
                     prefetch(side.present, _row_of(half, np.uint32(8 * byte), side.present))
                 prefetch(side.table, _home(mix(half), side.table))
-            prefetch(store.ids, _home(mix(np.uint32(signature)), store.low.table) * ENTRIES_MAX)
+            prefetch(store.ids, _home(mix(np.uint32(signature)), store.low.table))
         given_up += _place(row, store)
     return given_up
 
@@ -182,7 +182,7 @@ def _set_hits(rows: Words, row: Number, hits: Hits, store: Store, rule: Rule) ->
     _set_hits_of(high, hits[1], store.high, rule.high)
     home = _home(mix(low), store.low.table)
     prefetch(store.low.table, home)
-    prefetch(store.ids, home * ENTRIES_MAX)
+    prefetch(store.ids, home)
     prefetch(store.high.table, _home(mix(high), store.high.table))
 
 
@@ -308,9 +308,9 @@ def _is_alike_at(home: Number, rows: Words, row: Number, store: Store, rule: Rul
 def _is_any_alike(line: Number, near: Number, rows: Words, row: Number, store: Store, rule: Rule) -> bool:
     """Whether one of these entries of a line of `low` stands for a near copy of `row`."""
     while near:
-        entry = line * ENTRIES_MAX + trailing_zeros(near)
+        other = np.int64(store.ids[line, trailing_zeros(near)])
         near &= near - np.uint64(1)
-        if _is_alike(store.evidence, np.int64(store.ids[entry]), rows, row, rule):
+        if _is_alike(store.evidence, other, rows, row, rule):
             return True
     return False
 
@@ -336,7 +336,7 @@ def _place(row: Number, store: Store) -> Number:
         if line < 0:
             return 2
     store.low.table[line, place] = high
-    store.ids[line * ENTRIES_MAX + place] = row
+    store.ids[line, place] = row
     _set_present(low, store.low)
     key = mix(high)
     line, place = claim(store.high.table, _home(key, store.high.table), key, ENTRIES_MAX)
