@@ -12,7 +12,7 @@ from personastream.launch.process import give_back_memory
 from personastream.serve import room
 
 LOOK_S = 1.0
-LOOKS_PER_GIVING_BACK = 60
+LOOKS_PER_GIVING_BACK = 10
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Vitals:
     tasks: int = 0
 
     async def watch(self) -> None:
-        """Until cancelled. Once a minute memory that is free is given back."""
+        """Until cancelled. Every ten seconds memory that is free is given back."""
         for look in count(1):
             before_s = anyio.current_time()
             await anyio.sleep(LOOK_S)
