@@ -60,8 +60,8 @@ def keep_freed_memory() -> None:
 
 def share_one_heap() -> None:
     """Let all threads take memory from one heap; to be said before there are any. The C library else gives each a heap
-    of its own, and what is free in one is of no use to the others: some 40 MB in a service, ever elsewhere. Python lets
-    one thread work at a time, so that they hardly wait for each other. Where there is no such call, nothing changes.
+    of its own, and what is free in one is of no use to the others: some 40 MB in a service, now here, now there. They
+    hardly wait for each other, as Python lets one work at a time. Where there is no such call, nothing changes.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
