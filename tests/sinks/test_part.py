@@ -1,11 +1,12 @@
 """One part: what is on the disk after each step, good or bad."""
 
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 import zstandard
 
-from personastream.core import frame_log
+from personastream.core import frame_log, ranges
 from personastream.core.frame_log import BLOCK_BYTES, Commit, PartName, ReadAt
 from personastream.core.outcomes import Counts, Outcomes, Usage
 from personastream.errors import CorruptOutput, DiskFull, StorageFailed
@@ -191,3 +192,17 @@ def test_a_commit_that_another_process_finishes_meanwhile_is_no_damage(monkeypat
     assert taken_up(disk, repair=False).rows.settled == [(0, 1)]
     disk.put(OPEN, whole[:written])
     assert not verified(disk, stems=["personas"]).problems
+
+
+def test_rows_that_settle_out_of_order_do_not_fill_the_memory() -> None:
+    """A part of half a million rows is open for long, and each commit of a few hundred rows has as many ranges."""
+    part, step = new_part(started()), 512
+    tracemalloc.start()
+    for start in range(0, 64 * step, step):
+        odd_before, even = range(max(0, start - step) + 1, start, 2), range(start, start + step, 2)
+        part.commit([b"{}"], Outcomes(ranges.from_numbers([*odd_before, *even])), Usage(), COMPRESSOR)
+    kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, ranges.__file__)])
+    tracemalloc.stop()
+    assert sum(trace.size for trace in kept.traces) < 400_000
+    assert part.rows.settled[0] == (0, 63 * step + 1)
+    assert ranges.count(part.rows.settled) == 63 * step + step // 2

@@ -120,6 +120,18 @@ def one_line(words: str) -> str:
     return "".join(character if character.isprintable() else " " for character in words)
 
 
+def untraced(error: BaseException) -> BaseException:
+    """The error, and what led to it, without the frames that they came through. In aiohttp connections, streams and
+    lists of errors keep the error that ended them, and frames keep those: rings of up to 20 kB, which only the garbage
+    collector would free, and that hardly ever comes (`launch/process.py`).
+    """
+    chain = [error]
+    for link in chain:
+        link.__traceback__ = None
+        chain += [each for each in (link.__cause__, link.__context__) if each is not None and each not in chain]
+    return error
+
+
 def text(value: object) -> str:
     """Text from a server that may send anything, such as lists too deep to be shown."""
     return value if isinstance(value, str) else ""

@@ -26,7 +26,7 @@ from personastream.errors import (
 from personastream.licences.rules import known
 from personastream.providers.access import api_url, check_destination, read_key, service_of, spellings
 from personastream.providers.deadlines import Deadlines
-from personastream.providers.faults import fault, one_line
+from personastream.providers.faults import fault, one_line, untraced
 from personastream.providers.wire import Wire
 from personastream.records import Prices
 from personastream.settings import setting
@@ -224,22 +224,23 @@ class HttpService:
         except (Unauthorized, NotFound) as error:
             raise self._placed(error, url) from error.__cause__
         except aiohttp.ConnectionTimeoutError as error:
-            raise Unreachable(f"cannot connect to {self._url.host}:{self._url.port} in time") from error
+            raise Unreachable(f"cannot connect to {self._url.host}:{self._url.port} in time") from untraced(error)
         except TimeoutError as error:
             words = f"no complete answer from {self._url.host} within {self.timeout_s:g} s"
-            raise Unavailable(words, billed=True) from error
+            raise Unavailable(words, billed=True) from untraced(error)
         except aiohttp.ClientConnectorCertificateError as error:
-            raise self._distrusted(error) from error
+            raise self._distrusted(error) from untraced(error)
         except aiohttp.ClientConnectorError as error:
             why = self._words(error.os_error)
-            raise Unreachable(f"cannot connect to {self._url.host}:{self._url.port}: {why}") from error
+            raise Unreachable(f"cannot connect to {self._url.host}:{self._url.port}: {why}") from untraced(error)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError) as error:
             words = f"{self._url.host} closed the connection without an answer"
             if monotonic() - started_s < STALE_S_MAX:
-                raise StaleConnection(words) from error
-            raise Unavailable(words, billed=True) from error
+                raise StaleConnection(words) from untraced(error)
+            raise Unavailable(words, billed=True) from untraced(error)
         except (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError) as error:
-            raise Unavailable(f"broken answer from {self._url.host}: {self._words(error)}", billed=True) from error
+            words = f"broken answer from {self._url.host}: {self._words(error)}"
+            raise Unavailable(words, billed=True) from untraced(error)
 
     def own_headers(self) -> dict[str, str]:
         """The headers that this kind of service wants, among them the one with the key."""

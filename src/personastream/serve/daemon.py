@@ -11,7 +11,7 @@ import anyio.to_thread
 from aiohttp import web
 
 from personastream.errors import PersonaStreamError, RunError
-from personastream.launch.process import calm_collector, raise_file_limit
+from personastream.launch.process import calm_collector, raise_file_limit, share_one_heap
 from personastream.serve import foreign_log, room
 from personastream.serve.api.app import application
 from personastream.serve.happenings import Happening, Happenings, Kind
@@ -34,6 +34,7 @@ FILES = 65_536 - 512
 
 def serve(path: Path, changes: Sequence[str] = ()) -> None:
     """Serve the folder until a signal or the API ends it in order. Raises `RunError`."""
+    share_one_heap()
     root = Root(path)
     root.make()
     with root.held():

@@ -8,11 +8,13 @@ import zstandard
 from personastream.core import frame_log, ranges
 from personastream.core.frame_log import PartName, PartRows, Summary
 from personastream.core.outcomes import Counts, Outcomes, Usage
-from personastream.core.ranges import Ranges
+from personastream.core.ranges import Range, Ranges
 from personastream.errors import CorruptOutput, DiskFull, StorageFailed
 from personastream.sinks.disk import Disk, LogFile, Snapshot
 
 OPEN_SUFFIX = ".part"
+LOOSE_RANGES_MAX = 1024
+"""Ranges of settled rows that are kept as they came, besides as many as there are for good."""
 
 
 class Part:
@@ -35,7 +37,8 @@ class Part:
         self._purged = 0
         self._pieces: list[tuple[int, int]] = []
         self._revived: Ranges = ()
-        self._settled: list[Ranges] = []
+        self._settled: list[Range] = []
+        self._joined = 0
 
     def create(self) -> None:
         """Start the file. Its name is durable on return, so that no commit can be in a file that is lost."""
@@ -71,9 +74,8 @@ class Part:
     @property
     def rows(self) -> PartRows:
         """All rows that this part takes back, with its first commit, and settles."""
-        settled = ranges.union_all(self._settled)
-        self._settled = [settled]
-        return PartRows(self._revived, settled)
+        self._join()
+        return PartRows(self._revived, self._settled.copy())
 
     def commit(
         self, lines: Sequence[bytes], outcomes: Outcomes, usage: Usage, compressor: zstandard.ZstdCompressor
@@ -89,6 +91,8 @@ class Part:
             file.append(data)
             file.sync()
         self._count(self.bytes + len(data), digest, len(lines), pieces, outcomes, usage)
+        if len(self._settled) > 2 * self._joined + LOOSE_RANGES_MAX:  # rows do not settle in order, but without gaps
+            self._join()
 
     def seal(self, shard_rows: int | None) -> Summary:
         """End the part: summary, seek table, final name. It never changes again. Raises like `commit`."""
@@ -98,6 +102,10 @@ class Part:
             file.sync()
             finish_rename(self._disk, self._directory, self.name)
         return summary
+
+    def _join(self) -> None:
+        self._settled = ranges.union_all((self._settled,))
+        self._joined = len(self._settled)
 
     @contextmanager
     def _open(self) -> Iterator[LogFile]:
@@ -139,7 +147,7 @@ class Part:
         self._pieces.extend(pieces)
         self.counts += outcomes.counts()
         self.usage += usage
-        self._settled.append(outcomes.settled())
+        self._settled += outcomes.settled()
         if outcomes.revived:
             self._revived = outcomes.taken_back()
 
