@@ -28,7 +28,7 @@ _FEW = 3
 
 _GOLDEN = 0x9E37_79B1  # the prime next to 2^32 divided by the golden ratio: multiplicative hashing (Knuth)
 _ELSEWHERE = 0x9E37_79B9  # any constant: it only tells the second home of a row from the first
-_AHEAD_HALVES = 1000  # to look up, of either half; few of them are there
+_AHEAD_HALVES = 500  # to look up, of either half; few of them are there
 _AHEAD_ROWS = 16
 
 Words = NDArray[np.uint64]
