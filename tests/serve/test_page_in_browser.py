@@ -7,6 +7,7 @@ import pytest
 
 from personastream.serve.view import JobState, StageView
 from tests.support.browser import Browser, Page, browser
+from tests.support.served_root import waited
 from tests.support.stand_in_service import (
     HOSTILE,
     TOKEN,
@@ -102,7 +103,9 @@ def test_buttons_say_their_verbs(chromium: Browser) -> None:
         assert page.evaluate(shown.format("math")) == ["pause", "stop", "cancel"]
         assert page.evaluate(shown.format("zh")) == ["resume", "stop", "cancel"]
         page.click("[data-job=math] [data-verb=pause]")
+        waited(lambda: len(service.said) == 1)  # requests of a page may overtake each other
         page.click("[data-job=zh] [data-verb=resume]")
+        waited(lambda: len(service.said) == 2)
         page.click("[data-job=math] [data-verb=cancel]")
         page.wait_for("document.querySelector('#sure').open")
         page.click("#sure [value=no]")
@@ -110,7 +113,7 @@ def test_buttons_say_their_verbs(chromium: Browser) -> None:
         page.click("[data-job=zh] [data-verb=cancel]")
         page.wait_for("document.querySelector('#sure').open")
         page.click("#sure [value=yes]")
-        page.wait_for("!document.querySelector('#sure').open")
+        waited(lambda: len(service.said) == 3)
         page.evaluate(
             "fetch('v1/mark', {method: 'POST', body: '{}', headers: {Authorization: 'Bearer " + TOKEN + "'}})"
         )
