@@ -61,11 +61,18 @@ export function keyed(parent, items, key, make) {
   }
 }
 
-// Whether a person means it.
+let answered = Promise.resolve();
+
+// Whether a person means it. The dialog tells some time after it was closed, so it is opened again only then.
 export function sure(words) {
-  const dialog = $("sure");
-  say($("sure-words"), words);
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise(done => dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), {once: true}));
+  answered = answered.then(() => {
+    const dialog = $("sure");
+    say($("sure-words"), words);
+    dialog.returnValue = "no";
+    dialog.showModal();
+    return new Promise(done => {
+      dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), {once: true});
+    });
+  });
+  return answered;
 }
