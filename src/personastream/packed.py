@@ -192,9 +192,3 @@ def as_array(numbers: Sequence[int]) -> Places:
 def truths(mask: bytes) -> NDArray[np.bool_]:
     """Which bytes are not 0."""
     return np.not_equal(np.frombuffer(mask, np.uint8), 0)
-
-
-def runs(numbers: Places) -> tuple[Places, Places]:
-    """Ascending numbers as ranges: where each starts, and stops."""
-    apart = (np.diff(numbers) != 1).nonzero()[0]
-    return numbers[np.append(0, apart + 1)[: len(numbers)]], numbers[np.append(apart, -1)[: len(numbers)]] + 1

@@ -1,7 +1,7 @@
 """Packed rows, texts, lines and numbers against plain lists: whatever is done to both, they stay equal."""
 
 from collections.abc import Sequence
-from itertools import compress, pairwise
+from itertools import compress
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personastream.core.lines import Line, Lines, LongLine
-from personastream.packed import PADDING, Numbers, Packed, Texts, as_array, runs
+from personastream.packed import PADDING, Numbers, Packed, Texts, as_array
 from personastream.records import Batch, Shard
 from tests.support.effort import tries
 
@@ -106,15 +106,6 @@ def like(column: Sequence[object], rows: Sequence[object], data: st.DataObject) 
     for place in (len(rows), -len(rows) - 1):
         with pytest.raises(IndexError):
             column[place]
-
-
-@quick
-@given(st.sets(st.integers(0, 30)))
-def test_runs_are_ranges(numbers: set[int]) -> None:
-    starts, stops = runs(np.array(sorted(numbers), np.int64))
-    ranges = list(zip(starts.tolist(), stops.tolist(), strict=True))
-    assert {number for start, stop in ranges for number in range(start, stop)} == numbers
-    assert all(stop < start for (_, stop), (start, _) in pairwise(ranges))
 
 
 @quick

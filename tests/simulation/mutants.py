@@ -112,7 +112,7 @@ def _commit_then_sync_later(self: Part, lines: Any, outcomes: Any, usage: Any, c
 def _seal_with_rename_first(self: Part, shard_rows: int | None) -> Summary:
     summary = Summary(self._commits, self._lines, self.counts, self.usage, shard_rows)
     with self._open() as file:
-        file.append(frame_log.encode_seal(self.name, summary, self.rows, self._pieces))
+        file.append(frame_log.encode_seal(self.name, summary, self.rows, self.pieces))
         part_module.finish_rename(self._disk, self._directory, self.name)
         file.sync()
     return summary

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, groupby, pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -10,6 +10,12 @@ from typing import Any
 from tests.soak.processes import Served
 
 POINTS_MAX = 300
+WARM_UP_S = 120.0
+"""From when all requests are in flight until memory is expected to stand still."""
+BUSY_SHARE = 0.9
+"""Of the requests that may be in flight: fewer, and memory has less to hold."""
+FLOOR_S = 20.0
+"""What commits and answers take and give back within this time is no growth: freed memory is returned every 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +54,32 @@ def look(served: Served, at_s: float) -> tuple[Sample, dict[str, Any]] | None:
     return sample, state
 
 
+def steady(samples: Sequence[Sample], in_flight: int) -> Sequence[Sample]:
+    """The longest time of one life in which the service had all it could do, without its warm-up."""
+    best: Sequence[Sample] = ()
+    start = 0
+    for place, sample in enumerate(samples):
+        if sample.in_flight < BUSY_SHARE * in_flight or sample.life != samples[start].life:
+            start = place + 1
+        elif samples[place].at_s - samples[start].at_s > (best[-1].at_s - best[0].at_s if best else 0.0):
+            best = samples[start : place + 1]
+    return [sample for sample in best if sample.at_s - best[0].at_s >= WARM_UP_S]
+
+
 def slope_bytes_per_million(samples: Sequence[Sample]) -> float:
-    """How memory grows with rows: the median of all slopes between two samples, which outliers do not move."""
-    step = max(1, len(samples) // POINTS_MAX)
-    points = [(sample.rows, sample.rss_bytes) for sample in samples[::step]]
+    """How memory grows with rows: the median of all slopes between two points, which outliers do not move.
+
+    A point is the least that was held within `FLOOR_S`.
+    """
+    floors = [min(group, key=lambda sample: sample.rss_bytes) for group in _groups(samples)]
+    step = max(1, len(floors) // POINTS_MAX)
+    points = [(sample.rows, sample.rss_bytes) for sample in floors[::step]]
     slopes = [(y2 - y1) / (x2 - x1) * 1e6 for (x1, y1), (x2, y2) in combinations(points, 2) if x2 > x1]
     return median(slopes) if slopes else 0.0
+
+
+def _groups(samples: Sequence[Sample]) -> list[list[Sample]]:
+    return [list(group) for _, group in groupby(samples, key=lambda sample: int(sample.at_s // FLOOR_S))]
 
 
 def draw(path: Path, samples: Sequence[Sample], events: Sequence[tuple[float, str]]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from tests.soak.account import account, verified
 from tests.soak.plan import FAULTS, JOBS, Plan
 from tests.soak.processes import Endpoint, Served
-from tests.soak.samples import Sample, draw, look, slope_bytes_per_million
+from tests.soak.samples import Sample, draw, look, slope_bytes_per_million, steady
 
 SETTINGS = """
 [serve]
@@ -19,8 +19,6 @@ retry_s_max = 5.0
 [api]
 listen = "127.0.0.1:0"
 """
-WARM_UP_SHARE = 0.35
-"""Of the last life: what comes before is not counted as growth."""
 IDLE_S = 12.0
 
 
@@ -139,8 +137,7 @@ class Story:
         self.drained.append(self.served.drain("api"))
         runs = {job: self.served.root / "runs" / job for job in JOBS}
         accounts = {job: account(self.plan, job, run) for job, run in runs.items()}
-        last = [sample for sample in self.samples if sample.life == self.served.lives and sample.in_flight]
-        warm = last[round(WARM_UP_SHARE * len(last)) :] or self.samples
+        warm = steady(self.samples, self.plan.in_flight) or self.samples
         busy = sorted(sample.in_flight for sample in warm)
         rows = sum(each["rows"] for each in accounts.values())
         requests = sum(endpoint.arrivals() for endpoint in self.endpoints)
@@ -155,6 +152,7 @@ class Story:
             "verified": {job: verified(run) for job, run in runs.items()},
             "in_flight_median": busy[len(busy) // 2],
             "in_flight_most": busy[-1],
+            "minutes_warm": round((warm[-1].at_s - warm[0].at_s) / 60, 2),
             "rows_warm": warm[-1].rows - warm[0].rows,
             "rss_mb": [round(warm[0].rss_bytes / 1e6, 1), round(warm[-1].rss_bytes / 1e6, 1)],
             "rss_slope_mb_per_million_rows": round(slope_bytes_per_million(warm) / 1e6, 3),

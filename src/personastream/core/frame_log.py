@@ -49,6 +49,7 @@ NO_TRAILER = bytes(16)
 
 _ENVELOPE = struct.Struct("<4sHI")
 _TAG = b"PSL1"
+_ARRAYS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS
 _DIGEST_BYTES = 16
 
 
@@ -341,10 +342,16 @@ def _outcomes(payload: dict[str, Any]) -> Outcomes:
 
 def _envelope(magic: int, payload: dict[str, object]) -> tuple[bytes, bytes]:
     """(skippable frame: tag, version, length, compressed JSON, hash of all that; the hash)."""
-    packed = zstandard.ZstdCompressor(level=3).compress(orjson.dumps(payload))
+    written = orjson.dumps(payload, default=_written, option=_ARRAYS)
+    packed = zstandard.ZstdCompressor(level=3).compress(written)
     body = _ENVELOPE.pack(_TAG, FORMAT_VERSION, len(packed)) + packed
     digest = xxhash.xxh3_128_digest(body)
     return zstd_format.skippable_frame(magic, body + digest), digest
+
+
+def _written(rows: Any) -> object:
+    """How ranges in arrays are written down: as others."""
+    return rows.pairs()
 
 
 def _open_envelope(magic: int, frame: bytes) -> tuple[dict[str, Any], bytes] | None:

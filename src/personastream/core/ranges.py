@@ -1,7 +1,10 @@
-"""Sets of row numbers as sorted, disjoint, half-open ranges: small where rows settle nearly in order."""
+"""Sets of row numbers as sorted, disjoint, half-open ranges: small where rows settle nearly in order.
+
+Sets that are not small have them in arrays: see `packed_ranges`, which does there what is asked of them here.
+"""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
 
@@ -45,6 +48,10 @@ def from_numbers(numbers: Iterable[int]) -> list[Range]:
 
 def union_all(sets: Iterable[Ranges]) -> list[Range]:
     """All sets together. Raises `Overlap` if two share a row: no row may settle twice."""
+    sets = [rows for rows in sets if rows]
+    union: Callable[[list[Ranges]], list[Range]] | None = getattr(sets[0], "union", None) if sets else None
+    if union is not None and all(isinstance(rows, type(sets[0])) for rows in sets):
+        return union(sets[1:])
     merged: list[Range] = []
     begin = end = -1
     for start, stop in sorted(chain.from_iterable(sets)):
@@ -88,7 +95,8 @@ def difference(rows: Ranges, others: Ranges) -> list[Range]:
 
 def count(ranges: Ranges) -> int:
     """How many rows the set holds."""
-    return sum([stop - start for start, stop in ranges])
+    packed: int | None = getattr(ranges, "rows", None)
+    return packed if packed is not None else sum([stop - start for start, stop in ranges])
 
 
 def contains(ranges: Ranges, number: int) -> bool:

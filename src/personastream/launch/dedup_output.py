@@ -16,11 +16,12 @@ from personastream.core import ranges
 from personastream.core.dead_letter import dead_letter, encodable
 from personastream.core.lines import Lines
 from personastream.core.outcomes import Outcomes, Usage
-from personastream.core.ranges import Range
+from personastream.core.packed_ranges import PackedRanges
+from personastream.core.ranges import Ranges
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import DiskFull, DiskStillFull
-from personastream.packed import Places, as_array, runs
+from personastream.packed import Places, as_array
 from personastream.ports import Chunk, Sink
 from personastream.records import Batch, Shard
 
@@ -83,13 +84,9 @@ class _Pieces:
         return b"".join([part.joined() for part in self.parts])
 
 
-def _ranges(parts: Sequence[Places]) -> list[Range]:
-    """The ranges that hold the numbers of all parts. Raises `Overlap` for a number given twice."""
-    numbers = np.concatenate(parts)
-    if (np.diff(numbers) <= 0).any():
-        return ranges.from_numbers(numbers.tolist())
-    starts, stops = runs(numbers)
-    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+def _ranges(parts: Sequence[Places]) -> Ranges:
+    """The ranges that hold the numbers of all parts, ascending each. Raises `Overlap` for a number given twice."""
+    return PackedRanges.of(np.sort(np.concatenate(parts), kind="stable"))
 
 
 @dataclass(slots=True)

@@ -1,7 +1,9 @@
 """One open part of a log: append commits, seal. The only place where output bytes are written."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 
 import zstandard
 
@@ -35,7 +37,7 @@ class Part:
         self._commits = 0
         self._lines = 0
         self._purged = 0
-        self._pieces: list[tuple[int, int]] = []
+        self._pieces = array("Q")  # by twos: thousands of commits may come before the seal
         self._revived: Ranges = ()
         self._settled: list[Range] = []
         self._joined = 0
@@ -77,6 +79,11 @@ class Part:
         self._join()
         return PartRows(self._revived, self._settled.copy())
 
+    @property
+    def pieces(self) -> list[tuple[int, int]]:
+        """(bytes, raw bytes) of all frames so far."""
+        return list(zip(self._pieces[::2], self._pieces[1::2], strict=True))
+
     def commit(
         self, lines: Sequence[bytes], outcomes: Outcomes, usage: Usage, compressor: zstandard.ZstdCompressor
     ) -> None:
@@ -98,7 +105,7 @@ class Part:
         """End the part: summary, seek table, final name. It never changes again. Raises like `commit`."""
         summary = Summary(self._commits, self._lines, self.counts, self.usage, shard_rows, self._purged)
         with self._open() as file:
-            file.append(frame_log.encode_seal(self.name, summary, self.rows, self._pieces))
+            file.append(frame_log.encode_seal(self.name, summary, self.rows, self.pieces))
             file.sync()
             finish_rename(self._disk, self._directory, self.name)
         return summary
@@ -144,7 +151,7 @@ class Part:
         self._digest = digest
         self._commits += 1
         self._lines += lines
-        self._pieces.extend(pieces)
+        self._pieces.extend(chain.from_iterable(pieces))
         self.counts += outcomes.counts()
         self.usage += usage
         self._settled += outcomes.settled()
