@@ -8,10 +8,8 @@ be followed by something else.
 """
 
 import io
-import os
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import BinaryIO
 
 import numpy as np
@@ -43,17 +41,7 @@ def write_image(file: BinaryIO, bits: int, tables: Sequence[tuple[Table, int]]) 
         for piece in _pieces(lines):
             checksum.update(piece)
             file.write(piece)
-            _send_to_disk(file, len(piece))
         file.write(checksum.digest())
-
-
-def _send_to_disk(file: BinaryIO, size: int) -> None:
-    """Let the disk, if there is one, begin with the last `size` bytes: a sync then has little left to wait for.
-
-    They stay in the page cache, which lets go of nothing that is not on disk yet.
-    """
-    with suppress(OSError):
-        os.posix_fadvise(file.fileno(), file.tell() - size, size, os.POSIX_FADV_DONTNEED)
 
 
 def read_image(file: io.BufferedIOBase, bits: int) -> list[tuple[Table, int]]:
