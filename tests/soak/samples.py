@@ -11,9 +11,9 @@ from tests.soak.processes import Served
 
 POINTS_MAX = 300
 WARM_UP_S = 120.0
-"""From when all requests are in flight until memory is expected to stand still."""
-BUSY_SHARE = 0.9
-"""Of the requests that may be in flight: fewer, and memory has less to hold."""
+"""From when requests are in flight until memory is expected to stand still; and as long before the last of them."""
+BUSY_SHARE = 0.6
+"""Of the requests that may be in flight: with fewer an endpoint is away, and memory has less to hold."""
 FLOOR_S = 20.0
 """What commits and answers take and give back within this time is no growth: freed memory is returned every 10 s."""
 
@@ -55,7 +55,7 @@ def look(served: Served, at_s: float) -> tuple[Sample, dict[str, Any]] | None:
 
 
 def steady(samples: Sequence[Sample], in_flight: int) -> Sequence[Sample]:
-    """The longest time of one life in which the service had all it could do, without its warm-up."""
+    """The longest time of one life in which all endpoints were there, without its first and last minutes."""
     best: Sequence[Sample] = ()
     start = 0
     for place, sample in enumerate(samples):
@@ -63,7 +63,7 @@ def steady(samples: Sequence[Sample], in_flight: int) -> Sequence[Sample]:
             start = place + 1
         elif samples[place].at_s - samples[start].at_s > (best[-1].at_s - best[0].at_s if best else 0.0):
             best = samples[start : place + 1]
-    return [sample for sample in best if sample.at_s - best[0].at_s >= WARM_UP_S]
+    return [sample for sample in best if best[0].at_s + WARM_UP_S <= sample.at_s <= best[-1].at_s - WARM_UP_S]
 
 
 def slope_bytes_per_million(samples: Sequence[Sample]) -> float:
