@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.constants import SECOND_FACTOR, SECOND_FLIP
+from personastream.dedup.constants import SECOND_FACTOR, SECOND_FLIP, SKETCH_SIZE_MAX
 from personastream.dedup.jit import count_ones, fold_product, inlined, jit, jit_bare, prefetch, trailing_zeros
 from personastream.dedup.lines import IN_USE, SENT_AWAY, STATE, Number, Table, claim, gone, line_of, reach, tags_equal
+from personastream.dedup.mark_kernels import Marks, similarity
 from personastream.dedup.sketch_kernels import similarity_bound
 
 ENTRIES_MAX = 10
@@ -22,13 +23,28 @@ Starts = NDArray[np.int64]
 
 
 class Store(NamedTuple):
-    """Where kept rows are: tables one after the other, the first line and lines of each, evidence uint64[rows, 2]."""
+    """Where kept rows are: tables one after the other, the first line and lines of each; sketches uint64[rows, 2].
+
+    The marks of kept row i are `marks[mark_starts[i]:mark_starts[i + 1]]`.
+    """
 
     lines: Table
     tags: NDArray[np.uint16]
     firsts: Starts
     sizes: Starts
     evidence: Words
+    marks: Marks
+    mark_starts: Starts
+
+
+class Rows(NamedTuple):
+    """Rows to decide on: the keys, two sketches and marks of each."""
+
+    keys: Words
+    starts: Starts
+    sketches: Words
+    marks: Marks
+    mark_starts: Starts
 
 
 class Rule(NamedTuple):
@@ -45,22 +61,14 @@ class Rule(NamedTuple):
 
 @jit_bare
 def insert(
-    keys: Words,
-    starts: Starts,
-    sketches: Words,
-    start: Number,
-    ask: bool,
-    new: NDArray[np.bool_],
-    store: Store,
-    rule: Rule,
-    kept: Number,
-    room: Number,
+    rows: Rows, start: Number, ask: bool, new: NDArray[np.bool_], store: Store, rule: Rule, kept: Number, room: Number
 ) -> tuple[Number, Number, Number, Number]:
     """Decide on rows from `start` on, or just believe in them without `ask`; keep new ones while there is room.
 
-    There is room for that many keys, and for as many rows as the evidence has. Returns the row where it stopped, the
-    rows kept now, the room left, and how many keys found no place.
+    There is room for that many keys, and for as many rows and marks as the store has. Returns the row where it
+    stopped, the rows kept now, the room left, and how many keys found no place.
     """
+    keys, starts, sketches = rows.keys, rows.starts, rows.sketches
     given_up = 0
     for row in range(start, len(sketches)):
         if row + _AHEAD_ROWS < len(sketches):
@@ -68,15 +76,27 @@ def insert(
         if ask and row + _AHEAD_ROWS_EVIDENCE < len(sketches):
             _fetch_evidence(keys, starts, sketches, row + _AHEAD_ROWS_EVIDENCE, store, rule)
         first, stop = starts[row], starts[row + 1]
-        new[row] = first == stop or not (ask and _is_near_copy(keys, first, stop, sketches, row, store, rule))
+        new[row] = first == stop or not (ask and _is_near_copy(rows, row, store, rule))
         if new[row] and first < stop:
-            if kept == len(store.evidence) or stop - first > room:
+            if kept == len(store.evidence) or stop - first > room or not _keep(rows, row, kept, store):
                 return row, kept, room, given_up
-            store.evidence[kept, 0], store.evidence[kept, 1] = sketches[row, 0], sketches[row, 1]
             given_up += _place(keys, first, stop, kept, store)
             room -= stop - first
             kept += 1
     return len(sketches), kept, room, given_up
+
+
+@inlined
+def _keep(rows: Rows, row: Number, kept: Number, store: Store) -> bool:
+    """Note the sketches and marks of a row, if there is room for them."""
+    start, stop, at = rows.mark_starts[row], rows.mark_starts[row + 1], store.mark_starts[kept]
+    if at + stop - start > len(store.marks):
+        return False
+    store.evidence[kept, 0], store.evidence[kept, 1] = rows.sketches[row, 0], rows.sketches[row, 1]
+    for place in range(start, stop):
+        store.marks[at + place - start] = rows.marks[place]
+    store.mark_starts[kept + 1] = at + stop - start
+    return True
 
 
 @inlined
@@ -125,28 +145,26 @@ def _home(key: Number, table: Number, store: Store) -> Number:
 
 
 @inlined
-def _is_near_copy(
-    keys: Words, first: Number, stop: Number, sketches: Words, row: Number, store: Store, rule: Rule
-) -> bool:
-    """Whether some kept row shares one of the keys from `first` to `stop - 1` with `row`, and is similar."""
-    size = np.int64(sketches[row, 1] >> _SIZE_SHIFT)
-    for place in range(first, stop):
+def _is_near_copy(rows: Rows, row: Number, store: Store, rule: Rule) -> bool:
+    """Whether some kept row shares a key with `row`, and is similar."""
+    size = np.int64(rows.sketches[row, 1] >> _SIZE_SHIFT)
+    for place in range(rows.starts[row], rows.starts[row + 1]):
         for table in range(len(store.sizes)):
-            home = _home(keys[place], table, store)
-            if _is_alike_at(home, keys[place], sketches, row, store, rule):
+            home = _home(rows.keys[place], table, store)
+            if _is_alike_at(home, rows.keys[place], rows, row, store, rule):
                 return True
             if store.lines[home, STATE] & np.uint32(SENT_AWAY):
                 for other_size in range(rule.size_min[size], rule.size_max[size] + 1):
-                    key = _refined(keys[place], other_size)
-                    if _is_alike_at(_home(key, table, store), key, sketches, row, store, rule):
+                    key = _refined(rows.keys[place], other_size)
+                    if _is_alike_at(_home(key, table, store), key, rows, row, store, rule):
                         return True
     return False
 
 
 @inlined
-def _is_alike_at(home: Number, key: Number, sketches: Words, row: Number, store: Store, rule: Rule) -> bool:
+def _is_alike_at(home: Number, key: Number, rows: Rows, row: Number, store: Store, rule: Rule) -> bool:
     """Whether an entry with this key stands for a row that is similar to `row`."""
-    first, second = sketches[row, 0], sketches[row, 1]
+    first, second = rows.sketches[row, 0], rows.sketches[row, 1]
     size = np.int64(second >> _SIZE_SHIFT)
     state = store.lines[home, STATE]
     for line in range(home, home + 1 + gone(state, key) * reach(state)):
@@ -158,9 +176,20 @@ def _is_alike_at(home: Number, key: Number, sketches: Words, row: Number, store:
             apart = count_ones(first ^ store.evidence[other, 0])
             if apart > rule.apart_max[size + np.int64(other_second >> _SIZE_SHIFT)]:  # most are refused by this alone
                 continue
-            if similarity_bound(first, second, store.evidence[other, 0], other_second) >= rule.similarity_min:
+            bound = similarity_bound(first, second, store.evidence[other, 0], other_second)
+            if bound >= rule.similarity_min and _is_alike(rows, row, other, store, rule):
                 return True
     return False
+
+
+@jit_bare
+def _is_alike(rows: Rows, row: Number, other: Number, store: Store, rule: Rule) -> bool:
+    """The verdict on two rows whose sketches agree: by their marks, if both have them."""
+    start, stop = rows.mark_starts[row], rows.mark_starts[row + 1]
+    begin, end = store.mark_starts[other], store.mark_starts[other + 1]
+    if start == stop or begin == end:
+        return True
+    return bool(similarity(rows.marks, start, stop, store.marks, begin, end) >= rule.similarity_min)
 
 
 @inlined
@@ -188,28 +217,43 @@ def _refined(key: Number, size: Number) -> Number:
 
 
 @jit
-def as_records(keys: Words, starts: Starts, sketches: Words, new: NDArray[np.bool_]) -> Words:
-    """What the journal tells of new rows that have keys: both sketches, the number of keys, the keys."""
+def as_records(rows: Rows, new: NDArray[np.bool_]) -> Words:
+    """What the journal tells of new rows that have keys: both sketches, the number of keys, the keys, the marks.
+
+    Of marks there are four in a word; the last one may be filled up with zeros.
+    """
     size = 0
     for row in range(len(new)):
-        count = starts[row + 1] - starts[row]
-        size += (3 + count) * (new[row] & (count > 0))
-    records = np.empty(size, np.uint64)
-    _write_records(keys, starts, sketches, new, records)
+        count = rows.starts[row + 1] - rows.starts[row]
+        size += (3 + count + _mark_words(rows.sketches[row, 1])) * (new[row] & (count > 0))
+    records = np.zeros(size, np.uint64)
+    _write_records(rows, new, records)
     return records
 
 
 @jit_bare
-def _write_records(keys: Words, starts: Starts, sketches: Words, new: NDArray[np.bool_], records: Words) -> None:
-    at = 0
+def _mark_words(second: Number) -> Number:
+    """Words of a record that hold marks, by the second sketch."""
+    size = np.int64(second >> _SIZE_SHIFT)
+    return (size + 3) // 4 if size < SKETCH_SIZE_MAX else 0
+
+
+@jit_bare
+def _write_records(rows: Rows, new: NDArray[np.bool_], records: Words) -> None:
+    at = np.int64(0)
     for row in range(len(new)):
-        count = starts[row + 1] - starts[row]
+        start, count = rows.starts[row], rows.starts[row + 1] - rows.starts[row]
         if not new[row] or count == 0:
             continue
-        records[at], records[at + 1], records[at + 2] = sketches[row, 0], sketches[row, 1], np.uint64(count)
+        records[at], records[at + 1] = rows.sketches[row, 0], rows.sketches[row, 1]
+        records[at + 2] = np.uint64(count)
         for place in range(count):
-            records[at + 3 + place] = keys[starts[row] + place]
+            records[at + 3 + place] = rows.keys[start + place]
         at += 3 + count
+        for place in range(rows.mark_starts[row + 1] - rows.mark_starts[row]):
+            mark = np.uint64(rows.marks[rows.mark_starts[row] + place])
+            records[at + place // 4] |= mark << np.uint64(16 * (place % 4))
+        at += _mark_words(rows.sketches[row, 1])
 
 
 @jit
@@ -221,15 +265,16 @@ def count_records(records: Words, keys_min: Number, keys_max: Number) -> Number:
             return -1
         if records[at + 2] < np.uint64(keys_min) or records[at + 2] > np.uint64(keys_max):
             return -1
-        at += 3 + np.int64(records[at + 2])
+        at += 3 + np.int64(records[at + 2]) + _mark_words(records[at + 1])
         rows += 1
     return rows if at == len(records) else -1
 
 
 @jit
-def from_records(records: Words, rows: Number) -> tuple[Words, Starts, Words]:
-    """Keys, starts and sketches of so many records."""
-    keys, starts = np.empty(len(records) - 3 * rows, np.uint64), np.zeros(rows + 1, np.int64)
+def from_records(records: Words, rows: Number) -> tuple[Words, Starts, Words, Marks, Starts]:
+    """Keys, starts, sketches, marks and their starts of so many records."""
+    keys, starts = np.empty(len(records), np.uint64), np.zeros(rows + 1, np.int64)
+    marks, mark_starts = np.empty(4 * len(records), np.uint16), np.zeros(rows + 1, np.int64)
     sketches, at = np.empty((rows, 2), np.uint64), np.int64(0)
     for row in range(rows):
         count = np.int64(records[at + 2])
@@ -237,4 +282,9 @@ def from_records(records: Words, rows: Number) -> tuple[Words, Starts, Words]:
         starts[row + 1] = starts[row] + count
         keys[starts[row] : starts[row + 1]] = records[at + 3 : at + 3 + count]
         at += 3 + count
-    return keys, starts, sketches
+        size = np.int64(sketches[row, 1] >> _SIZE_SHIFT) if _mark_words(sketches[row, 1]) else np.int64(0)
+        for place in range(size):
+            marks[mark_starts[row] + place] = np.uint16(records[at + place // 4] >> np.uint64(16 * (place % 4)))
+        mark_starts[row + 1] = mark_starts[row] + size
+        at += _mark_words(sketches[row, 1])
+    return keys[: starts[-1]], starts, sketches, marks[: mark_starts[-1]], mark_starts

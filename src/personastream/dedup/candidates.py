@@ -1,12 +1,17 @@
-"""Rows that share a key are candidates for near copies; their sketches decide. What Jaccard and MinHash have in common.
+"""Rows that share a key are candidates for near copies; their words decide. What Jaccard and MinHash have in common.
 
 A row comes with keys (64-bit hashes) chosen so that near copies share at least one. It is a near copy if a kept row
-has one of its keys **and** what their sketches tell of the Jaccard similarity is at least `similarity_min`. Rows are
+has one of its keys **and** the Jaccard similarity of their sets of words is at least `similarity_min`. Rows are
 compared with kept rows only, in order, so the earliest of a group survives.
+
+Sketches refuse most of those that are less similar, in no time. But two rows that differ in a word each have the same
+sketches once in 3,600 times, and of rows made from one template each meets thousands of such others. So what sketches
+do not refuse is compared word by word, by marks of 16 bits: a pair like that passes once in some 65,536 times, together
+once in 200 million. Rows of 255 different words or more have no marks: for them the sketches decide.
 
 **Index** (`size_bytes`): tables of 64-byte lines (see `lines`) with ten entries: 16 tag bits of the key, and the id of
 a row, 32 bits. A full table is followed by another one, as large as all before. **Evidence** (`evidence_bytes`): by id,
-16 bytes of sketches.
+16 bytes of sketches, 8 that tell where its marks are, and 2 for each distinct word.
 
 Many rows may share a key. Once a line and the 15 after it are full of them, some 160, further rows go by the key and
 their own size, and whoever finds the line crowded asks for each size that a near copy may have: nothing is lost by
@@ -24,10 +29,12 @@ from personastream.dedup.backend import require_numba
 from personastream.dedup.constants import SKETCH_SIZE_MAX
 
 Words = NDArray[np.uint64]
+Marks = NDArray[np.uint16]
 Starts = NDArray[np.int64]
 
 _KEYS_PER_LINE = 7.5  # of 10
 _KEYS_MIN = 4096
+_MARKS_PER_ROW = 20  # expected; room for more is made when it is needed
 _SIMILARITY_DENOMINATOR_MAX = 1_000_000
 
 
@@ -45,7 +52,9 @@ class Candidates:
         self._lines = int(max(rows_expected * keys_per_row, _KEYS_MIN) / _KEYS_PER_LINE) + 1
         self._sizes: list[int] = []
         self._table = self._empty_lines(0)
-        self._evidence = np.empty((max(rows_expected, _KEYS_MIN), 2), np.uint64)
+        rows = max(rows_expected, _KEYS_MIN)
+        self._evidence, self._mark_starts = np.empty((rows, 2), np.uint64), np.zeros(rows + 1, np.int64)
+        self._marks = np.empty(rows * _MARKS_PER_ROW, np.uint16)
         self._store = self._new_store()
         self._kept = self._room = 0
         self._records: list[Words] = []
@@ -62,20 +71,24 @@ class Candidates:
 
     @property
     def evidence_bytes(self) -> int:
-        """Memory of the sketches, in use or not."""
-        return int(self._evidence.nbytes)
+        """Memory of sketches and marks, in use or not."""
+        return int(self._evidence.nbytes + self._mark_starts.nbytes + self._marks.nbytes)
 
-    def insert(self, keys: Words, starts: Starts, sketches: Words) -> NDArray[np.bool_]:
+    def insert(
+        self, keys: Words, starts: Starts, sketches: Words, marks: Marks, mark_starts: Starts
+    ) -> NDArray[np.bool_]:
         """True for each row that is no near copy of a kept one before it; such rows are kept from now on.
 
-        Row i has `keys[starts[i]:starts[i + 1]]` and `sketches[i]`; one without keys is new, and is not kept.
+        Row i has `keys[starts[i]:starts[i + 1]]`, `sketches[i]`, and as it has keys, `marks` (see `mark_kernels`). One
+        without keys is new, and is not kept.
         """
-        new = self._insert(keys, starts, sketches, ask=True)
-        self._records.append(self._kernels.as_records(keys, starts, sketches, new))
+        rows = self._kernels.Rows(keys, starts, sketches, marks, mark_starts)
+        new = self._insert(rows, ask=True)
+        self._records.append(self._kernels.as_records(rows, new))
         return new
 
     def learnt(self) -> bytes:
-        """Sketches and keys of each row kept by `insert` since the last call, in order."""
+        """Sketches, keys and marks of each row kept by `insert` since the last call, in order."""
         records = b"".join(records.astype("<u8", copy=False).data for records in self._records)
         self._records.clear()
         return records
@@ -88,27 +101,27 @@ class Candidates:
         rows = self._kernels.count_records(words, keys_min, keys_max)
         if rows < 0:
             raise ValueError("the records of near deduplication do not hang together")
-        keys, starts, sketches = self._kernels.from_records(words, rows)
-        self._insert(keys, starts, sketches, ask=False)
+        self._insert(self._kernels.Rows(*self._kernels.from_records(words, rows)), ask=False)
 
-    def _insert(self, keys: Words, starts: Starts, sketches: Words, ask: bool) -> NDArray[np.bool_]:
-        new = np.empty(len(sketches), np.bool_)
+    def _insert(self, rows: Any, ask: bool) -> NDArray[np.bool_]:
+        new = np.empty(len(rows.sketches), np.bool_)
         done = 0
-        while done < len(sketches):
+        while done < len(new):
             done, self._kept, self._room, refused = self._kernels.insert(
-                keys, starts, sketches, done, ask, new, self._store, self._rule, self._kept, self._room
+                rows, done, ask, new, self._store, self._rule, self._kept, self._room
             )
             self.given_up += refused
-            if done < len(sketches):
-                self._make_room(int(starts[done + 1] - starts[done]))
+            if done < len(new):
+                self._make_room(*(int(each[done + 1] - each[done]) for each in (rows.starts, rows.mark_starts)))
         return new
 
-    def _make_room(self, keys: int) -> None:
-        """Add a table, or evidence, whichever is full: for so many keys at least."""
+    def _make_room(self, keys: int, marks: int) -> None:
+        """Add a table, evidence or marks, whichever is full: for so many keys and marks at least."""
         if self._kept == len(self._evidence):
-            grown = np.empty((2 * self._kept, 2), np.uint64)
-            grown[: self._kept] = self._evidence
-            self._evidence = grown
+            self._evidence = _grown(self._evidence, 2 * self._kept)
+            self._mark_starts = _grown(self._mark_starts, 2 * self._kept + 1)
+        if self._mark_starts[self._kept] + marks > len(self._marks):
+            self._marks = _grown(self._marks, 2 * len(self._marks))
         if keys > self._room:
             lines = max(self._lines, sum(self._sizes), keys)
             table = self._empty_lines(len(self._table) + lines + self._walk_lines)
@@ -121,7 +134,15 @@ class Candidates:
     def _new_store(self) -> Any:
         sizes = np.array(self._sizes, np.int64)
         firsts = np.cumsum(sizes + self._walk_lines) - sizes - self._walk_lines
-        return self._kernels.Store(self._table, self._table.view(np.uint16), firsts, sizes, self._evidence)
+        tags = self._table.view(np.uint16)
+        return self._kernels.Store(self._table, tags, firsts, sizes, self._evidence, self._marks, self._mark_starts)
+
+
+def _grown(array: NDArray[Any], rows: int) -> NDArray[Any]:
+    """The same with room for so many rows."""
+    grown = np.empty((rows, *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown
 
 
 class SetIndex:
@@ -146,11 +167,11 @@ class SetIndex:
 
     @property
     def evidence_bytes(self) -> int:
-        """Memory of the sketches."""
+        """Memory of sketches and marks."""
         return self._candidates.evidence_bytes
 
     def learnt(self) -> bytes:
-        """Sketches (16 bytes) and keys of each row kept by `insert` since the last call, in order."""
+        """Sketches (16 bytes), keys and marks of each row kept by `insert` since the last call, in order."""
         return self._candidates.learnt()
 
 

@@ -56,8 +56,10 @@ class JaccardIndex(SetIndex):
         """
         sizes = (sketches[:, 1] >> np.uint64(SKETCH_BITS_2)).astype(np.int64)
         keys_max = _SPLITS * int(self._parts[sizes].sum())
-        keys, starts = self._kernels.part_keys(words.hashes, words.starts, sizes, self._first, self._last, keys_max)
-        return self._candidates.insert(keys, starts, sketches)
+        keys, starts, *marks = self._kernels.part_keys(
+            words.hashes, words.starts, sizes, self._first, self._last, keys_max
+        )
+        return self._candidates.insert(keys, starts, sketches, *marks)
 
     def learn(self, records: bytes) -> None:
         """Keep the rows that `learnt` told of. Raises `ValueError` if they cannot be such, and has learnt nothing."""

@@ -6,9 +6,8 @@ from numpy.typing import NDArray
 from personastream.dedup.constants import END_FACTOR, END_FLIP
 from personastream.dedup.jit import fold_product, inlined, jit, jit_bare
 from personastream.dedup.lines import Number
+from personastream.dedup.mark_kernels import FEW_WORDS_MAX, SEEN, Marks, add_marks, set_distinct, sort_distinct
 
-_FEW_WORDS_MAX = 64  # of more words, repetitions are found by sorting
-_SEEN = 512  # slots for so few words: two of them hardly meet
 _SPLITS = 2
 _HALF = np.uint64(32)
 _LOW_HALF = np.uint64(0xFFFF_FFFF)
@@ -20,51 +19,29 @@ Sizes = NDArray[np.int64]
 @jit
 def part_keys(
     hashes: Words, starts: Sizes, sizes: Sizes, first: Sizes, last: Sizes, keys_max: Number
-) -> tuple[Words, Sizes]:
-    """The keys of all rows, at most `keys_max` in all, and where those of each row start.
+) -> tuple[Words, Sizes, Marks, Sizes]:
+    """The keys of all rows, at most `keys_max` in all, and where those of each row start; and so their marks.
 
     A row of `sizes[i]` distinct words belongs to the classes `first[sizes[i]]` to `last[sizes[i]]`.
     """
     longest = 0
     for row in range(len(sizes)):
         longest = max(longest, starts[row + 1] - starts[row])
-    distinct, seen = np.empty(longest, np.uint64), np.full(_SEEN, -1, np.int64)
+    distinct, seen = np.empty(longest, np.uint64), np.full(SEEN, -1, np.int64)
     sums, used = np.empty(last[-1] + 1, np.uint64), np.empty(last[-1] + 1, np.bool_)
     keys, key_starts, count = np.empty(keys_max, np.uint64), np.zeros(len(sizes) + 1, np.int64), 0
+    marks, mark_starts, marked = np.empty(len(hashes), np.uint16), np.zeros(len(sizes) + 1, np.int64), 0
     for row in range(len(sizes)):
-        if starts[row + 1] - starts[row] > _FEW_WORDS_MAX:
-            words = _sort_distinct(hashes[starts[row] : starts[row + 1]], distinct)
+        if starts[row + 1] - starts[row] > FEW_WORDS_MAX:
+            words = sort_distinct(hashes[starts[row] : starts[row + 1]], distinct)
         else:
-            words = _set_distinct(hashes, starts[row], starts[row + 1], distinct, seen)
+            words = set_distinct(hashes, starts[row], starts[row + 1], distinct, seen)
         if words:
             count = _add_classes(distinct, words, first[sizes[row]], last[sizes[row]], sums, used, keys, count)
         key_starts[row + 1] = count
-    return keys[:count], key_starts
-
-
-@jit
-def _sort_distinct(hashes: Words, distinct: Words) -> Number:
-    """Set `distinct` to the distinct values of a row; returns how many. However they crowd, it takes no longer."""
-    ordered, count = np.sort(hashes), 0
-    for place in range(len(ordered)):
-        if place == 0 or ordered[place] != ordered[place - 1]:
-            distinct[count] = ordered[place]
-            count += 1
-    return count
-
-
-@jit_bare
-def _set_distinct(hashes: Words, start: Number, stop: Number, distinct: Words, seen: Sizes) -> Number:
-    """As `_sort_distinct`, by a table of places where values have been `seen`. Those before `start` are of no row."""
-    count = 0
-    for place in range(start, stop):
-        slot = np.int64(hashes[place] & np.uint64(_SEEN - 1))
-        while seen[slot] >= start and hashes[seen[slot]] != hashes[place]:
-            slot = (slot + 1) & (_SEEN - 1)
-        distinct[count] = hashes[place]
-        count += seen[slot] < start
-        seen[slot] = place
-    return count
+        marked = add_marks(distinct, words, marks, marked)
+        mark_starts[row + 1] = marked
+    return keys[:count], key_starts, marks[:marked], mark_starts
 
 
 @jit_bare

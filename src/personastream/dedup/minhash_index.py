@@ -1,4 +1,4 @@
-"""Which rows share so many of their words with an earlier one: classical MinHash banding, verified by sketches.
+"""Which rows share so many of their words with an earlier one: classical MinHash banding, verified by words.
 
 Two rows agree in each place of their MinHashes with probability J, their Jaccard similarity (Broder 1997). Places are
 grouped into b bands of r; a band in which all places agree makes two rows candidates, so a pair is found with
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personastream.dedup.candidates import Candidates, SetIndex
+from personastream.dedup.words import Words
 
 _FOUND_MIN = 0.998
 _PLACES = 128
@@ -27,18 +28,19 @@ class MinhashIndex(SetIndex):
     def __init__(self, rows_expected: int = 0, similarity_min: float = 0.9, places: int = _PLACES) -> None:
         self.bands, self.band_places = choose_bands(similarity_min, places)
         super().__init__(Candidates(rows_expected, similarity_min, self.bands))
-        from personastream.dedup import minhash_kernels
+        from personastream.dedup import mark_kernels, minhash_kernels
 
         self._kernels: Any = minhash_kernels
+        self._marks: Any = mark_kernels.marks
 
-    def insert(self, minhashes: NDArray[np.uint32], sketches: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    def insert(self, words: Words, minhashes: NDArray[np.uint32], sketches: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """True for each row that is no near copy of a kept one before it; such rows are kept from now on.
 
         `minhashes` is uint32[n, places], `sketches` uint64[n, 2]. A row without words is no near copy, and is not
         kept. The answers depend on the rows so far, not on how they were batched.
         """
         keys, starts = self._kernels.band_keys(minhashes, sketches, self.bands, self.band_places)
-        return self._candidates.insert(keys, starts, sketches)
+        return self._candidates.insert(keys, starts, sketches, *self._marks(words.hashes, words.starts))
 
     def learn(self, records: bytes) -> None:
         """Keep the rows that `learnt` told of. Raises `ValueError` if they cannot be such, and has learnt nothing."""

@@ -114,4 +114,4 @@ class NearDedup:
         words = hash_words(texts)
         if isinstance(index, JaccardIndex):
             return index.insert(words, sketches(words))
-        return index.insert(minhash(words), sketches(words))
+        return index.insert(words, minhash(words), sketches(words))
