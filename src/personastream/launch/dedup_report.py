@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from personastream.build import adapter_name
 from personastream.core.outcomes import Counts
 from personastream.errors import CannotCreate, CorruptOutput
 from personastream.launch.dedup_input import DedupInput
@@ -46,7 +47,7 @@ def read_report(directory: Path) -> dict[str, Any]:
 def _told(watched: Watched, found: Sequence[Pair], given: DedupInput) -> dict[str, Any]:
     transform = watched.transform
     told: dict[str, Any] = {
-        "type": type(transform).__name__,
+        "type": adapter_name(transform),
         "index_bytes": getattr(transform, "index_bytes", 0),
         "given_up": getattr(transform, "given_up", 0),
     }
