@@ -171,6 +171,21 @@ def test_rows_known_from_files_and_earlier_outputs_are_dropped(folder: Path) -> 
     )
     assert (known.code, lines(folder, "some")) == (0, [SECOND[0], SECOND[1], b'{"persona":"a new one"}'])
     assert report(folder, "some")["rows"]["dropped"] == {"dedup": 1}
+    assert report(folder, "some")["known"] == {"read": 3, "dead": {"invalid_json": 1}}
+    assert "4  rows read beforehand, 1 of them could not be used" in known.err
+
+
+@pytest.mark.slow
+def test_rows_known_beforehand_that_cannot_be_read_are_no_knowledge(folder: Path) -> None:
+    path = folder / "old.jsonl"
+    write_shard(path, [b'{"text":"a judge of cattle"}', b'{"text":"a baker"}'])
+    words = ("--method", "none", "--against", folder / "in" / "second.jsonl", "--against", path)
+    for more in ((), ("--resume",)):
+        refused = dedup(folder, *words, *more)
+        assert refused.code == 65
+        assert f"{path}: 2 of 2 rows known beforehand cannot be read" in refused.err
+        assert "--field" in refused.err
+    assert lines(folder) == []
 
 
 @pytest.mark.slow

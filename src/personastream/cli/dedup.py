@@ -170,7 +170,10 @@ def _last_words(job: DedupJob, end: DedupEnd) -> Iterator[str]:
 
 
 def _report_lines(report: dict[str, Any]) -> Iterator[str]:
-    """Sizes of groups as bars, on a scale of their logarithms, and a pair side by side for each transform."""
+    """Rows known beforehand; sizes of groups as bars, on a scale of their logarithms; what indexes gave up."""
+    if known := report.get("known"):
+        dead = sum(known["dead"].values())
+        yield f"known     {known['read'] + dead:>12,}  rows read beforehand, {dead:,} of them could not be used"
     for told in report["transforms"]:
         groups = told.get("groups")
         if groups and groups["counted"]:

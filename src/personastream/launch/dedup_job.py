@@ -175,7 +175,7 @@ class _Sitting:
             stop=stop,
             rows_expected=rows_expected(self.job.source),
         )
-        length = _length(self.shards, states)
+        length, checked = _length(self.shards, states), False
         left = [shard.index for shard in self.shards if states[shard.index].rows is None]
 
         def before_seal(shard: Shard, rows: int) -> None:
@@ -190,6 +190,9 @@ class _Sitting:
             for batch in reading.batches():
                 if batch.shard.index < known or states[batch.shard.index - known].rows is not None:
                     continue  # read again, for what there is to learn
+                if not checked and watched:
+                    self.given.check_known(watched[0].known, self.job.limits.dead_share_max)
+                    checked = True
                 _check_lines(batch)
                 shard = self.shards[batch.shard.index - known]
                 output.take(batch, shard)

@@ -25,6 +25,7 @@ def write_report(
     """Write it durably. Raises `CannotCreate`."""
     document = {
         "rows": {"kept": counts.delivered, "dropped": dict(counts.dropped), "dead": dict(counts.dead)},
+        **_known(watched),
         "transforms": [_told(*each, given) for each in zip(watched, found, strict=True)],
     }
     path = directory / NAME
@@ -42,6 +43,11 @@ def read_report(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CorruptOutput(f"cannot read {path}: {error}") from error
     return document
+
+
+def _known(watched: Sequence[Watched]) -> dict[str, Any]:
+    counts = sum(watched[0].known.values(), Counts()) if watched else Counts()
+    return {"known": {"read": counts.delivered, "dead": dict(counts.dead)}} if counts.settled else {}
 
 
 def _told(watched: Watched, found: Sequence[Pair], given: DedupInput) -> dict[str, Any]:
