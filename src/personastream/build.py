@@ -234,6 +234,14 @@ def adapter_class(kind: str, name: str, where: str) -> type[Any]:
     return found
 
 
+def adapter_name(part: object) -> str:
+    """The `type` that stands for this part's class in a configuration, as `adapter_class` reads it."""
+    cls = type(part)
+    folder, _, name = cls.__module__.rpartition(".")
+    built_in = folder in {f"personastream.{each}" for each in FOLDERS.values()}
+    return name if built_in else f"{cls.__module__}:{cls.__qualname__}"
+
+
 def known(kind: str) -> list[str]:
     """The built-in types of a kind: the modules of its folder that hold the dataclass named after them."""
     folder = Path(__file__).parent / FOLDERS[kind]

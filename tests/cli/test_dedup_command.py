@@ -57,6 +57,7 @@ def report(folder: Path, out: str = "out") -> Any:
 def test_the_earliest_of_each_group_is_left_as_it_was_read(folder: Path) -> None:
     done = dedup(folder)
     assert (done.code, done.out) == (0, "")
+    assert f"report in {folder / 'out' / 'report.json'}" in done.err
     assert tuple(lines(folder)) == KEPT
     assert "= 3 delivered + 3 dropped + 1 dead" in done.err
     (letter,) = read_records(folder / "out" / "dead")
@@ -72,6 +73,7 @@ def test_the_report_tells_what_was_dropped_and_why(folder: Path) -> None:
     told = report(folder)
     assert told["rows"] == {"kept": 3, "dropped": {"dedup": 2, "near_dedup": 1}, "dead": {"invalid_json": 1}}
     exact, near = told["transforms"]
+    assert [exact["type"], near["type"]] == ["dedup", "near_dedup"]
     assert exact["groups"]["sizes"] == {"2": 2}
     assert [(pair["dropped"]["id"], pair["copy_of"]["id"]) for pair in near["pairs"]] == [("second:0", "first:0")]
     assert {pair["dropped"]["id"]: pair["copy_of"]["text"] for pair in exact["pairs"]} == {
@@ -88,6 +90,24 @@ def test_a_job_is_done_once_and_what_the_refusal_says_continues_it(folder: Path)
     assert again.code == 73
     assert type_in(again.err.split("To continue it: ")[1].splitlines()[0]).code == 0
     assert before == {path: path.read_bytes() for path in (folder / "out" / "data").iterdir()}
+
+
+@pytest.mark.slow
+def test_a_job_with_another_input_is_not_told_to_continue_the_one_that_is_there(folder: Path) -> None:
+    assert dedup(folder).code == 0
+    other = personastream("dedup", folder / "in" / "second.jsonl", "--out", folder / "out")
+    assert (other.code, "other settings or input" in other.err, "To continue it" in other.err) == (73, True, False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [("--distance-max", "1"), ("--distance-max", "0"), ("--method", "jaccard", "--similarity-min", "1"), ("--plan",)],
+)
+def test_what_continues_a_job_has_all_of_its_settings(folder: Path, words: tuple[str, ...]) -> None:
+    assert dedup(folder, *words).code == 0
+    again = type_in(dedup(folder, *words).err.split("To continue it: ")[1].splitlines()[0])
+    assert again.code == 0, again.err
 
 
 @pytest.mark.slow
@@ -151,6 +171,21 @@ def test_rows_known_from_files_and_earlier_outputs_are_dropped(folder: Path) -> 
     )
     assert (known.code, lines(folder, "some")) == (0, [SECOND[0], SECOND[1], b'{"persona":"a new one"}'])
     assert report(folder, "some")["rows"]["dropped"] == {"dedup": 1}
+    assert report(folder, "some")["known"] == {"read": 3, "dead": {"invalid_json": 1}}
+    assert "4  rows read beforehand, 1 of them could not be used" in known.err
+
+
+@pytest.mark.slow
+def test_rows_known_beforehand_that_cannot_be_read_are_no_knowledge(folder: Path) -> None:
+    path = folder / "old.jsonl"
+    write_shard(path, [b'{"text":"a judge of cattle"}', b'{"text":"a baker"}'])
+    words = ("--method", "none", "--against", folder / "in" / "second.jsonl", "--against", path)
+    for more in ((), ("--resume",)):
+        refused = dedup(folder, *words, *more)
+        assert refused.code == 65
+        assert f"{path}: 2 of 2 rows known beforehand cannot be read" in refused.err
+        assert "--field" in refused.err
+    assert lines(folder) == []
 
 
 @pytest.mark.slow
@@ -226,6 +261,7 @@ def test_a_signal_stops_the_job_and_resume_finishes_it(tmp_path: Path, number: s
         process.send_signal(number)
         done = finish(process)
     assert done.code == 75
+    assert "report in" not in done.err
     assert type_in(done.err.split("To continue: ")[1].splitlines()[0]).code == 0
     assert lines(tmp_path) == lines(tmp_path, "undisturbed")
     assert report(tmp_path) == report(tmp_path, "undisturbed")

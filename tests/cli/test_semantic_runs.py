@@ -1,11 +1,12 @@
 """Runs that deduplicate by meaning, as processes, over real HTTP."""
 
+import time
 from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.support.command import personastream
+from tests.support.command import finish, personastream, started
 from tests.support.outputs import read_records
 from tests.support.simulated import Simulated
 from tests.support.workspace import persona_lines, write_config, write_shard
@@ -30,6 +31,28 @@ def test_a_stopped_run_goes_on_and_drops_what_it_would_have_dropped(tmp_path: Pa
     assert "20  semantic_dedup" in done.err
     assert len(read_records(tmp_path / "run" / "data")) == 60
     assert personastream("verify", tmp_path / "run").code == 0
+
+
+@pytest.mark.parametrize("verb", ["run", "dedup"])
+def test_a_signal_ends_the_waiting_for_a_service_that_is_not_there(
+    tmp_path: Path, simulator: Simulated, verb: str
+) -> None:
+    config = with_meaning(tmp_path, simulator)
+    text = config.read_text()
+    config.write_text(text.replace(simulator.base_url, "http://127.0.0.1:1/v1"))
+    words = ("run", config) if verb == "run" else ("dedup", "--config", config, "--out", tmp_path / "run")
+    with started(*words) as process:
+        begun = tmp_path / "run" / "audit.jsonl"
+        while process.poll() is None and not (begun.exists() and b'"started"' in begun.read_bytes()):
+            time.sleep(0.05)
+        time.sleep(1.0)
+        process.terminate()
+        done = finish(process, timeout_s=30.0)
+    assert done.code == 75, done.err
+    config.write_text(text)
+    done = personastream(*words, "--resume")
+    assert done.code == 0, done.err
+    assert "= 60 delivered + 20 dropped + 0 dead" in done.err
 
 
 def test_check_sends_nothing_to_the_embeddings_service(tmp_path: Path, simulator: Simulated) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from personastream.build import FOLDERS, Parts, build, identity, known
+from personastream.build import FOLDERS, Parts, adapter_name, build, identity, known
 from personastream.config import Config, load
 from personastream.errors import ConfigError, ExitCode
 from personastream.limits import Limits
@@ -371,3 +371,8 @@ def test_every_limit_has_bounds(config_path: Path, name: str) -> None:
         config_path, f"limits.{name}=1e12" if "_s" in name else f"limits.{name}=999999"
     )
     assert "is below the minimum" in complaint(config_path, f"limits.{name}=-1")
+
+
+def test_a_part_is_called_what_a_configuration_calls_it() -> None:
+    assert adapter_name(NearDedup()) == "near_dedup"
+    assert adapter_name(Shorter(needed="x")) == "tests.support.adapters:Shorter"

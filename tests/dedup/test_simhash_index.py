@@ -216,3 +216,14 @@ def test_bytes_that_are_no_records_are_refused_and_nothing_is_learnt(records: by
     with pytest.raises(ValueError, match="record"):
         index.learn(records)
     assert len(index) == 0
+
+
+@pytest.mark.parametrize("distance_max", [-1, 7, 9])
+def test_a_distance_out_of_range_is_refused(distance_max: int) -> None:
+    with pytest.raises(ValueError, match="distance_max"):
+        SimhashIndex(distance_max=distance_max)
+
+
+def test_fewer_than_no_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="rows_expected"):
+        SimhashIndex(rows_expected=-1)

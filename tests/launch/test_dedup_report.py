@@ -1,6 +1,7 @@
 """What a dedup job tells of dropped rows follows from the rows alone, in bounded memory."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -16,7 +17,7 @@ from personastream.launch.dedup_pairs import pairs
 from personastream.launch.dedup_plot import write_plot
 from personastream.launch.dedup_report import read_report, write_report
 from personastream.launch.dedup_watch import Groups, Watched, histogram
-from personastream.records import Batch, Position, Shard
+from personastream.records import Batch, DeadRow, Position, Shard
 from personastream.sinks.checkpoints import CheckpointLog
 from personastream.testing import ListSource
 from personastream.transforms.dedup import Dedup
@@ -93,6 +94,23 @@ def test_rows_known_beforehand_teach_and_are_not_told() -> None:
     later = Batch(Shard(1, "t", "t", 1, "f"), 0, 2, range(2), ["b", "c"])
     assert list(each(later).numbers) == [1]
     assert [(sample.shard, sample.text) for sample in each.samples] == [(1, "b")]
+
+
+def test_how_many_known_rows_could_be_read_outlives_a_restart() -> None:
+    each, again = (Watched(Dedup(), first_shard=1) for _ in range(2))
+    for one in (each, again):
+        one.expect(1000)
+    (batch,) = batches(["a", "b"], 2)
+    dead = [DeadRow(2, "invalid_json", "", "")]
+    for _ in range(2):
+        each(replace(batch, stop=3, dead=dead))
+        again.learn(each.learnt())
+    assert each.known == again.known == {0: Counts(4, {}, {"invalid_json": 2})}
+
+
+def test_records_of_an_earlier_version_are_refused() -> None:
+    with pytest.raises(ValueError, match="earlier version"):
+        Watched(Without("x")).learn(bytes(16) + b"[]")
 
 
 def test_sizes_are_told_from_power_to_power() -> None:

@@ -1,5 +1,6 @@
 """Vectors over real HTTP: in order, many at once; texts that are refused, services that are down."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import orjson
 import pytest
 
 from personastream.core.retry import RetryPolicy
+from personastream.engine.pool import Abandoned
 from personastream.errors import ProviderDown, RunError
 from personastream.launch.embedder import bound
 from personastream.ports import Embedder
@@ -71,6 +73,23 @@ def test_a_text_that_is_refused_has_no_vector_and_harms_no_other() -> None:
 def test_a_service_that_is_down_stops_the_run() -> None:
     with held_server(lambda asked: Answer(500, b"no"), held=False) as server, pytest.raises(ProviderDown):
         vectors(server.base_url, TEXTS[:3])
+
+
+@pytest.mark.parametrize("status", [500, 200])
+def test_nobody_waits_for_vectors_who_is_told_not_to(status: int) -> None:
+    """Neither for the next attempt nor for an answer that does not come."""
+    patient = RetryPolicy(backoff_s=60.0, backoff_s_max=60.0)
+    with held_server(lambda asked: Answer(status, b"no"), held=status == 200) as server:
+        wants = Wants(server.base_url)
+        with bound([wants], patient) as abandon, ThreadPoolExecutor(1) as thread:
+            assert wants.embedder is not None
+            asking = thread.submit(wants.embedder, TEXTS[:3])
+            with pytest.raises(TimeoutError):
+                asking.result(timeout=0.5)
+            abandon()
+            assert isinstance(asking.exception(timeout=5.0), Abandoned)
+            with pytest.raises(Abandoned):
+                wants.embedder(TEXTS[:3])
 
 
 def test_a_key_that_is_refused_stops_the_run_at_once() -> None:

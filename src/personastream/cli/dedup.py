@@ -151,7 +151,7 @@ def _again(sources: tuple[str, ...], out: str, against: tuple[str, ...], options
         flag = f"--{key.replace('_', '-')}"
         if value is True and key != "resume":
             yield flag
-        elif value not in (None, False, True):
+        elif value is not None and not isinstance(value, bool):
             yield from (flag, str(value))
     yield "--resume"
 
@@ -165,11 +165,15 @@ def _last_words(job: DedupJob, end: DedupEnd) -> Iterator[str]:
             write_plot(job.directory, report)
     rate = end.rows / end.seconds if end.seconds > 0 else 0.0
     yield f"this time {end.rows:>12,}  rows in {duration(end.seconds)} ({rate:,.0f} a second)"
-    yield f"output    {job.directory}/{'plan' if job.output == 'plan' else 'data'}/  report in {job.directory / NAME}"
+    told = f"  report in {job.directory / NAME}" if end.finished else ""
+    yield f"output    {job.directory}/{'plan' if job.output == 'plan' else 'data'}/{told}"
 
 
 def _report_lines(report: dict[str, Any]) -> Iterator[str]:
-    """Sizes of groups as bars, on a scale of their logarithms, and a pair side by side for each transform."""
+    """Rows known beforehand; sizes of groups as bars, on a scale of their logarithms; what indexes gave up."""
+    if known := report.get("known"):
+        dead = sum(known["dead"].values())
+        yield f"known     {known['read'] + dead:>12,}  rows read beforehand, {dead:,} of them could not be used"
     for told in report["transforms"]:
         groups = told.get("groups")
         if groups and groups["counted"]:

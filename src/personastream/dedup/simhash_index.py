@@ -36,6 +36,7 @@ from personastream.dedup.backend import require_numba
 Words = NDArray[np.uint64]
 Allocate = Callable[[int], Words]
 
+DISTANCE_MAX = 6
 RECORD_WORDS = 3
 _RECORD_BYTES = 8 * RECORD_WORDS
 _ROWS_PER_LINE = 12  # of 15: of fuller lines a good part of the entries would move on to the next ones
@@ -53,9 +54,10 @@ def in_memory(rows: int) -> Words:
 class SimhashIndex:
     """Remembers the rows it has not seen the like of.
 
-    `evidence` makes room for the evidence of so many rows, an array uint64[rows, 3] of any content; it is asked
-    again, for twice as much, when there are more rows than `rows_expected`. Memory is taken with the first row.
-    Raises `ConfigError` without numba.
+    `distance_max` is 0 to 6 bits; `rows_expected` is 0 if nobody knows. `evidence` makes room for the evidence of so
+    many rows, an array uint64[rows, 3] of any content; it is asked again, for twice as much, when there are more rows
+    than `rows_expected`. Memory is taken with the first row.
+    Raises `ValueError` for a distance or a number of rows out of range, `ConfigError` without numba.
     """
 
     def __init__(
@@ -65,6 +67,10 @@ class SimhashIndex:
         similarity_min: float = 0.8,
         evidence: Allocate = in_memory,
     ) -> None:
+        if not 0 <= distance_max <= DISTANCE_MAX:
+            raise ValueError(f"distance_max is {distance_max}, not 0 to {DISTANCE_MAX}")
+        if rows_expected < 0:
+            raise ValueError(f"rows_expected is {rows_expected}, less than 0")
         require_numba("near deduplication")
         from personastream.dedup import simhash_kernels
 

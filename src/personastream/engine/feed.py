@@ -13,6 +13,7 @@ import anyio
 
 from personastream.core import ranges
 from personastream.core.ledger import Ledger, LengthEstimate
+from personastream.engine.pool import Abandoned
 from personastream.engine.settle import Settle
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
@@ -192,6 +193,8 @@ class Feed:
         try:
             while not self._stop.draining and (batch := await self._offload(self._read)) is not None:
                 await self._take(batch)
+        except Abandoned:
+            pass  # a drain, while a transform waited: the batch is left for the next sitting
         except RunError as error:
             self._stop.fail(error)
         finally:

@@ -1,7 +1,7 @@
 """The input of a dedup job: rows that are known beforehand, then those that are to be thinned, as one source."""
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -45,6 +45,22 @@ class DedupInput:
     def known(self) -> int:
         """How many of the shards are known beforehand."""
         return len(self._shards) - len(self.own)
+
+    def check_known(self, seen: Mapping[int, Counts], dead_share_max: float) -> None:
+        """Raises `BadInput` if more than such a share of a source's rows could not be read; `seen` tells by shard."""
+        for source in self.sources[:-1]:
+            shards = [shard for shard, (of, _) in zip(self._shards, self._source_of, strict=True) if of is source]
+            counts = [seen.get(shard.index, Counts()) for shard in shards]
+            whole = sum(counts, Counts())
+            if whole.dead_total > dead_share_max * whole.settled:
+                worst = max(range(len(shards)), key=lambda at: counts[at].dead_total)
+                reason = max(whole.dead, key=whole.dead.__getitem__)
+                raise BadInput(
+                    f"{shards[worst].path}: {whole.dead_total:,} of {whole.settled:,} rows known beforehand "
+                    f"cannot be read, most of them for {reason}",
+                    hint="Its texts must lie under the same key as those of the input: see --field. Then begin anew, "
+                    "in another --out.",
+                )
 
     def states(self, states: Sequence[ShardState]) -> list[ShardState]:
         """The states of all shards, given those of the last source: of known ones, no row is ever left to settle."""

@@ -1,8 +1,8 @@
 """One dedup job in this process: rows in, those that survive out, no model. A run like any other, as far as it goes."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,6 +14,7 @@ from personastream.core import plan
 from personastream.core.ledger import LengthEstimate
 from personastream.core.outcomes import Counts
 from personastream.engine.feed import Reading
+from personastream.engine.pool import Abandoned
 from personastream.engine.statistics import Statistics
 from personastream.engine.stop import Stop
 from personastream.errors import CannotCreate, ConfigError, ExitCode
@@ -101,7 +102,7 @@ async def sit_dedup(
     async with entered(_prepared(job, resume=resume, command=command)) as (work, ended):
         async with anyio.create_task_group() as around:
             own = Stop()
-            around.start_soon(_pass_on, stop, own)
+            around.start_soon(_pass_on, stop, own, work.abandon)
             around.start_soon(watch.show, statistics, work.shards, stop)
             try:
                 finished, rows = await anyio.to_thread.run_sync(work.work, statistics, own)
@@ -117,14 +118,19 @@ async def sit_dedup(
     return end
 
 
-async def _pass_on(stop: Stop, own: Stop) -> None:
-    """What asks the sitting to stop asks its thread, which cannot be cancelled; and so does to cancel the sitting."""
+async def _pass_on(stop: Stop, own: Stop, abandon: Callable[[], None]) -> None:
+    """What asks the sitting to stop asks its thread, which cannot be cancelled; and so does to cancel the sitting.
+
+    `abandon` ends the thread's waiting for vectors.
+    """
     try:
         await stop.wait_drain()
         own.drain()
+        abandon()
         await stop.wait_abort()
     finally:
         own.abort()
+        abandon()
 
 
 @contextmanager
@@ -132,7 +138,7 @@ def _prepared(job: DedupJob, *, resume: bool, command: str) -> Iterator[tuple["_
     """Hold a job's directory, with all that a sitting needs. Blocks, and raises `RunError`."""
     given = DedupInput([*job.against, WithoutPurged(job.source, job.directory)])
     shards = given.own
-    with owned(job.directory, "--out"), embedders(job.transforms, job.limits):
+    with owned(job.directory, "--out"), embedders(job.transforms, job.limits) as abandon:
         manifest = begin_or_continue(
             job.directory,
             job.directory,
@@ -143,7 +149,7 @@ def _prepared(job: DedupJob, *, resume: bool, command: str) -> Iterator[tuple["_
             grows=grows(job.source),
         )
         job.sink.attach(manifest.run_id, [shard.stem for shard in shards])
-        work = _Sitting(job, given, shards, journal_of(job.sink.path, manifest.run_id))
+        work = _Sitting(job, given, shards, journal_of(job.sink.path, manifest.run_id), abandon)
         with sitting(job.directory, manifest.identity) as ended:
             yield work, ended
 
@@ -156,6 +162,7 @@ class _Sitting:
     given: DedupInput
     shards: Sequence[Shard]
     checkpoints: CheckpointLog
+    abandon: Callable[[], None]
 
     def work(self, statistics: Statistics, stop: Stop) -> tuple[bool, int]:
         """(whether the job is finished, rows read)."""
@@ -175,7 +182,7 @@ class _Sitting:
             stop=stop,
             rows_expected=rows_expected(self.job.source),
         )
-        length = _length(self.shards, states)
+        length, checked = _length(self.shards, states), False
         left = [shard.index for shard in self.shards if states[shard.index].rows is None]
 
         def before_seal(shard: Shard, rows: int) -> None:
@@ -187,15 +194,19 @@ class _Sitting:
                 write_report(self.job.directory, statistics.committed, watched, found, self.given)
 
         with DedupOutput(sink, statistics, stop, self.job.output == "rows", before_seal) as output:
-            for batch in reading.batches():
-                if batch.shard.index < known or states[batch.shard.index - known].rows is not None:
-                    continue  # read again, for what there is to learn
-                _check_lines(batch)
-                shard = self.shards[batch.shard.index - known]
-                output.take(batch, shard)
-                if batch.last:
-                    length.finished(batch.stop, shard.size_bytes)
-                statistics.rows_estimated = length.rows(*(() if batch.last else (batch.stop, batch.bytes_read)))
+            with suppress(Abandoned):  # a batch that waits for vectors is left for the next sitting
+                for batch in reading.batches():
+                    if batch.shard.index < known or states[batch.shard.index - known].rows is not None:
+                        continue  # read again, for what there is to learn
+                    if not checked and watched:
+                        self.given.check_known(watched[0].known, self.job.limits.dead_share_max)
+                        checked = True
+                    _check_lines(batch)
+                    shard = self.shards[batch.shard.index - known]
+                    output.take(batch, shard)
+                    if batch.last:
+                        length.finished(batch.stop, shard.size_bytes)
+                    statistics.rows_estimated = length.rows(*(() if batch.last else (batch.stop, batch.bytes_read)))
             output.wait()
         return statistics.shards_finished == len(self.shards), reading.rows_read
 

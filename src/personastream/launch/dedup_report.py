@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from personastream.build import adapter_name
 from personastream.core.outcomes import Counts
 from personastream.errors import CannotCreate, CorruptOutput
 from personastream.launch.dedup_input import DedupInput
@@ -24,6 +25,7 @@ def write_report(
     """Write it durably. Raises `CannotCreate`."""
     document = {
         "rows": {"kept": counts.delivered, "dropped": dict(counts.dropped), "dead": dict(counts.dead)},
+        **_known(watched),
         "transforms": [_told(*each, given) for each in zip(watched, found, strict=True)],
     }
     path = directory / NAME
@@ -43,10 +45,15 @@ def read_report(directory: Path) -> dict[str, Any]:
     return document
 
 
+def _known(watched: Sequence[Watched]) -> dict[str, Any]:
+    counts = sum(watched[0].known.values(), Counts()) if watched else Counts()
+    return {"known": {"read": counts.delivered, "dead": dict(counts.dead)}} if counts.settled else {}
+
+
 def _told(watched: Watched, found: Sequence[Pair], given: DedupInput) -> dict[str, Any]:
     transform = watched.transform
     told: dict[str, Any] = {
-        "type": type(transform).__name__,
+        "type": adapter_name(transform),
         "index_bytes": getattr(transform, "index_bytes", 0),
         "given_up": getattr(transform, "given_up", 0),
     }

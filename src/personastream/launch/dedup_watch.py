@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from personastream.core.outcomes import Counts
 from personastream.dedup import hash_texts
 from personastream.packed import as_array
 from personastream.ports import StatefulTransform, Transform
@@ -64,15 +65,18 @@ class Groups:
 class Watched:
     """A transform that is looked at while it works; to a run, it is a stateful transform like any other.
 
-    Shards before `first_shard` only teach it: nothing is told of their rows.
+    Shards before `first_shard` only teach it: nothing is told of their rows but `known`, for each of these shards how
+    many could be read, and why others could not.
     """
 
     transform: Transform
     first_shard: int = 0
+    known: dict[int, Counts] = field(default_factory=dict)
     groups: Groups | None = None
     samples: list[Sample] = field(default_factory=list)
     _keys: list[bytes] = field(default_factory=list)
     _new: list[Sample] = field(default_factory=list)
+    _new_known: dict[int, Counts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.transform, Dedup):
@@ -80,6 +84,8 @@ class Watched:
 
     def __call__(self, batch: Batch) -> Batch:
         after = self.transform(batch)
+        if batch.shard.index < self.first_shard:
+            self._count(batch)
         if len(after.numbers) < len(batch.numbers) and batch.shard.index >= self.first_shard:
             self._look(batch, after)
         return after
@@ -91,9 +97,11 @@ class Watched:
     def learnt(self) -> bytes:
         inner = self.transform.learnt() if isinstance(self.transform, StatefulTransform) else b""
         keys = b"".join(self._keys)
-        samples = orjson.dumps([(each.rank, each.shard, each.number, each.text) for each in self._new])
-        self._keys, self._new = [], []
-        return _HEAD.pack(len(inner), len(keys)) + inner + keys + samples
+        samples = [(each.rank, each.shard, each.number, each.text) for each in self._new]
+        known = [(shard, counts.delivered, counts.dead) for shard, counts in self._new_known.items()]
+        self._keys, self._new, self._new_known = [], [], {}
+        told = orjson.dumps({"samples": samples, "known": known})
+        return _HEAD.pack(len(inner), len(keys)) + inner + keys + told
 
     def learn(self, records: bytes) -> None:
         inner_bytes, keys_bytes = _HEAD.unpack_from(records)
@@ -102,8 +110,19 @@ class Watched:
             self.transform.learn(own_records(records))
         if self.groups is not None:
             self.groups.add(np.frombuffer(rest[:keys_bytes], "<u8").astype(np.uint64))
-        for each in orjson.loads(rest[keys_bytes:]):
+        told = orjson.loads(rest[keys_bytes:])
+        if not isinstance(told, dict):
+            raise ValueError("they are those of an earlier version")
+        for each in told["samples"]:
             self._take(Sample(*each))
+        for shard, read, dead in told["known"]:
+            _add(self.known, shard, Counts(read, {}, dead))
+
+    def _count(self, batch: Batch) -> None:
+        dead = Counter(row.reason for row in batch.dead)
+        counts = Counts(batch.stop - batch.start - len(batch.dead), {}, dict(dead))
+        for to in (self.known, self._new_known):
+            _add(to, batch.shard.index, counts)
 
     def _look(self, before: Batch, after: Batch) -> None:
         dropped = np.ones(len(before.numbers), np.bool_)
@@ -126,6 +145,10 @@ class Watched:
         self.samples.insert(place, sample)
         del self.samples[SAMPLES:]
         return True
+
+
+def _add(to: dict[int, Counts], shard: int, counts: Counts) -> None:
+    to[shard] = to.get(shard, Counts()) + counts
 
 
 def own_records(journal: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +137,7 @@ class _Ready:
     guard: ExtractionGuard | None
     prepare: Prepare
     ended: Ending
+    abandon: Callable[[], None]
 
 
 @contextmanager
@@ -151,7 +152,7 @@ def _prepared(config: Config, parts: Parts, *, resume: bool, command: str, knows
     shards = shards_of(parts.source, directory)
     findings = check_licences(parts, shards)
     check_protected(parts.guard)
-    with owned(directory), embedders(parts.transforms, parts.limits), _closed(parts.recipe):
+    with owned(directory), embedders(parts.transforms, parts.limits) as abandon, _closed(parts.recipe):
         manifest = begin_or_continue(
             directory,
             config.path,
@@ -168,15 +169,14 @@ def _prepared(config: Config, parts: Parts, *, resume: bool, command: str, knows
         parts.sink.attach(manifest.run_id, [shard.stem for shard in shards])
         guard = guarding(parts.guard, directory, shards)
         with sitting(directory, settings_of(sections(config, parts))) as ended:
-            yield _Ready(
-                parts, shards, _checkpoints(parts, manifest, knows), guard, inference(parts.recipe, directory), ended
-            )
+            checkpoints, prepare = _checkpoints(parts, manifest, knows), inference(parts.recipe, directory)
+            yield _Ready(parts, shards, checkpoints, guard, prepare, ended, abandon)
 
 
-def embedders(transforms: Sequence[Transform], limits: Limits) -> AbstractContextManager[None]:
-    """While this is entered, transforms that need vectors get them."""
+def embedders(transforms: Sequence[Transform], limits: Limits) -> AbstractContextManager[Callable[[], None]]:
+    """While this is entered, transforms that need vectors get them; what is yielded ends all waiting for them."""
     if not any(isinstance(transform, Embedding) for transform in transforms):
-        return nullcontext()
+        return nullcontext(lambda: None)
     from personastream.launch.embedder import bound  # numpy is of no use to others
 
     return bound(transforms, retry_policy(limits))
@@ -205,6 +205,7 @@ async def _run(ready: _Ready, graph: Graph, stop: Stop, statistics: Statistics, 
     parts, failure = ready.parts, None
     async with anyio.create_task_group() as around:
         around.start_soon(watch.show, statistics, ready.shards, stop)
+        around.start_soon(_until_drain, stop, ready.abandon)
         async with _closing(parts.providers):
             try:
                 summary = await run(graph, stop, statistics, anyio.to_thread.run_sync)
@@ -218,6 +219,14 @@ async def _run(ready: _Ready, graph: Graph, stop: Stop, statistics: Statistics, 
     if failure is not None:
         raise failure
     return Outcome(Path(parts.sink.path), summary, anyio.current_time() - started_s)
+
+
+async def _until_drain(stop: Stop, abandon: Callable[[], None]) -> None:
+    """The thread that reads waits for vectors until a drain, or until the sitting is cancelled."""
+    try:
+        await stop.wait_drain()
+    finally:
+        abandon()
 
 
 def _checkpoints(parts: Parts, manifest: Manifest, knows: Sequence[Config]) -> Checkpoints:

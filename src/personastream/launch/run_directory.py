@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from personastream.errors import CannotCreate, CorruptOutput, NoRoom, RunBusy, RunExists
+from personastream.errors import CannotCreate, CorruptOutput, ManifestMismatch, NoRoom, RunBusy, RunExists
 from personastream.launch.audit import record
 from personastream.launch.manifest import NAME, Manifest, check_unchanged, new_manifest, read_manifest, write_manifest
 from personastream.launch.purge_apply import finish_purge
@@ -116,7 +116,7 @@ def begin_or_continue(
 
     If the run `grows`, shards behind those it has are written down, before anything of them is read.
 
-    Raises `RunExists` if there is a run and `resume` is false (`command` is what to type instead),
+    Raises `RunExists` if there is a run and `resume` is false (`command` is what to type to go on with the same),
     `ManifestMismatch` if it was started with something else.
     """
     kept = read_manifest(directory)
@@ -137,7 +137,8 @@ def begin_or_continue(
     if not resume:
         raise RunExists(
             f"{directory} already holds a run",
-            hint=f"To continue it: {command}\n  To start another: give it a folder of its own.",
+            hint=f"{_way_on(kept, identity, shards, directory, command, grows=grows)}\n"
+            "  To start another: give it a folder of its own.",
         )
     kinds = ["a dedup job" if "output" in each else "a run that asks a model" for each in (kept.identity, identity)]
     if kinds[0] != kinds[1]:
@@ -146,6 +147,17 @@ def begin_or_continue(
     if len(shards) > len(kept.shards):
         return _grown(directory, kept, shards)
     return kept
+
+
+def _way_on(
+    kept: Manifest, identity: Mapping[str, Any], shards: Sequence[Shard], directory: Path, command: str, *, grows: bool
+) -> str:
+    """How to continue the run that is there: `command` does so only if it asks for the same."""
+    try:
+        check_unchanged(kept, identity, shards, directory, grows=grows)
+    except ManifestMismatch:
+        return "It was started with other settings or input than these: with its own ones, --resume continues it."
+    return f"To continue it: {command}"
 
 
 def _grown(directory: Path, kept: Manifest, shards: Sequence[Shard]) -> Manifest:

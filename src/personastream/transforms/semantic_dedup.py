@@ -18,7 +18,7 @@ class SemanticDedup:
 
     Every row that comes here is sent to `base_url`, many in one request, and waits for its vector: put the exact and
     the near transforms before this one. A text that the service refuses is kept. Takes a byte a dimension
-    and more for links, and a millisecond or two of one core a row, besides what the service takes.
+    and a kilobyte for links, and a millisecond or two of one core a row, besides what the service takes.
     """
 
     base_url: str = setting("Address of an OpenAI-compatible API with /embeddings.", identity=False)
