@@ -108,7 +108,7 @@ def test_ceilings_keys_and_pauses_change_and_every_row_is_asked_once(tmp_path: P
                     sitting.start_soon(each.carry, share)
                 await until(lambda: all(each.statistics.answered for each in jobs))
                 (shared,) = exchange.endpoints.values()
-                assert shared.jobs == ["one", "other"]
+                assert sorted(shared.jobs) == ["one", "other"]  # whoever was quicker is first
                 await _change_everything(exchange, shared, shares[0], key)
         assert shared.asked == (2 * ROWS, 2 * ROWS, 0, 0)
         assert (shared.in_flight, shared.jobs, exchange.shares) == (0, [], [])
