@@ -10,11 +10,22 @@ from hypothesis import strategies as st
 
 from personastream.core.lines import Line, LongLine
 from personastream.core.rows import DEPTH_MAX, EXCERPT_CHARACTERS_MAX, RowReader, Rows, _excerpt, is_deeper
+from personastream.dedup.backend import kernels
+from personastream.dedup.json_lines import unsure_lines
 from personastream.records import DeadRow
 from tests.support.effort import tries
 
 quick = settings(max_examples=tries(50), deadline=None)
 READER = RowReader("persona", text_bytes_max=1_000)
+QUICK_READER = RowReader("persona", text_bytes_max=1_000, scan=unsure_lines)
+"""With compiled loops, once they are loaded."""
+READERS = pytest.mark.parametrize("reader", [READER, QUICK_READER], ids=["arrays", "compiled"])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def loops() -> None:
+    """Loaded, as they are where rows are thinned."""
+    kernels()
 
 
 def dead(line: Line) -> DeadRow:
@@ -184,21 +195,60 @@ SPOILED = st.sampled_from(
 )
 
 
-@given(st.lists(st.tuples(PLAIN, FORMS), max_size=8), st.lists(st.tuples(st.integers(0, 8), SPOILED), max_size=2))
+@READERS
+@given(
+    rows=st.lists(st.tuples(PLAIN, FORMS), max_size=20),
+    spoiled=st.lists(st.tuples(st.integers(0, 8), SPOILED), max_size=2),
+)
 @settings(max_examples=tries(300), deadline=None)
 def test_lines_cut_apart_in_one_go_give_what_each_gives_alone(
-    rows: list[tuple[str, Any]], spoiled: list[tuple[int, bytes]]
+    reader: RowReader, rows: list[tuple[str, Any]], spoiled: list[tuple[int, bytes]]
 ) -> None:
     lines: list[Line] = [form({"persona": text}) for text, form in rows]
     for place, line in spoiled:
         lines.insert(place, line)
-    assert READER.read(lines, 3) == alone(lines, 3)
+    assert reader.read(lines, 3) == alone(lines, 3)
 
 
+@READERS
+@given(st.binary(max_size=6))
+@settings(max_examples=tries(2_000), deadline=None)
+def test_bytes_that_are_no_utf8_are_found_among_plain_rows(reader: RowReader, odd: bytes) -> None:
+    lines: list[Line] = [b'{"persona":"a baker %d"}' % number for number in range(20)]
+    lines[7] = b'{"persona":"a %sbaker"}' % odd
+    assert reader.read(lines, 3) == alone(lines, 3)
+
+
+@READERS
+@pytest.mark.parametrize("code", [0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xD800, 0xDFFF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF])
+@pytest.mark.parametrize("cut", range(4))
+@pytest.mark.parametrize("further", [0, 62, 63, 64, 120])
+def test_every_kind_of_character_is_read_whole_or_told_to_be_cut(
+    reader: RowReader, code: int, cut: int, further: int
+) -> None:
+    character = chr(code).encode("utf-8", "surrogatepass")
+    lines: list[Line] = [b'{"persona":"a baker %d"}' % number for number in range(20)]
+    lines[19] = b'{"persona":"%s%s%s"}' % (b"x" * further, character[: len(character) - cut], b"y" * (further % 7))
+    assert reader.read(lines, 3) == alone(lines, 3)
+
+
+@pytest.mark.parametrize("code", [0, 9, 0x1F, 0x22, 0x5C])
+@pytest.mark.parametrize("place", [0, 1, 63, 64, 127, 128, 199])
+def test_what_json_does_not_allow_is_found_wherever_it_stands(code: int, place: int) -> None:
+    text = bytearray(b"x" * 200)
+    text[place] = code
+    lines: list[Line] = [b'{"persona":"a baker"}'] * 20
+    lines[3] = b'{"persona":"%s"}' % text
+    assert QUICK_READER.read(lines, 3) == READER.read(lines, 3) == alone(lines, 3)
+
+
+@READERS
 @pytest.mark.parametrize("odd", ['he said "hi"', "C:\\temp", "two\nlines", "\x7f \xa0 \u200d", "naïve 老师"])
-def test_rows_with_escapes_among_plain_ones_are_read_like_the_others(odd: str) -> None:
-    texts = ["a night nurse", odd, "a baker"]
-    assert READER.read([orjson.dumps({"persona": text}) for text in texts], 0) == Rows(range(3), texts, [])
+@pytest.mark.parametrize("many", [1, 4, 30])
+def test_rows_with_escapes_among_plain_ones_are_read_like_the_others(reader: RowReader, odd: str, many: int) -> None:
+    texts = ["a night nurse", *([odd] * many), *["a baker"] * 30]
+    lines: list[Line] = [orjson.dumps({"persona": text}) for text in texts]
+    assert reader.read(lines, 0) == Rows(range(len(texts)), texts, [])
 
 
 def test_a_field_may_have_any_name() -> None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from personastream.core.lines import HEAD_BYTES, Line, Lines, LongLine
 from personastream.core.where import Where
@@ -30,9 +31,13 @@ KEY_CHARACTERS_MAX = 64
 
 _TAIL = b'"}'
 _SPACE, _QUOTE = 0x20, 0x22  # what is below a space is a control character
+_UNSURE_SHARE = 8  # of lines judged alone there may be one in so many: that costs as much as to parse four
 _BEGINS_SPACE = np.zeros(256, np.bool_)
 """Whether a byte may be the first of a white space character, all of which are among the first 12,289."""
 _BEGINS_SPACE[[chr(code).encode()[0] for code in range(0x3001) if chr(code).isspace()]] = True
+Scan = Callable[[Packed, bytes, bytes, NDArray[np.bool_]], NDArray[np.bool_] | None]
+"""A quicker way, if there is one, to the lines that need a closer look: see `dedup.json_lines.unsure_lines`."""
+
 _loads: Callable[[Any], Any] = orjson.loads  # of a LongLine: the same error as of bad JSON
 _STRING = re.compile(rb'"[^"]*+"?')
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -101,6 +106,7 @@ class RowReader:
     keep: Callable[[Mapping[str, object]], Origin] | None = None
     where: Where | None = None
     licence: Callable[[Mapping[str, object]], str] | None = None
+    scan: Scan | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -125,35 +131,23 @@ class RowReader:
     def _read_plain(self, lines: Lines) -> Texts | None:
         """The texts of lines that are all sound and of one form, `{"persona":"…"}`; None if there may be others.
 
-        All have it if between them is always `"}`, line feed, `{"persona":"`. What is inside is a JSON string as it
-        stands, unless there is a backslash in it, or what JSON does not allow.
+        Those with a backslash, and others that may be none, are judged alone: there should be few of them.
         """
         if not lines or lines.long:
             return None
         field, first = orjson.dumps(self.field), lines.packed.row(0)
         head = next((head for head in (b'{%s:"' % field, b'{%s: "' % field) if first.startswith(head)), b"")
-        raw = lines.joined()
-        if not head or not raw.endswith(_TAIL + b"\n"):
+        if not head or (lines.packed.ends - lines.packed.begins).max() > self.text_bytes_max:
             return None
-        if raw.count(_TAIL + b"\n" + head, len(head), -len(_TAIL) - 1) != len(lines) - 1:
+        unsure = self.scan(lines.packed, head, _TAIL, _BEGINS_SPACE) if self.scan else None
+        places = _unsure(lines, head) if unsure is None else unsure.nonzero()[0].tolist()
+        if places is None or _UNSURE_SHARE * len(places) > len(lines):
             return None
-        if len(raw) > self.text_bytes_max and (lines.packed.ends - lines.packed.begins).max() > self.text_bytes_max:
-            return None
-        quotes = (head.count(b'"') + _TAIL.count(b'"')) * len(lines)
-        escaped: dict[int, bytes] = {}
-        for place in _places(raw, b"\\"):
-            judged = self.judge(lines[place])
-            if isinstance(judged, Fault):
-                return None
-            escaped[place] = judged.encode()
-            quotes += lines.packed.row(place).count(b'"', len(head), -len(_TAIL))
-        characters = np.frombuffer(raw, np.uint8)
-        controls = np.count_nonzero(characters < _SPACE)
-        if controls != len(lines) or np.count_nonzero(characters == _QUOTE) != quotes or not _is_utf8(raw):
+        judged = [self.judge(lines[place]) for place in places]
+        if any(isinstance(each, Fault) for each in judged):
             return None
         texts = Packed(lines.packed.data, lines.packed.begins + len(head), lines.packed.ends - len(_TAIL))
-        texts = texts.replaced([*escaped], [*escaped.values()])
-        return None if _is_any_blank(texts) else Texts(texts)
+        return Texts(texts.replaced(places, [each.encode() for each in judged if isinstance(each, str)]))
 
     def _read_each(self, lines: Sequence[Line], numbers: Sequence[int]) -> Rows:
         texts: list[str] = []
@@ -229,6 +223,29 @@ class RowReader:
         return text
 
 
+def _unsure(lines: Lines, head: bytes) -> list[int] | None:
+    """The places of lines that are not, for certain, a text between `head` and `_TAIL`; None if they may be any.
+
+    If between all lines is always `"}`, line feed, `{"persona":"`, all have that form: what is inside is a JSON string
+    as it stands, unless there is a backslash in it, or what JSON does not allow.
+    """
+    raw = lines.joined()
+    if not raw.endswith(_TAIL + b"\n"):
+        return None
+    if raw.count(_TAIL + b"\n" + head, len(head), -len(_TAIL) - 1) != len(lines) - 1:
+        return None
+    escaped = list(_places(raw, b"\\"))
+    quotes = (head.count(b'"') + _TAIL.count(b'"')) * len(lines)
+    quotes += sum(lines.packed.row(place).count(b'"', len(head), -len(_TAIL)) for place in escaped)
+    characters = np.frombuffer(raw, np.uint8)
+    controls = np.count_nonzero(characters < _SPACE)
+    if controls != len(lines) or np.count_nonzero(characters == _QUOTE) != quotes or not _is_utf8(raw):
+        return None
+    begins = lines.packed.begins + len(head)
+    blank = _BEGINS_SPACE[lines.packed.data[begins]] | (begins == lines.packed.ends - len(_TAIL))
+    return sorted({*escaped, *blank.nonzero()[0].tolist()})
+
+
 def _is_utf8(raw: bytes) -> bool:
     if raw.isascii():
         return True
@@ -237,12 +254,6 @@ def _is_utf8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _is_any_blank(texts: Packed) -> bool:
-    """Whether a text holds nothing but white space. Hardly any begins with it, or with what may be such."""
-    unsure = _BEGINS_SPACE[texts.data[texts.begins]] | (texts.begins == texts.ends)
-    return not all(map(str.strip, Texts(texts.at(unsure))))
 
 
 def _places(data: bytes, wanted: bytes) -> Iterator[int]:

@@ -103,22 +103,25 @@ def _load64(typing: Any, data: Any, place: Any) -> Any:
     return types.uint64(data, types.intp), generate
 
 
-def _equal_bytes(typing: Any, data: Any, place: Any, value: Any) -> Any:
-    def generate(lower: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        start = lower.make_array(signature.args[0])(lower, builder, arguments[0]).data
-        lanes, first = LINE_BYTES // 2, ir.IntType(32)(0)
-        half, found = ir.VectorType(ir.IntType(8), lanes), _WORD(0)
-        undefined = ir.Constant(half, ir.Undefined)
-        wanted = builder.insert_element(undefined, builder.trunc(arguments[2], half.element), first)
-        wanted = builder.shuffle_vector(wanted, undefined, ir.Constant(ir.VectorType(first.type, lanes), [0] * lanes))
-        for shift in (0, lanes):  # by halves: of all 64 at once, code for processors without AVX-512 is slow
-            address = builder.gep(start, [builder.add(arguments[1], arguments[1].type(shift))])
-            bytes_there = builder.load(builder.bitcast(address, half.as_pointer()), align=1)
-            bits = builder.bitcast(builder.icmp_unsigned("==", bytes_there, wanted), ir.IntType(lanes))
-            found = builder.or_(found, builder.shl(builder.zext(bits, _WORD), _WORD(shift)))
-        return found
+def _compare_bytes(relation: str) -> Any:
+    def compare(typing: Any, data: Any, place: Any, value: Any) -> Any:
+        def generate(lower: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            start = lower.make_array(signature.args[0])(lower, builder, arguments[0]).data
+            lanes, first = LINE_BYTES // 2, ir.IntType(32)(0)
+            half, found = ir.VectorType(ir.IntType(8), lanes), _WORD(0)
+            undefined, all_alike = ir.Constant(half, ir.Undefined), ir.VectorType(first.type, lanes)
+            wanted = builder.insert_element(undefined, builder.trunc(arguments[2], half.element), first)
+            wanted = builder.shuffle_vector(wanted, undefined, ir.Constant(all_alike, [0] * lanes))
+            for shift in (0, lanes):  # by halves: of all 64 at once, code for processors without AVX-512 is slow
+                address = builder.gep(start, [builder.add(arguments[1], arguments[1].type(shift))])
+                bytes_there = builder.load(builder.bitcast(address, half.as_pointer()), align=1)
+                bits = builder.bitcast(builder.icmp_unsigned(relation, bytes_there, wanted), ir.IntType(lanes))
+                found = builder.or_(found, builder.shl(builder.zext(bits, _WORD), _WORD(shift)))
+            return found
 
-    return types.uint64(data, types.intp, types.uint64), generate
+        return types.uint64(data, types.intp, types.uint64), generate
+
+    return intrinsic(compare)
 
 
 def _prefetch(typing: Any, table: Any, row: Any) -> Any:
@@ -181,8 +184,11 @@ def _match_fields(typing: Any, lines: Any, line: Any, value: Any) -> Any:
 load64 = cast(Callable[[NDArray[np.uint8], int], np.uint64], intrinsic(_load64))
 """`load64(data, place)`: the 8 bytes of `data` from `place` on as one little-endian number. Checks no bounds."""
 
-equal_bytes = cast(Callable[[NDArray[np.uint8], int, np.uint64], np.uint64], intrinsic(_equal_bytes))
+equal_bytes = cast(Callable[[NDArray[np.uint8], int, np.uint64], np.uint64], _compare_bytes("=="))
 """`equal_bytes(data, place, value)`: which of the 64 bytes from `place` on have a value, as bits. Checks no bounds."""
+
+lower_bytes = cast(Callable[[NDArray[np.uint8], int, np.uint64], np.uint64], _compare_bytes("<"))
+"""`lower_bytes(data, place, value)`: likewise those below a value."""
 
 prefetch = cast(Callable[[NDArray[Any], Any], None], intrinsic(_prefetch))
 """`prefetch(table, row)`: begin to fetch the first 64 bytes of a row of a C array, to be written. Checks no bounds."""

@@ -25,6 +25,7 @@ in the first table under a key made of both halves); only a pair that is close i
 """
 
 from collections.abc import Callable
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -174,6 +175,7 @@ class SimhashIndex:
         return kernels.Store(low, high, kernels.empty_table(lines), evidence), rule
 
 
+@cache
 def _flips(flips_max: int) -> tuple[NDArray[Any], ...]:
     """`Flips` of up to so many bits, in few groups. Each outcome belongs to one group."""
     groups: dict[tuple[int, int], set[int]] = {}
@@ -190,6 +192,7 @@ def _flips(flips_max: int) -> tuple[NDArray[Any], ...]:
     return outer, shifts, chosen, np.packbits(patterns, axis=-1, bitorder="little").view("<u8").astype(np.uint64)
 
 
+@cache
 def _masks(flips_max: int) -> list[int]:
     """All values of 32 bits with at most `flips_max` of them set, fewest first."""
     chosen = (places for count in range(flips_max + 1) for places in combinations(range(_HALF_BITS), count))

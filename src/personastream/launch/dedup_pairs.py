@@ -6,12 +6,16 @@ because of one other row. A few pairs are enough, and the first frames have most
 search is over after these, and takes a second or two.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from itertools import islice
 from typing import Any, cast
 
+import numpy as np
+
+from personastream.dedup.text import pack_texts
 from personastream.launch.dedup_watch import Sample, Watched, own_records
+from personastream.packed import Packed, Places, Texts, as_array
 from personastream.ports import Embedding, Source, StatefulTransform
 from personastream.records import Batch, Position, Row, Shard
 from personastream.sinks.checkpoints import CheckpointLog
@@ -29,17 +33,38 @@ class Pair:
     copy_of: Row | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Consecutive rows, as columns."""
+
+    shards: Places
+    numbers: Places
+    texts: Texts
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def before(self, sample: Sample) -> int:
+        """How many of them come before it."""
+        same = self.shards == sample.shard
+        return int(np.count_nonzero((self.shards < sample.shard) | (same & (self.numbers < sample.number))))
+
+    def row(self, at: int) -> Row:
+        return Row(int(self.shards[at]), int(self.numbers[at]), self.texts[at])
+
+
 def pairs(watched: Sequence[Watched], checkpoints: CheckpointLog, source: Source) -> list[list[Pair]]:
     """A few pairs of each transform; samples without a partner if there are no others. The log must be complete."""
     found: list[dict[Sample, Row]] = [{} for _ in watched]
     start, shards = Position(0, 0), source.shards()
     for stop, journals in islice(checkpoints.frames(watched), FRAMES_SEARCHED_MAX):
-        rows: list[Row] = []
+        rows: _Rows | None = None
         for each, journal, known in zip(watched, journals, found, strict=True):
             if len(known) < PAIRS and isinstance(each.transform, StatefulTransform) and _can_be_tried(each.transform):
                 make, left = _maker(each.transform), [sample for sample in each.samples if sample not in known]
                 for sample in _met(make, own_records(journal), left)[: PAIRS - len(known)]:
-                    rows = rows or list(_rows(source, shards, start, stop))
+                    if rows is None:
+                        rows = _rows(source, shards, start, stop)
                     partner = _partner(make, rows, sample)
                     if partner is not None:
                         known[sample] = partner
@@ -76,18 +101,18 @@ def _met(make: Callable[[int], StatefulTransform], records: bytes, samples: Sequ
     return [sample for place, sample in enumerate(samples) if place not in kept]
 
 
-def _partner(make: Callable[[int], StatefulTransform], rows: Sequence[Row], sample: Sample) -> Row | None:
+def _partner(make: Callable[[int], StatefulTransform], rows: _Rows, sample: Sample) -> Row | None:
     """The row that is enough to drop the sample, if there is one."""
-    rows = [row for row in rows if (row.shard, row.number) < (sample.shard, sample.number)]
-    while len(rows) > 1:
-        half = len(rows) // 2
-        rows = rows[:half] if _drops(make, rows[:half], sample) else rows[half:]
-    return rows[0] if rows and _drops(make, rows, sample) else None
+    first, stop = 0, rows.before(sample)
+    while stop - first > 1:
+        half = (first + stop) // 2
+        first, stop = (first, half) if _drops(make, rows.texts[first:half], sample) else (half, stop)
+    return rows.row(first) if stop > first and _drops(make, rows.texts[first:stop], sample) else None
 
 
-def _drops(make: Callable[[int], StatefulTransform], rows: Sequence[Row], sample: Sample) -> bool:
-    transform = make(len(rows))
-    transform(_batch([row.text for row in rows]))
+def _drops(make: Callable[[int], StatefulTransform], texts: Sequence[str], sample: Sample) -> bool:
+    transform = make(len(texts))
+    transform(_batch(texts))
     return not transform(_batch([sample.text])).numbers
 
 
@@ -95,13 +120,18 @@ def _batch(texts: Sequence[str]) -> Batch:
     return Batch(_NOWHERE, 0, len(texts), range(len(texts)), texts)
 
 
-def _rows(source: Source, shards: Sequence[Shard], start: Position, stop: Position) -> Iterator[Row]:
+def _rows(source: Source, shards: Sequence[Shard], start: Position, stop: Position) -> _Rows:
     """The rows that can be read from `start` to `stop`."""
+    places, numbers, texts = list[Places](), list[Places](), list[Packed]()
     for shard in shards[start.shard : stop.shard + 1]:
         end = stop.row if shard.index == stop.shard else 1 << 62
         for batch in source.read(shard, start.row if shard.index == start.shard else 0):
-            for number, text in zip(batch.numbers, batch.texts, strict=True):
-                if number < end:
-                    yield Row(shard.index, number, text)
+            read = as_array(batch.numbers)
+            count = int(np.searchsorted(read, end))
+            numbers.append(read[:count])
+            places.append(np.full(count, shard.index))
+            texts.append(pack_texts(batch.texts).at(slice(count)))
             if batch.stop >= end:
                 break
+    none = np.empty(0, np.int64)
+    return _Rows(np.concatenate([none, *places]), np.concatenate([none, *numbers]), Texts(Packed.join(texts)))

@@ -125,9 +125,9 @@ class Watched:
             _add(to, batch.shard.index, counts)
 
     def _look(self, before: Batch, after: Batch) -> None:
-        dropped = np.ones(len(before.numbers), np.bool_)
-        dropped[np.searchsorted(as_array(before.numbers), as_array(after.numbers))] = False
-        gone = before.only(dropped.tobytes())
+        dropped = np.ones(before.stop - before.start, np.bool_)
+        dropped[as_array(after.numbers) - before.start] = False
+        gone = before.only(dropped[as_array(before.numbers) - before.start].tobytes())
         if self.groups is not None:
             self._keys.append(self.groups.add(hash_texts(gone.texts)))
         ranks = _ranks(before.shard.index, as_array(gone.numbers))

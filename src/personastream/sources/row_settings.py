@@ -11,6 +11,7 @@ from personastream.core.rows import RowReader
 from personastream.core.sampling import Sampling
 from personastream.core.where import compile_where
 from personastream.core.where_tokens import WhereError
+from personastream.dedup.json_lines import unsure_lines
 from personastream.errors import ConfigError
 from personastream.licences.expression import of_data
 from personastream.licences.rules import known
@@ -79,7 +80,7 @@ class RowsFromFiles:
         self.licence = _checked(self.licence)
         keep = keeper(self.keep) if self.keep else None
         licence = licence_reader(self.licence_column) if self.licence_column else None
-        self.reader = RowReader(self.field, self.text_bytes_max, keep, where, licence)
+        self.reader = RowReader(self.field, self.text_bytes_max, keep, where, licence, unsure_lines)
 
     @property
     def licence_column(self) -> str:
