@@ -29,7 +29,7 @@ def insert(index: Index, rows: Sequence[Sequence[int]], cuts: Iterable[int] = ()
     for start, stop in pairwise(sorted({0, len(rows), *(cut % (len(rows) + 1) for cut in cuts)})):
         words = hash_words([" ".join(f"w{word}" for word in row) for row in rows[start:stop]])
         if isinstance(index, JaccardIndex):
-            decisions += index.insert(words, sketches(words)).tolist()
+            decisions += index.insert(words).tolist()
         else:
             decisions += index.insert(words, minhash(words), sketches(words)).tolist()
     return decisions

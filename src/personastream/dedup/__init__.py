@@ -7,7 +7,7 @@
     new = SimhashIndex(rows_expected=1_000_000, distance_max=3).insert(signatures, evidence)
 
     words = hash_words(texts)                                                      # near, by Jaccard similarity
-    new = JaccardIndex(rows_expected=1_000_000, similarity_min=0.9).insert(words, sketches(words))
+    new = JaccardIndex(rows_expected=1_000_000, similarity_min=0.9).insert(words)
 
 Nothing here reads a file, a clock or a random number; images go to and come from a binary file handed in.
 """

@@ -11,11 +11,10 @@ from personastream.dedup.constants import (
     ALL_BITS,
     PAIR_FLIP_1,
     PAIR_FLIP_2,
-    SKETCH_BITS_2,
-    SKETCH_SIZE_MAX,
 )
 from personastream.dedup.fold_kernels import form_row, form_rows, normal_rows
 from personastream.dedup.jit import fold_product, jit, pasted
+from personastream.dedup.sketch_kernels import sketch_bits, with_size
 from personastream.dedup.token_kernels import hash_tokens
 from personastream.dedup.word_kernels import SCRATCH, hash_row, hash_words, longest
 from personastream.dedup.xxh3_kernels import hash_texts
@@ -207,9 +206,10 @@ def _sketch_row(
         if table[slot] < start + shift:
             table[slot] = word + shift
             distinct += 1
-            first ^= _ONE << (value >> _U(58))
-            second ^= _ONE << ((value & _U(0xFFFF_FFFF)) * _U(SKETCH_BITS_2) >> _U(32))
-    return first, second | _U(min(distinct, SKETCH_SIZE_MAX)) << _U(SKETCH_BITS_2)
+            one, other = sketch_bits(value)
+            first ^= one
+            second ^= other
+    return first, with_size(second, distinct)
 
 
 @jit

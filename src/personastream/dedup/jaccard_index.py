@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personastream.dedup.candidates import Candidates, SetIndex, exact
-from personastream.dedup.constants import SKETCH_BITS_2, SKETCH_SIZE_MAX
+from personastream.dedup.constants import SKETCH_SIZE_MAX
 from personastream.dedup.words import Words
 
 Sizes = NDArray[np.int64]
@@ -43,23 +43,22 @@ class JaccardIndex(SetIndex):
     def __init__(self, rows_expected: int = 0, similarity_min: float = 0.9) -> None:
         self._first, self._last = _classes(similarity_min)
         self._parts = np.array([_parts(*classes) for classes in zip(self._first, self._last, strict=True)], np.int64)
+        self._parts_most = np.maximum.accumulate(self._parts)  # of a row with so many words, distinct or not
         super().__init__(Candidates(rows_expected, similarity_min, 1 + float(self._parts[_USUAL_WORDS])))
         from personastream.dedup import jaccard_kernels
 
         self._kernels: Any = jaccard_kernels
 
-    def insert(self, words: Words, sketches: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    def insert(self, words: Words) -> NDArray[np.bool_]:
         """True for each row that is no near copy of a kept one before it; such rows are kept from now on.
 
-        `sketches` is uint64[n, 2]. A row without words is no near copy, and is not kept. The answers depend on the
-        rows so far, not on how they were batched.
+        A row without words is no near copy, and is not kept. The answers depend on the rows so far, not on how they
+        were batched.
         """
-        sizes = (sketches[:, 1] >> np.uint64(SKETCH_BITS_2)).astype(np.int64)
-        keys_max = _SPLITS * int(self._parts[sizes].sum())
-        keys, starts, *marks = self._kernels.part_keys(
-            words.hashes, words.starts, sizes, self._first, self._last, keys_max
+        keys_max = _SPLITS * int(self._parts_most[np.minimum(words.counts, SKETCH_SIZE_MAX)].sum())
+        return self._candidates.insert(
+            *self._kernels.part_keys(words.hashes, words.starts, self._first, self._last, keys_max)
         )
-        return self._candidates.insert(keys, starts, sketches, *marks)
 
     def learn(self, records: bytes) -> None:
         """Keep the rows that `learnt` told of. Raises `ValueError` if they cannot be such, and has learnt nothing."""

@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from personastream.dedup.constants import END_FACTOR, END_FLIP
+from personastream.dedup.constants import END_FACTOR, END_FLIP, SKETCH_SIZE_MAX
 from personastream.dedup.jit import fold_product, inlined, jit, jit_bare
 from personastream.dedup.lines import Number
 from personastream.dedup.mark_kernels import FEW_WORDS_MAX, SEEN, Marks, add_marks, set_distinct, sort_distinct
+from personastream.dedup.sketch_kernels import sketch
 
 _SPLITS = 2
 _HALF = np.uint64(32)
@@ -18,30 +19,33 @@ Sizes = NDArray[np.int64]
 
 @jit
 def part_keys(
-    hashes: Words, starts: Sizes, sizes: Sizes, first: Sizes, last: Sizes, keys_max: Number
-) -> tuple[Words, Sizes, Marks, Sizes]:
-    """The keys of all rows, at most `keys_max` in all, and where those of each row start; and so their marks.
+    hashes: Words, starts: Sizes, first: Sizes, last: Sizes, keys_max: Number
+) -> tuple[Words, Sizes, Words, Marks, Sizes]:
+    """The keys of all rows, at most `keys_max` in all, and where those of each row start; sketches; marks likewise.
 
-    A row of `sizes[i]` distinct words belongs to the classes `first[sizes[i]]` to `last[sizes[i]]`.
+    A row of s distinct words, 255 standing for more, belongs to the classes `first[s]` to `last[s]`.
     """
-    longest = 0
-    for row in range(len(sizes)):
+    rows, longest = len(starts) - 1, 0
+    for row in range(rows):
         longest = max(longest, starts[row + 1] - starts[row])
     distinct, seen = np.empty(longest, np.uint64), np.full(SEEN, -1, np.int64)
     sums, used = np.empty(last[-1] + 1, np.uint64), np.empty(last[-1] + 1, np.bool_)
-    keys, key_starts, count = np.empty(keys_max, np.uint64), np.zeros(len(sizes) + 1, np.int64), 0
-    marks, mark_starts, marked = np.empty(len(hashes), np.uint16), np.zeros(len(sizes) + 1, np.int64), 0
-    for row in range(len(sizes)):
+    keys, key_starts, count = np.empty(keys_max, np.uint64), np.zeros(rows + 1, np.int64), 0
+    marks, mark_starts, marked = np.empty(len(hashes), np.uint16), np.zeros(rows + 1, np.int64), 0
+    sketches = np.empty((rows, 2), np.uint64)
+    for row in range(rows):
         if starts[row + 1] - starts[row] > FEW_WORDS_MAX:
             words = sort_distinct(hashes[starts[row] : starts[row + 1]], distinct)
         else:
             words = set_distinct(hashes, starts[row], starts[row + 1], distinct, seen)
+        sketches[row, 0], sketches[row, 1] = sketch(distinct, words)
         if words:
-            count = _add_classes(distinct, words, first[sizes[row]], last[sizes[row]], sums, used, keys, count)
+            size = min(words, SKETCH_SIZE_MAX)
+            count = _add_classes(distinct, words, first[size], last[size], sums, used, keys, count)
         key_starts[row + 1] = count
         marked = add_marks(distinct, words, marks, marked)
         mark_starts[row + 1] = marked
-    return keys[:count], key_starts, marks[:marked], mark_starts
+    return keys[:count], key_starts, sketches, marks[:marked], mark_starts
 
 
 @jit_bare

@@ -8,8 +8,10 @@ its distinct words, at most 255, above them.
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from personastream.dedup.jit import count_ones, jit_bare
+from personastream.dedup.constants import SKETCH_BITS_2, SKETCH_SIZE_MAX
+from personastream.dedup.jit import count_ones, inlined, jit_bare
 from personastream.dedup.lines import Number
 
 ESTIMATED_FROM = 12
@@ -38,6 +40,30 @@ def most_apart(bits: int) -> float:
 
 
 MOST_APART = np.array([most_apart(bits) for bits in range(121)])
+
+
+@inlined
+def sketch_bits(value: Number) -> tuple[Number, Number]:
+    """The bit of a word, by its hash, in either sketch."""
+    place = ((value & np.uint64(0xFFFF_FFFF)) * np.uint64(SKETCH_BITS_2)) >> np.uint64(32)
+    return np.uint64(1) << (value >> np.uint64(58)), np.uint64(1) << place
+
+
+@inlined
+def with_size(second: Number, distinct: Number) -> Number:
+    """The second sketch, of 56 bits, with the number of distinct words above it."""
+    return second | (np.uint64(min(distinct, SKETCH_SIZE_MAX)) << np.uint64(SKETCH_BITS_2))
+
+
+@jit_bare
+def sketch(distinct: NDArray[np.uint64], count: Number) -> tuple[Number, Number]:
+    """Both sketches of a row, of which the first `count` hashes are those of its distinct words."""
+    first = second = np.uint64(0)
+    for place in range(count):
+        one, other = sketch_bits(distinct[place])
+        first ^= one
+        second ^= other
+    return first, with_size(second, count)
 
 
 @jit_bare

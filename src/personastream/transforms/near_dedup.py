@@ -114,5 +114,5 @@ class NearDedup:
             return index.insert(signatures, evidence)
         words = hash_words(texts)
         if isinstance(index, JaccardIndex):
-            return index.insert(words, sketches(words))
+            return index.insert(words)
         return index.insert(words, minhash(words), sketches(words))

@@ -125,10 +125,9 @@ def _copies(texts: Sequence[str], words: "Words", sets: Sequence[WordSet]) -> di
     """
     from personastream.dedup.jaccard_index import JaccardIndex
     from personastream.dedup.keys import hash_texts
-    from personastream.dedup.sketch import sketches
 
     exact = len(texts) - len(set(hash_texts(texts).tolist()))
-    new = JaccardIndex(len(texts), NEAR_SIMILARITY_MIN).insert(words, sketches(words))
+    new = JaccardIndex(len(texts), NEAR_SIMILARITY_MIN).insert(words)
     near = copies(sets, NEAR_SIMILARITY_MIN, (~new).tolist())
     return {
         "texts": len(texts),
