@@ -299,3 +299,28 @@ def test_a_folder_that_holds_something_else_is_left_as_it_is(folder: Path) -> No
 @pytest.mark.slow
 def test_nan_is_no_similarity(folder: Path) -> None:
     assert dedup(folder, "--similarity-min", "nan").code == 64
+
+
+@pytest.mark.parametrize("progress", ["none", "plain"])
+def test_a_job_that_could_read_next_to_nothing_says_so(tmp_path: Path, progress: str) -> None:
+    source = tmp_path / "a.jsonl"
+    source.write_bytes(b'{"persona": "a nurse"}\n' * 3)
+    done = personastream("dedup", source, "--out", tmp_path / "out", "--field", "text", "--progress", progress)
+    assert done.code == 65
+    assert "Most rows could not be read" in done.err
+    assert "--field" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--method", "jaccard", "--distance-max", "3"),
+        ("--method", "none", "--distance-max", "3"),
+        ("--method", "none", "--similarity-min", "0.9"),
+    ],
+)
+def test_options_that_a_method_has_no_use_for_are_refused(folder: Path, words: tuple[str, ...]) -> None:
+    done = dedup(folder, *words)
+    assert done.code == 64
+    assert f"{words[2]} says nothing with --method {words[1]}" in done.err
+    assert not (folder / "out").exists()

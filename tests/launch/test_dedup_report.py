@@ -8,6 +8,7 @@ from random import Random
 import numpy as np
 import orjson
 import pytest
+from numpy.typing import NDArray
 
 from personastream.core.outcomes import Counts
 from personastream.errors import CorruptOutput
@@ -134,26 +135,48 @@ def job(folder: Path, texts: list[list[str]], rows_per_frame: int) -> tuple[list
     return each, log, given
 
 
+def all_delivered(shard: int, rows: int) -> NDArray[np.bool_]:
+    return np.ones(rows, np.bool_)
+
+
 @pytest.mark.parametrize("rows_per_frame", [1, 2, 5, 100])
 def test_the_partner_of_a_dropped_row_is_found_wherever_it_is(tmp_path: Path, rows_per_frame: int) -> None:
     texts = [["a", "b", "x", "c", "b"], [], ["d", "xx", "a", "d"]]
     each, log, given = job(tmp_path, texts, rows_per_frame)
-    by_filter, by_first = pairs(each, log, given)
+    by_filter, by_first = pairs(each, log, given, all_delivered)
     assert {(pair.dropped.text, pair.copy_of) for pair in by_filter} == {("x", None), ("xx", None)}
     places = {(one.dropped.shard, one.dropped.number): one.copy_of and one.copy_of[:2] for one in by_first}
     assert places == {(0, 4): (0, 1), (2, 2): (0, 0), (2, 3): (2, 0)}
 
 
+def test_rows_that_were_delivered_are_preferred_as_partners(tmp_path: Path) -> None:
+    each, log, given = job(tmp_path, [["a", "a", "b", "a", "b"]], rows_per_frame=5)
+    first_a_is_gone = np.array([False, True, False, False, False])
+    _, found = pairs(each, log, given, lambda _, rows: first_a_is_gone[:rows])
+    places = {one.dropped.number: one.copy_of and one.copy_of.number for one in found}
+    assert places == {1: 0, 3: 1, 4: 2}, "another one only where no delivered one will do"
+
+
+def test_copies_of_a_later_row_do_not_hide_those_whose_partner_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dedup_pairs, "FRAMES_SEARCHED_MAX", 1)
+    early, crowd = [f"early {number}" for number in range(100)], ["crowd"] * 200
+    each, log, given = job(tmp_path, [early, [*crowd, *early]], rows_per_frame=100)
+    found = [pair for pair in pairs(each, log, given, all_delivered)[1] if pair.copy_of is not None]
+    assert len(found) == dedup_pairs.PAIRS
+
+
 def test_the_search_for_partners_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dedup_pairs, "FRAMES_SEARCHED_MAX", 1)
     each, log, given = job(tmp_path, [["a", "b", "c", "a", "b", "c"]], rows_per_frame=2)
-    found = {pair.dropped.text: pair.copy_of is not None for pair in pairs(each, log, given)[1]}
+    found = {pair.dropped.text: pair.copy_of is not None for pair in pairs(each, log, given, all_delivered)[1]}
     assert found == {"a": True, "b": True, "c": False}
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     each, log, given = job(tmp_path, [["a", "b", "a" * 5000, "a", "a" * 5000]], rows_per_frame=2)
-    write_report(tmp_path, Counts(3, {"repeated": 2}), each, pairs(each, log, given), given)
+    write_report(tmp_path, Counts(3, {"repeated": 2}), each, pairs(each, log, given, all_delivered), given)
     report = read_report(tmp_path)
     assert report["rows"] == {"kept": 3, "dropped": {"repeated": 2}, "dead": {}}
     assert {pair["dropped"]["id"]: pair["copy_of"]["id"] for pair in report["transforms"][1]["pairs"]} == {

@@ -52,7 +52,11 @@ class Share(click.FloatRange):
     help="How near copies are found; `none` drops exact ones alone.  [simhash]",
 )
 @click.option("--distance-max", type=click.IntRange(0, 6), help="For simhash: bits by which near copies may differ.")
-@click.option("--similarity-min", type=Share(0, 1), help="Jaccard similarity from which rows are copies.")
+@click.option(
+    "--similarity-min",
+    type=Share(0, 1),
+    help="Jaccard similarity from which rows are copies; for jaccard and minhash 0.5 at least.",
+)
 @click.option(
     "--against", multiple=True, metavar="RUN_OR_FILE", help="Rows known beforehand; repeat it for several. Read first."
 )
@@ -103,6 +107,8 @@ def carry_out_job(job: DedupJob, display: Display, again: str, *, resume: bool) 
         say_end(job, end)
         if not end.finished:
             say(f"Work is left. To continue: {again}")
+    elif end.mostly_dead:
+        say(_mostly_dead(job))
     return end.exit_code
 
 
@@ -111,7 +117,14 @@ def say_end(job: DedupJob, end: DedupEnd) -> None:
     for line in _last_words(job, end):
         say(line)
     if end.mostly_dead:
-        say(f"Most rows could not be read: see {job.directory}/dead/. Is --field, or [source] field, right?")
+        say(_mostly_dead(job))
+
+
+def _mostly_dead(job: DedupJob) -> str:
+    return f"Most rows could not be read: see {job.directory}/dead/. Is --field, or [source] field, right?"
+
+
+_METHODS_WITH = {"distance_max": {"simhash"}, "similarity_min": {"simhash", "jaccard", "minhash"}}
 
 
 def _source(sources: tuple[str, ...], options: dict[str, Any]) -> Source:
@@ -126,6 +139,10 @@ def _like(source: Source, options: dict[str, Any]) -> Jsonl:
 
 
 def _transforms(options: dict[str, Any], state: Path) -> list[Transform]:
+    method = options["method"] or "simhash"
+    for key, methods in _METHODS_WITH.items():
+        if options[key] is not None and method not in methods:
+            raise click.UsageError(f"--{key.replace('_', '-')} says nothing with --method {method}: leave it out.")
     near = {key: options[key] for key in ("method", "distance_max", "similarity_min") if options[key] is not None}
     if near.get("method") == "none":
         return [Dedup()]

@@ -9,6 +9,8 @@ from typing import Any, Literal, cast
 
 import anyio
 import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
 
 from personastream.core import plan
 from personastream.core.ledger import LengthEstimate
@@ -190,7 +192,7 @@ class _Sitting:
                 self._write_plan(shard, rows)
             if shard.index == left[-1]:
                 self.checkpoints.save(Position(known + shard.index, rows), watched)
-                found = pairs(watched, self.checkpoints, self.given)
+                found = pairs(watched, self.checkpoints, self.given, self._delivered)
                 write_report(self.job.directory, statistics.committed, watched, found, self.given)
 
         with DedupOutput(sink, statistics, stop, self.job.output == "rows", before_seal) as output:
@@ -209,6 +211,11 @@ class _Sitting:
                     statistics.rows_estimated = length.rows(*(() if batch.last else (batch.stop, batch.bytes_read)))
             output.wait()
         return statistics.shards_finished == len(self.shards), reading.rows_read
+
+    def _delivered(self, shard: int, rows: int) -> NDArray[np.bool_] | None:
+        """Which of the first rows of a shard of the input were delivered; all of them are committed."""
+        own = shard - self.given.known
+        return None if own < 0 else plan.plan_of("", rows, self.job.sink.delivered(own)).kept
 
     def _write_plan(self, shard: Shard, rows: int) -> None:
         folder = self.job.directory / "plan"

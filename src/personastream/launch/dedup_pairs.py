@@ -3,15 +3,16 @@
 No index says so. But a transform that learns one frame of its journal, and nothing else, drops the rows whose
 partner is in that frame; then halving the rows of the frame finds it. That works for every transform that drops a row
 because of one other row. A few pairs are enough, and the first frames have most to do with all that follows: so the
-search is over after these, and takes a second or two.
+search is over after these, mostly within a second.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from itertools import islice
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personastream.dedup.text import pack_texts
 from personastream.launch.dedup_watch import Sample, Watched, own_records
@@ -22,6 +23,8 @@ from personastream.sinks.checkpoints import CheckpointLog
 
 PAIRS = 5
 FRAMES_SEARCHED_MAX = 32
+Delivered = Callable[[int, int], NDArray[np.bool_] | None]
+"""Which of the first so many rows of a shard of the source were delivered; None for one known beforehand."""
 _NOWHERE = Shard(0, "", "", 0, "")
 
 
@@ -49,25 +52,34 @@ class _Rows:
         same = self.shards == sample.shard
         return int(np.count_nonzero((self.shards < sample.shard) | (same & (self.numbers < sample.number))))
 
+    def only(self, chosen: NDArray[np.bool_]) -> "_Rows":
+        return _Rows(self.shards[chosen], self.numbers[chosen], self.texts.only(chosen.tobytes()))
+
     def row(self, at: int) -> Row:
         return Row(int(self.shards[at]), int(self.numbers[at]), self.texts[at])
 
 
-def pairs(watched: Sequence[Watched], checkpoints: CheckpointLog, source: Source) -> list[list[Pair]]:
-    """A few pairs of each transform; samples without a partner if there are no others. The log must be complete."""
+def pairs(
+    watched: Sequence[Watched], checkpoints: CheckpointLog, source: Source, delivered: Delivered
+) -> list[list[Pair]]:
+    """A few pairs of each transform; samples without a partner if there are no others. The log must be complete.
+
+    Partners are sought among rows that were `delivered`, and among others only if none of those will do.
+    """
     found: list[dict[Sample, Row]] = [{} for _ in watched]
     start, shards = Position(0, 0), source.shards()
     for stop, journals in islice(checkpoints.frames(watched), FRAMES_SEARCHED_MAX):
-        rows: _Rows | None = None
+        searched: list[_Rows] = []
         for each, journal, known in zip(watched, journals, found, strict=True):
             if len(known) < PAIRS and isinstance(each.transform, StatefulTransform) and _can_be_tried(each.transform):
                 make, left = _maker(each.transform), [sample for sample in each.samples if sample not in known]
-                for sample in _met(make, own_records(journal), left)[: PAIRS - len(known)]:
-                    if rows is None:
-                        rows = _rows(source, shards, start, stop)
-                    partner = _partner(make, rows, sample)
+                for sample in _met(make, own_records(journal), left):
+                    searched = searched or _searched(_rows(source, shards, start, stop), delivered)
+                    partner = next(filter(None, (_partner(make, rows, sample) for rows in searched)), None)
                     if partner is not None:
                         known[sample] = partner
+                    if len(known) == PAIRS:
+                        break
         start = stop
     return [_told(each.samples, known) for each, known in zip(watched, found, strict=True)]
 
@@ -91,14 +103,21 @@ def _maker(transform: StatefulTransform) -> Callable[[int], StatefulTransform]:
     return make
 
 
-def _met(make: Callable[[int], StatefulTransform], records: bytes, samples: Sequence[Sample]) -> list[Sample]:
-    """Those that are dropped because of a row in these records; or, at times, because of one before them here."""
+def _met(make: Callable[[int], StatefulTransform], records: bytes, samples: Sequence[Sample]) -> Iterator[Sample]:
+    """Those that are dropped because of a row in these records."""
     if not records:
-        return []
-    transform = make(len(samples))
+        return
+    suspects = _dropped(make, records, [sample.text for sample in samples])
+    for sample, suspect in zip(samples, suspects, strict=True):
+        if suspect and _dropped(make, records, [sample.text])[0]:  # and not because of a sample before it
+            yield sample
+
+
+def _dropped(make: Callable[[int], StatefulTransform], records: bytes, texts: Sequence[str]) -> list[bool]:
+    transform = make(len(texts))
     transform.learn(records)
-    kept = set(transform(_batch([sample.text for sample in samples])).numbers)
-    return [sample for place, sample in enumerate(samples) if place not in kept]
+    kept = set(transform(_batch(texts)).numbers)
+    return [place not in kept for place in range(len(texts))]
 
 
 def _partner(make: Callable[[int], StatefulTransform], rows: _Rows, sample: Sample) -> Row | None:
@@ -118,6 +137,18 @@ def _drops(make: Callable[[int], StatefulTransform], texts: Sequence[str], sampl
 
 def _batch(texts: Sequence[str]) -> Batch:
     return Batch(_NOWHERE, 0, len(texts), range(len(texts)), texts)
+
+
+def _searched(rows: _Rows, delivered: Delivered) -> list[_Rows]:
+    """Those of the rows that were delivered, or known beforehand; then all of them."""
+    kept = np.ones(len(rows), np.bool_)
+    for shard in np.unique(rows.shards).tolist():
+        here = rows.shards == shard
+        numbers = rows.numbers[here]
+        mask = delivered(shard, int(numbers[-1]) + 1)
+        if mask is not None:
+            kept[here] = mask[numbers]
+    return [rows.only(kept), rows]
 
 
 def _rows(source: Source, shards: Sequence[Shard], start: Position, stop: Position) -> _Rows:
