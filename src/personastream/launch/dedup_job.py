@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -215,7 +216,11 @@ class _Sitting:
     def _delivered(self, shard: int, rows: int) -> NDArray[np.bool_] | None:
         """Which of the first rows of a shard of the input were delivered; all of them are committed."""
         own = shard - self.given.known
-        return None if own < 0 else plan.plan_of("", rows, self.job.sink.delivered(own)).kept
+        if own < 0:
+            return None
+        in_order = self.job.sink.delivered(own)
+        first_ones = takewhile(lambda part: next(iter(part), (0, 0))[0] < rows, in_order)
+        return plan.plan_of("", rows, first_ones).kept
 
     def _write_plan(self, shard: Shard, rows: int) -> None:
         folder = self.job.directory / "plan"
