@@ -30,6 +30,7 @@ from personastream.transforms.near_dedup import NearDedup
 BAR_CHARACTERS = 30
 SET_SIMILARITY_MIN = 0.9
 """The similarity for methods that have no other criterion."""
+_METHODS_WITH = {"distance_max": {"simhash"}, "similarity_min": {"simhash", "jaccard", "minhash"}}
 
 
 class Share(click.FloatRange):
@@ -122,9 +123,6 @@ def say_end(job: DedupJob, end: DedupEnd) -> None:
 
 def _mostly_dead(job: DedupJob) -> str:
     return f"Most rows could not be read: see {job.directory}/dead/. Is --field, or [source] field, right?"
-
-
-_METHODS_WITH = {"distance_max": {"simhash"}, "similarity_min": {"simhash", "jaccard", "minhash"}}
 
 
 def _source(sources: tuple[str, ...], options: dict[str, Any]) -> Source:

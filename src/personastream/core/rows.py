@@ -31,7 +31,7 @@ KEY_CHARACTERS_MAX = 64
 
 _TAIL = b'"}'
 _SPACE, _QUOTE = 0x20, 0x22  # what is below a space is a control character
-_UNSURE_SHARE = 8  # of lines judged alone there may be one in so many: that costs as much as to parse four
+_UNSURE_SHARE = 8  # with more than one line in so many to be judged alone, which is slow, all are parsed
 _BEGINS_SPACE = np.zeros(256, np.bool_)
 """Whether a byte may be the first of a white space character, all of which are among the first 12,289."""
 _BEGINS_SPACE[[chr(code).encode()[0] for code in range(0x3001) if chr(code).isspace()]] = True

@@ -3,7 +3,7 @@
 No index says so. But a transform that learns one frame of its journal, and nothing else, drops the rows whose
 partner is in that frame; then halving the rows of the frame finds it. That works for every transform that drops a row
 because of one other row. A few pairs are enough, and the first frames have most to do with all that follows: so the
-search is over after these, mostly within a second.
+search is over after these.
 """
 
 from collections.abc import Callable, Iterator, Sequence
